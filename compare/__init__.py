@@ -1,0 +1,8 @@
+"""Weight-free networks beside learned ones, on the same data, scored."""
+
+
+class UsageError(ValueError):
+    """What was asked for cannot be done; the message names it and says what can.
+
+    The command line prints the message on one line and exits with code 2.
+    """

@@ -1,0 +1,119 @@
+"""The whole contract between the learned path and an array library.
+
+Layers, losses, Adam and the training loop call nothing but these methods and the
+functions of `xp`; so whoever writes this class anew brings all of them to another device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+from numpy.typing import NDArray
+
+Array: TypeAlias = Any
+"""An array of the backend's own library."""
+
+Padding: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
+"""Zeros before and after the rows, then before and after the columns."""
+
+
+class Backend(Protocol):
+    """An array library on one device.
+
+    `__init__(device)` takes one of `devices()` or `"auto"`, the best of them. It raises
+    `compare.UsageError`, listing the devices present, for any other; it never falls back.
+    """
+
+    name: ClassVar[str]
+    device: str
+
+    xp: Any
+    """NumPy's names and meanings for: arange, argmax, argmin, argsort, broadcast_to, concatenate,
+    inf, max, maximum, mean, reshape, sqrt, sum, where, zeros_like. Arrays take indices that
+    are slices and integer arrays, arithmetic, comparisons and `@`. All are differentiable where
+    mathematics says so."""
+
+    def __init__(self, device: str = "auto") -> None:
+        """Take `device`."""
+        ...
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """Names of the devices present, the best one first."""
+        ...
+
+    def asarray(self, array: NDArray[Any], like: Array | None = None) -> Array:
+        """Copy a NumPy array to the device, with its own dtype or that of `like`."""
+        ...
+
+    def to_numpy(self, array: Array) -> NDArray[Any]:
+        """Copy an array back to the host, waiting for it if it is still being computed."""
+        ...
+
+    def conv(self, x: Array, weight: Array, stride: int, padding: Padding) -> Array:
+        """Cross-correlate (n, c, h, w) pictures with an (o, c, k, k) weight.
+
+        Returns (n, o, (h + padding - k) // stride + 1, likewise for w).
+        """
+        ...
+
+    def max_pool(self, x: Array, kernel: int) -> Array:
+        """Take the largest value of each kernel x kernel block of (n, c, h, w) pictures.
+
+        Rows and columns that do not fill a block are dropped; ties share the gradient.
+        """
+        ...
+
+    def window(self, x: Array, top: Array, left: Array, height: int, width: int) -> Array:
+        """Read a window of each picture, zeros where it reaches over the edge.
+
+        `x` is (n, c, h, w), or (1, c, h, w) to read every window from one picture; `top` and
+        `left` are (n,) int64 and may be negative. Returns (n, c, height, width). Differentiable
+        in `x`.
+        """
+        ...
+
+    def value_and_grad(
+        self, function: Callable[..., tuple[Array, Any]]
+    ) -> Callable[..., tuple[Array, Any, dict[str, Array]]]:
+        """Differentiate `function(parameters, ...) -> (scalar, extra)` by its first argument.
+
+        `parameters` is a dict of arrays. The new function returns (scalar, extra, gradients).
+        """
+        ...
+
+    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile a pure function of arrays, or return it as it is."""
+        ...
+
+    def memory_limit(self) -> int:
+        """Bytes that may still be allocated on the device."""
+        ...
+
+
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """Zeros before and after an axis so that it shrinks by exactly `stride`, rounded up.
+
+    TensorFlow's rule, which the published networks use: an odd zero goes to the end.
+    """
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def host_memory() -> int:
+    """Bytes of main memory that are free; half of a gigabyte where the system does not say."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            fields = dict(line.split(":") for line in lines)
+        return int(fields["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):
+        return 1 << 29
+
+
+def unknown_device(backend: str, device: str, present: tuple[str, ...]) -> str:
+    """The message for a device that is not there."""
+    return (
+        f"backend '{backend}' has no device '{device}' here; "
+        f"present: {', '.join(present)} (or 'auto')"
+    )

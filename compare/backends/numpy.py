@@ -1,0 +1,268 @@
+"""The default backend: NumPy on the CPU, differentiated by HIPS autograd."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import autograd.numpy
+import numpy as np
+from autograd.core import make_vjp
+from autograd.extend import defvjp, primitive, vspace
+from autograd.tracer import getval
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+from compare import UsageError
+from compare.backends.base import Padding, host_memory, unknown_device
+
+
+class NumpyBackend:
+    """NumPy arrays, nothing compiled; see `compare.backends.base.Backend`."""
+
+    name: ClassVar[str] = "numpy"
+
+    def __init__(self, device: str = "auto") -> None:
+        """Take the CPU, the only device NumPy knows."""
+        if device not in ("auto", "cpu"):
+            raise UsageError(unknown_device(self.name, device, self.devices()))
+        self.device = "cpu"
+        self.xp: Any = autograd.numpy
+        _keep_freed_memory()
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """The CPU."""
+        return ("cpu",)
+
+    def asarray(self, array: NDArray[Any], like: Any = None) -> NDArray[Any]:
+        """Return the array itself if it has the dtype: nothing here writes into its arguments."""
+        return array if like is None else array.astype(like.dtype, copy=False)
+
+    def to_numpy(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return the array itself."""
+        return array
+
+    def conv(self, x: Any, weight: Any, stride: int, padding: Padding) -> Any:
+        """One matrix product of the weight with the unfolded pictures."""
+        outputs, _, kernel, _ = weight.shape
+        columns, (height, width, n) = unfold(x, kernel, stride, padding)
+        product = self.xp.reshape(weight, (outputs, -1)) @ columns
+        return _batch_first(self.xp.reshape(product, (outputs, height, width, n)))
+
+    def max_pool(self, x: Any, kernel: int) -> Any:
+        """See `compare.backends.base.Backend.max_pool`."""
+        return _max_pool(x, kernel)
+
+    def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
+        """See `compare.backends.base.Backend.window`."""
+        return _window(x, top, left, height, width)
+
+    def value_and_grad(
+        self, function: Callable[..., tuple[Any, Any]]
+    ) -> Callable[..., tuple[Any, Any, dict[str, Any]]]:
+        """See `compare.backends.base.Backend.value_and_grad`."""
+
+        def differentiated(parameters: Any, *args: Any) -> tuple[Any, Any, dict[str, Any]]:
+            extra: Any = None
+
+            def scalar(parameters: Any) -> Any:
+                nonlocal extra
+                value, extra = function(parameters, *args)
+                return value
+
+            pull_back, value = make_vjp(scalar, parameters)
+            gradients = pull_back(vspace(value).ones())
+            return value, {key: getval(item) for key, item in extra.items()}, gradients
+
+        return differentiated
+
+    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: NumPy compiles nothing."""
+        return function
+
+    def memory_limit(self) -> int:
+        """Main memory that is free, in bytes."""
+        return host_memory()
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to reuse what a training step frees instead of returning it to the kernel.
+
+    Else every step has its megabytes zeroed and mapped again, page by page: a third of its time.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:  # another C library has none, and is left as it is
+            trim_threshold, mmap_threshold = -1, -3  # the constants' values in malloc.h
+            mallopt(trim_threshold, 256 << 20)
+            mallopt(mmap_threshold, 32 << 20)  # the largest that glibc accepts
+
+
+# Pictures are (n, c, h, w) in shape but (c, h, w, n) in memory, as a matrix product leaves them
+# and as the next unfolding wants them: no transposition is ever carried out, and loops over small
+# windows run along the batch.
+
+
+def _batch_last(x: Any) -> Any:
+    return autograd.numpy.transpose(x, (1, 2, 3, 0))
+
+
+def _batch_first(x: Any) -> Any:
+    return autograd.numpy.transpose(x, (3, 0, 1, 2))
+
+
+def unfold(x: Any, kernel: int, stride: int, padding: Padding) -> tuple[Any, tuple[int, int, int]]:
+    """Lay every kernel-sized neighbourhood out as a column.
+
+    (n, c, h, w) becomes (c * kernel * kernel, h' * w' * n), and (h', w', n) is returned beside it.
+    """
+    n, channels, height, width = x.shape
+    if kernel == stride == 1 and padding == ((0, 0), (0, 0)):
+        # Neighbourhoods of one pixel: the picture is its own unfolding.
+        return autograd.numpy.reshape(_batch_last(x), (channels, -1)), (height, width, n)
+    (above, below), (before, after) = padding
+    rows = (height + above + below - kernel) // stride + 1
+    columns = (width + before + after - kernel) // stride + 1
+    return _unfold(x, kernel, stride, padding), (rows, columns, n)
+
+
+def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> NDArray[Any]:
+    """Zeros for an (n, c, h, w) picture and its padding, as (c, H, W, n)."""
+    n, channels, height, width = shape
+    return np.zeros((channels, height + sum(padding[0]), width + sum(padding[1]), n), dtype)
+
+
+def _inner(padded: NDArray[Any], shape: tuple[int, ...], padding: Padding) -> NDArray[Any]:
+    """View a padded (c, H, W, n) without its padding."""
+    (above, _), (before, _) = padding
+    return padded[:, above : above + shape[2], before : before + shape[3]]
+
+
+def _neighbourhoods(padded: NDArray[Any], kernel: int, stride: int) -> NDArray[Any]:
+    """View (c, H, W, n) as (c, kernel, kernel, h', w', n) without a copy."""
+    channels, height, width, n = padded.shape
+    c, row, column, item = padded.strides
+    return as_strided(
+        padded,
+        (
+            channels,
+            kernel,
+            kernel,
+            (height - kernel) // stride + 1,
+            (width - kernel) // stride + 1,
+            n,
+        ),
+        (c, row, column, row * stride, column * stride, item),
+    )
+
+
+@primitive
+def _unfold(x: NDArray[Any], kernel: int, stride: int, padding: Padding) -> NDArray[Any]:
+    padded = _padded_zeros(x.shape, padding, x.dtype)
+    _inner(padded, x.shape, padding)[...] = _batch_last(x)
+    columns = _neighbourhoods(padded, kernel, stride)
+    return columns.reshape(x.shape[1] * kernel * kernel, -1)
+
+
+@primitive
+def _fold(
+    columns: NDArray[Any], shape: tuple[int, ...], kernel: int, stride: int, padding: Padding
+) -> NDArray[Any]:
+    """Add every column back to where it was unfolded from: the adjoint of `_unfold`."""
+    padded = _padded_zeros(shape, padding, columns.dtype)
+    targets = _neighbourhoods(padded, kernel, stride)
+    sources = columns.reshape(targets.shape)
+    for i in range(kernel):
+        for j in range(kernel):
+            # Within one offset no two neighbourhoods share a pixel, so adding in place is safe.
+            targets[:, i, j] += sources[:, i, j]
+    return np.asarray(_batch_first(_inner(padded, shape, padding)))
+
+
+defvjp(
+    _unfold,
+    lambda _, x, kernel, stride, padding: lambda g: _fold(g, x.shape, kernel, stride, padding),
+    argnums=(0,),
+)
+defvjp(
+    _fold,
+    lambda _, columns, shape, kernel, stride, padding: (
+        lambda g: _unfold(g, kernel, stride, padding)
+    ),
+    argnums=(0,),
+)
+
+
+@primitive
+def _max_pool(x: NDArray[Any], kernel: int) -> NDArray[Any]:
+    return np.asarray(_batch_first(_blocks(x, kernel).max(axis=(1, 2))))
+
+
+def _blocks(x: NDArray[Any], kernel: int) -> NDArray[Any]:
+    """View (n, c, h, w) as (c, kernel, kernel, h // kernel, w // kernel, n)."""
+    return _neighbourhoods(np.asarray(_batch_last(x)), kernel, kernel)
+
+
+def _max_pool_vjp(largest: NDArray[Any], x: Any, kernel: int) -> Callable[[Any], Any]:
+    def share(g: NDArray[Any]) -> NDArray[Any]:
+        # Equal largest values share what flows back, as `maximum` has it everywhere.
+        blocks = _blocks(x, kernel)
+        winners = blocks == _batch_last(largest)[:, None, None]
+        shares = _batch_last(g) / winners.sum(axis=(1, 2), dtype=g.dtype)
+        back = np.zeros_like(x, dtype=g.dtype)
+        np.multiply(winners, shares[:, None, None], out=_blocks(back, kernel))
+        return back
+
+    return share
+
+
+defvjp(_max_pool, _max_pool_vjp, argnums=(0,))
+
+
+@primitive
+def _window(
+    x: NDArray[Any], top: NDArray[Any], left: NDArray[Any], height: int, width: int
+) -> NDArray[Any]:
+    channels = x.shape[1]
+    index, inside = _window_index(x.shape, top, left, height, width)
+    values = np.take(_batch_last(x).reshape(channels, -1), index, axis=1)
+    if not inside.all():
+        values = np.where(inside, values, x.dtype.type(0))
+    return np.asarray(_batch_first(values.reshape(channels, height, width, len(top))))
+
+
+def _window_vjp(
+    _: Any, x: Any, top: NDArray[Any], left: NDArray[Any], height: int, width: int
+) -> Callable[[Any], Any]:
+    n, channels, x_height, x_width = x.shape
+    if n == len(top):
+        # Putting a window back into zeros is reading it from the other side.
+        return lambda g: _window(g, -top, -left, x_height, x_width)
+
+    def scatter(g: NDArray[Any]) -> NDArray[Any]:
+        # All windows were read from one picture, so what flows back to a pixel adds up.
+        index, inside = _window_index(x.shape, top, left, height, width)
+        rows = np.where(inside, _batch_last(g).reshape(channels, -1), 0)
+        sums = [np.bincount(index, row, minlength=x_height * x_width) for row in rows]
+        return np.stack(sums).reshape(x.shape).astype(g.dtype)
+
+    return scatter
+
+
+defvjp(_window, _window_vjp, argnums=(0,))
+
+
+def _window_index(
+    shape: tuple[int, ...], top: NDArray[Any], left: NDArray[Any], height: int, width: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Flat positions of the windows' pixels in (h, w, n), and which of them are on the canvas."""
+    n, _, x_height, x_width = shape
+    rows = top + np.arange(height)[:, None]
+    columns = left + np.arange(width)[:, None]
+    inside = ((rows >= 0) & (rows < x_height))[:, None] & ((columns >= 0) & (columns < x_width))
+    pixels = (np.clip(rows, 0, x_height - 1) * x_width)[:, None] + np.clip(columns, 0, x_width - 1)
+    index = pixels * n + (np.arange(n) if n > 1 else 0)
+    return index.reshape(-1), inside.reshape(-1)

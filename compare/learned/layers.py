@@ -1,0 +1,389 @@
+"""The layers, each a frozen description that knows its shape, its parameters and its rule.
+
+A rule is written once over the backend contract. It takes either full maps (n, c, h, w) or a
+`Patched` batch; for the latter it maps the shared background as a batch of one and says what
+becomes of the differences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.backends import Array, Backend, same_padding
+from compare.learned.patched import Patched, reach
+
+Shape: TypeAlias = tuple[int, ...]
+"""Of one picture, (channels, height, width), or of one vector, (features,)."""
+
+Maps: TypeAlias = Patched | Array
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An array that a layer owns and how it begins."""
+
+    shape: Shape
+    initial: Literal["he_normal", "glorot_uniform", "zeros", "ones"]
+    fans: tuple[int, int] = (1, 1)
+    """Inputs that one output sums over, and outputs that one input reaches."""
+    trained: bool = True
+    """False for running statistics, which are kept with the weights but get no gradient."""
+    decayed: bool = False
+    """Whether the L2 penalty counts it; the published code penalises convolution kernels only."""
+
+
+class Layer(Protocol):
+    """One step of an architecture."""
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the shape of one output; ValueError if `inputs` does not fit."""
+        ...
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return what the layer owns, by name."""
+        ...
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return multiply-adds for one sample, computed densely."""
+        ...
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Map a batch. `updates` receives new running statistics; it is None in prediction."""
+        ...
+
+
+class _Plain:
+    """What layers share that own no parameters and are not counted as arithmetic."""
+
+    def shape(self, inputs: Shape) -> Shape:
+        return inputs
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        return {}
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class Conv:
+    """A convolution with bias, padded so that only the stride shrinks the picture."""
+
+    channels: int
+    kernel: int
+    stride: int = 1
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, height / stride, width / stride), rounded up."""
+        _, height, width = inputs
+        return (self.channels, -(-height // self.stride), -(-width // self.stride))
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return the kernels, He-normal, and the biases, zero."""
+        return self._parameters(inputs[0])
+
+    def _parameters(self, channels: int) -> dict[str, Parameter]:
+        area = self.kernel * self.kernel
+        return {
+            "weight": Parameter(
+                (self.channels, channels, self.kernel, self.kernel),
+                "he_normal",
+                fans=(channels * area, self.channels * area),
+                decayed=True,
+            ),
+            "bias": Parameter((self.channels,), "zeros"),
+        }
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one for each weight at each output pixel."""
+        _, height, width = self.shape(inputs)
+        kernels = self.parameters(inputs)["weight"].shape
+        return int(np.prod(kernels)) * height * width
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Convolve; the difference of two pictures convolves like a picture, without the bias."""
+        kernel, stride = self.kernel, self.stride
+        rows, columns = (same_padding(size, kernel, stride) for size in x.shape[2:])
+        bias = backend.xp.reshape(own["bias"], (1, -1, 1, 1))
+
+        def dense(maps: Array) -> Array:
+            return backend.conv(maps, own["weight"], stride, (rows, columns)) + bias
+
+        if not isinstance(x, Patched):
+            return dense(x)
+        seen = reach(x, backend, kernel, stride, (rows[0], columns[0]))
+        around = (seen.margin, seen.margin)
+        delta = backend.conv(seen.delta, own["weight"], stride, (around, around))
+        return Patched(dense(x.background), delta, seen.top, seen.left).cropped(backend)
+
+
+@dataclass(frozen=True)
+class CoordConv(Conv):
+    """A convolution that sees each pixel's coordinates beside the picture.
+
+    The channels x and y rise from -1 to 1 over the canvas; `radius` adds sqrt(x^2 + y^2).
+    Liu et al. 2018, arXiv:1807.03247, section 3.
+    """
+
+    radius: bool = False
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return the kernels, with the coordinate channels last, and the biases."""
+        return self._parameters(inputs[0] + 2 + self.radius)
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Append the coordinate channels, which no picture changes, and convolve."""
+        xp = backend.xp
+        maps = x.background if isinstance(x, Patched) else x
+        n, _, height, width = maps.shape
+        channels = backend.asarray(coordinates(height, width, self.radius), like=maps)
+        tiled = xp.broadcast_to(channels, (n, *channels.shape[1:]))
+        maps = xp.concatenate([maps, tiled], axis=1)
+        if not isinstance(x, Patched):
+            return super().__call__(backend, own, maps, updates)
+        unchanged = xp.zeros_like(x.delta[:, :1])
+        delta = xp.concatenate([x.delta] + [unchanged] * channels.shape[1], axis=1)
+        return super().__call__(backend, own, Patched(maps, delta, x.top, x.left), updates)
+
+
+def coordinates(height: int, width: int, radius: bool = False) -> NDArray[np.float64]:
+    """Return the coordinate channels x, y and perhaps the radius, (1, 2 or 3, height, width)."""
+    x = np.linspace(-1, 1, width)[None, :].repeat(height, axis=0)
+    y = np.linspace(-1, 1, height)[:, None].repeat(width, axis=1)
+    return np.stack([x, y, np.hypot(x, y)] if radius else [x, y])[None]
+
+
+@dataclass(frozen=True)
+class Relu(_Plain):
+    """max(x, 0), with derivative 0 at 0 as TensorFlow and PyTorch have it."""
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Rectify."""
+
+        def rectify(values: Array) -> Array:
+            return values * (values > 0)
+
+        if not isinstance(x, Patched):
+            return rectify(x)
+        under = x.under(backend)
+        delta = rectify(under + x.delta) - rectify(under)
+        return Patched(rectify(x.background), delta, x.top, x.left)
+
+
+@dataclass(frozen=True)
+class MaxPool(_Plain):
+    """The largest value of each kernel x kernel block; what does not fill a block is dropped."""
+
+    kernel: int
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, height / kernel, width / kernel), rounded down."""
+        channels, height, width = inputs
+        if min(height, width) < self.kernel:
+            raise ValueError(
+                f"a {height}x{width} map is smaller than the {self.kernel}x{self.kernel} max pool"
+            )
+        return (channels, height // self.kernel, width // self.kernel)
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Pool the background, and the values inside each window; keep their difference."""
+        kernel = self.kernel
+        if not isinstance(x, Patched):
+            return backend.max_pool(x, kernel)
+        seen = reach(x, backend, kernel, kernel)
+        under = backend.window(x.background, seen.read_top, seen.read_left, *seen.delta.shape[2:])
+        pooled = Patched(
+            backend.max_pool(x.background, kernel),
+            backend.max_pool(under + seen.delta, kernel),
+            seen.top,
+            seen.left,
+        )
+        difference = pooled.delta - pooled.under(backend)
+        return Patched(pooled.background, difference, seen.top, seen.left).cropped(backend)
+
+
+@dataclass(frozen=True)
+class GlobalMaxPool(_Plain):
+    """The largest value of each whole channel, as (channels, 1, 1)."""
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, 1, 1)."""
+        return (inputs[0], 1, 1)
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Take the larger of the window's maximum and that of the background around it."""
+        xp = backend.xp
+        if not isinstance(x, Patched):
+            return xp.max(x, axis=(2, 3), keepdims=True)
+        n, channels, height, width = x.shape
+        rows, columns = x.delta.shape[2:]
+        item, channel = xp.arange(n)[:, None], xp.arange(channels)[None, :]
+
+        # A window hides at most rows * columns pixels, so among that many and one of the
+        # brightest of the background the brightest that is not hidden is found.
+        background = xp.reshape(x.background, (channels, height * width))
+        brightest = xp.argsort(-background, axis=1)[:, : rows * columns + 1]
+        y, x_ = brightest // width, brightest % width
+        top, left = x.top[:, None, None], x.left[:, None, None]
+        hidden = (y >= top) & (y < top + rows) & (x_ >= left) & (x_ < left + columns)
+        around = background[channel, brightest[channel, xp.argmin(1 * hidden, axis=2)]]
+
+        values = xp.reshape(x.under(backend) + x.delta, (n, channels, rows * columns))
+        beyond = xp.reshape(1 - x.on_canvas(backend), (n, 1, rows * columns))
+        inside = values[item, channel, xp.argmax(xp.where(beyond, -xp.inf, values), axis=2)]
+        return xp.reshape(xp.maximum(inside, around), (n, channels, 1, 1))
+
+
+@dataclass(frozen=True)
+class GlobalMeanPool(_Plain):
+    """The mean of each whole channel, as (channels, 1, 1)."""
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, 1, 1)."""
+        return (inputs[0], 1, 1)
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one addition an element."""
+        return int(np.prod(inputs))
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Average; the mean is linear, so the differences just add."""
+        xp = backend.xp
+        if not isinstance(x, Patched):
+            return xp.mean(x, axis=(2, 3), keepdims=True)
+        _, _, height, width = x.shape
+        shift = xp.sum(x.delta, axis=(2, 3), keepdims=True) / (height * width)
+        return xp.mean(x.background, axis=(2, 3), keepdims=True) + shift
+
+
+@dataclass(frozen=True)
+class BatchNorm(_Plain):
+    """Each channel to mean 0 and variance 1 over the batch, then scaled and shifted.
+
+    In prediction by running statistics: new = momentum * old + (1 - momentum) * batch, the
+    variance with Bessel's correction, as TensorFlow's fused kernel and PyTorch keep it.
+    Ioffe & Szegedy 2015, arXiv:1502.03167.
+    """
+
+    momentum: float = 0.9
+    epsilon: float = 1e-5
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return scale and shift, and the running mean and variance."""
+        channels = (inputs[0],)
+        return {
+            "scale": Parameter(channels, "ones"),
+            "shift": Parameter(channels, "zeros"),
+            "mean": Parameter(channels, "zeros", trained=False),
+            "variance": Parameter(channels, "ones", trained=False),
+        }
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one for each element."""
+        return int(np.prod(inputs))
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Normalise; the differences are only scaled."""
+        xp = backend.xp
+
+        def channelwise(values: Array) -> Array:
+            return xp.reshape(values, (1, -1, 1, 1))
+
+        if updates is None:
+            mean, variance = channelwise(own["mean"]), channelwise(own["variance"])
+        else:
+            mean, variance = _moments(backend, x)
+            n, _, height, width = x.shape
+            count = n * height * width
+            unbiased = variance * (count / max(count - 1, 1))
+            for name, batch in (("mean", mean), ("variance", unbiased)):
+                kept = self.momentum * own[name]
+                updates[name] = kept + (1 - self.momentum) * xp.reshape(batch, (-1,))
+        scale = channelwise(own["scale"]) / xp.sqrt(variance + self.epsilon)
+        shift = channelwise(own["shift"]) - mean * scale
+        if not isinstance(x, Patched):
+            return x * scale + shift
+        return Patched(x.background * scale + shift, x.delta * scale, x.top, x.left)
+
+
+def _moments(backend: Backend, x: Maps) -> tuple[Array, Array]:
+    """Mean and (biased) variance of each channel over batch and pixels, (1, c, 1, 1) each."""
+    xp, axes = backend.xp, (0, 2, 3)
+    if not isinstance(x, Patched):
+        mean = xp.mean(x, axis=axes, keepdims=True)
+        return mean, xp.mean((x - mean) ** 2, axis=axes, keepdims=True)
+    n, _, height, width = x.shape
+    count = n * height * width
+    mean = xp.mean(x.background, axis=axes, keepdims=True)
+    mean = mean + xp.sum(x.delta, axis=axes, keepdims=True) / count
+    variance = xp.mean((x.background - mean) ** 2, axis=axes, keepdims=True)
+    # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
+    change = x.delta * (2 * (x.under(backend) - mean) + x.delta)
+    return mean, variance + xp.sum(change, axis=axes, keepdims=True) / count
+
+
+@dataclass(frozen=True)
+class Flatten(_Plain):
+    """Maps to vectors, channel after channel."""
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (features,)."""
+        return (int(np.prod(inputs)),)
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Write the maps out in full."""
+        maps = x.dense(backend) if isinstance(x, Patched) else x
+        return backend.xp.reshape(maps, (maps.shape[0], -1))
+
+
+@dataclass(frozen=True)
+class Dense(_Plain):
+    """Every output a weighted sum of every input; Glorot-uniform weights, as published."""
+
+    features: int
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (features,)."""
+        if len(inputs) != 1:
+            raise ValueError(f"Dense takes vectors, got {inputs}; put Flatten() before it")
+        return (self.features,)
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return the weight, (inputs, features), and the bias."""
+        shape = (inputs[0], self.features)
+        return {
+            "weight": Parameter(shape, "glorot_uniform", fans=shape),
+            "bias": Parameter((self.features,), "zeros"),
+        }
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one for each weight."""
+        return inputs[0] * self.features
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Multiply."""
+        return x @ own["weight"] + own["bias"]

@@ -1,0 +1,132 @@
+"""A batch of pictures as one shared background and a small patch for each.
+
+A one-hot picture differs from the empty one in a single pixel, so what a layer computes for it
+differs from what it computes for the empty picture only near that pixel. Each layer here maps
+one background and n small differences instead of n full maps. That is no approximation: it is
+the same sum with the equal terms taken together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.backends import Array, Backend
+
+
+@dataclass(frozen=True)
+class Patched:
+    """Picture i is `background`, plus `delta[i]` in the window whose corner is (top, left)[i].
+
+    background: (1, c, H, W). delta: (n, c, h, w), zero wherever the window reaches over the edge
+    of the canvas. top, left: (n,) int64, possibly negative.
+    """
+
+    background: Array
+    delta: Array
+    top: Array
+    left: Array
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """The shape the full maps would have, (n, c, H, W)."""
+        _, channels, height, width = self.background.shape
+        return (self.delta.shape[0], channels, height, width)
+
+    def under(self, backend: Backend) -> Array:
+        """The background inside each window, (n, c, h, w); zero beyond the canvas."""
+        return backend.window(self.background, self.top, self.left, *self.delta.shape[2:])
+
+    def on_canvas(self, backend: Backend) -> Array:
+        """Whether each pixel of a window lies on the canvas, (n, 1, h, w) booleans."""
+        _, _, height, width = self.background.shape
+        rows = self.top[:, None] + backend.xp.arange(self.delta.shape[2])
+        columns = self.left[:, None] + backend.xp.arange(self.delta.shape[3])
+        rows_in = (rows >= 0) & (rows < height)
+        columns_in = (columns >= 0) & (columns < width)
+        return rows_in[:, None, :, None] & columns_in[:, None, None, :]
+
+    def cropped(self, backend: Backend) -> Patched:
+        """The same with nothing beyond the canvas."""
+        delta = self.delta * self.on_canvas(backend)
+        return Patched(self.background, delta, self.top, self.left)
+
+    def dense(self, backend: Backend) -> Array:
+        """The full maps, (n, c, H, W)."""
+        height, width = self.background.shape[2:]
+        return self.background + backend.window(self.delta, -self.top, -self.left, height, width)
+
+    def settled(self, backend: Backend) -> Patched | Array:
+        """Itself, or the full maps once the windows have grown as large as those."""
+        _, _, height, width = self.background.shape
+        if self.delta.shape[2] * self.delta.shape[3] < height * width:
+            return self
+        return self.dense(backend)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a sliding kernel sees of each window, from `reach`."""
+
+    delta: Array
+    """The windows' differences, (n, c, h', w'), moved so that kernels laid from the corner at
+    every stride fall as they do on the canvas."""
+    margin: int
+    """Zeros that are still to be put around `delta` on every side."""
+    read_top: Array
+    read_left: Array
+    """Where on the canvas that corner lies, (n,)."""
+    top: Array
+    left: Array
+    """The corner of the outputs that see the window, in the output's own pixels, (n,)."""
+
+
+def reach(
+    x: Patched, backend: Backend, kernel: int, stride: int, padding: tuple[int, int] = (0, 0)
+) -> Reach:
+    """Find what a kernel sliding over the canvas sees of each window.
+
+    `padding` holds the zeros before the first row and before the first column.
+    """
+    height, width = x.delta.shape[2:]
+    rows, columns = ((size + kernel - 2) // stride + 1 for size in (height, width))
+    # Output o sees inputs o * stride - padding, ..., + kernel - 1; the first to see row t is:
+    top = (x.top + padding[0] - kernel + stride) // stride
+    left = (x.left + padding[1] - kernel + stride) // stride
+    read_top = top * stride - padding[0]
+    read_left = left * stride - padding[1]
+    if stride == 1:
+        # Every window lies at the same place in what is read, so plain zeros around it will do.
+        return Reach(x.delta, kernel - 1, read_top, read_left, top, left)
+    read = ((rows - 1) * stride + kernel, (columns - 1) * stride + kernel)
+    delta = backend.window(x.delta, read_top - x.top, read_left - x.left, *read)
+    return Reach(delta, 0, read_top, read_left, top, left)
+
+
+def localise(pictures: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Cut the smallest window that holds every nonzero pixel out of each picture.
+
+    pictures: (n, c, h, w). Returns (delta, top, left) over an all-zero background; the windows
+    are of one size, the largest that any picture needs. An empty picture has an empty window.
+    """
+    n, _, height, width = pictures.shape
+    lit = pictures.any(axis=1)
+    spans = []
+    for axis, size in ((2, height), (1, width)):
+        occupied = lit.any(axis=axis)
+        first = occupied.argmax(axis=1)
+        last = size - 1 - occupied[:, ::-1].argmax(axis=1)
+        extent = int(np.where(occupied.any(axis=1), last - first + 1, 1).max(initial=1))
+        spans.append((np.minimum(first, size - extent), extent))
+    (top, rows), (left, columns) = spans
+    item = np.arange(n)[:, None, None]
+    delta = pictures[
+        item,
+        :,
+        (top[:, None] + np.arange(rows))[:, :, None],
+        (left[:, None] + np.arange(columns))[:, None, :],
+    ]
+    return np.ascontiguousarray(delta.transpose(0, 3, 1, 2)), top, left
