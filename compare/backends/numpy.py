@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import autograd.numpy
 import numpy as np
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from compare import UsageError
 from compare.backends.base import Padding, host_memory, unknown_device
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class NumpyBackend:
@@ -114,6 +116,11 @@ def _batch_first(x: Any) -> Any:
     return autograd.numpy.transpose(x, (3, 0, 1, 2))
 
 
+def _primitive(function: _F) -> _F:
+    """Mark a function whose derivative is given below it; autograd's, with the type kept."""
+    return cast(_F, primitive(function))
+
+
 def unfold(x: Any, kernel: int, stride: int, padding: Padding) -> tuple[Any, tuple[int, int, int]]:
     """Lay every kernel-sized neighbourhood out as a column.
 
@@ -159,7 +166,7 @@ def _neighbourhoods(padded: NDArray[Any], kernel: int, stride: int) -> NDArray[A
     )
 
 
-@primitive
+@_primitive
 def _unfold(x: NDArray[Any], kernel: int, stride: int, padding: Padding) -> NDArray[Any]:
     padded = _padded_zeros(x.shape, padding, x.dtype)
     _inner(padded, x.shape, padding)[...] = _batch_last(x)
@@ -167,7 +174,7 @@ def _unfold(x: NDArray[Any], kernel: int, stride: int, padding: Padding) -> NDAr
     return columns.reshape(x.shape[1] * kernel * kernel, -1)
 
 
-@primitive
+@_primitive
 def _fold(
     columns: NDArray[Any], shape: tuple[int, ...], kernel: int, stride: int, padding: Padding
 ) -> NDArray[Any]:
@@ -196,7 +203,7 @@ defvjp(
 )
 
 
-@primitive
+@_primitive
 def _max_pool(x: NDArray[Any], kernel: int) -> NDArray[Any]:
     return np.asarray(_batch_first(_blocks(x, kernel).max(axis=(1, 2))))
 
@@ -222,7 +229,7 @@ def _max_pool_vjp(largest: NDArray[Any], x: Any, kernel: int) -> Callable[[Any],
 defvjp(_max_pool, _max_pool_vjp, argnums=(0,))
 
 
-@primitive
+@_primitive
 def _window(
     x: NDArray[Any], top: NDArray[Any], left: NDArray[Any], height: int, width: int
 ) -> NDArray[Any]:

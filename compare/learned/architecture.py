@@ -62,12 +62,12 @@ class Architecture:
         """
         statistics: dict[str, Array] = {}
         for index, layer in enumerate(self.layers):
+            if isinstance(x, Patched):
+                x = x.settled(backend)
             prefix = f"{index}."
             own = {name: weights[prefix + name] for name in layer.parameters(self.shapes()[index])}
             updates: dict[str, Array] | None = {} if training else None
             x = layer(backend, own, x, updates)
-            if isinstance(x, Patched):
-                x = x.settled(backend)
             statistics.update({prefix + name: new for name, new in (updates or {}).items()})
         return (x.dense(backend) if isinstance(x, Patched) else x), statistics
 
@@ -118,4 +118,4 @@ def _draw(rng: np.random.Generator, parameter: Parameter) -> NDArray[np.float32]
             values = np.zeros(parameter.shape)
         case "ones":
             values = np.ones(parameter.shape)
-    return values.astype(np.float32)
+    return np.asarray(values, dtype=np.float32)

@@ -8,6 +8,7 @@ the same sum with the equal terms taken together.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,13 +114,13 @@ def localise(pictures: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArra
     are of one size, the largest that any picture needs. An empty picture has an empty window.
     """
     n, _, height, width = pictures.shape
-    lit = pictures.any(axis=1)
+    lit = np.any(pictures, axis=1)
     spans = []
     for axis, size in ((2, height), (1, width)):
-        occupied = lit.any(axis=axis)
+        occupied = np.any(lit, axis=axis)
         first = occupied.argmax(axis=1)
         last = size - 1 - occupied[:, ::-1].argmax(axis=1)
-        extent = int(np.where(occupied.any(axis=1), last - first + 1, 1).max(initial=1))
+        extent = int(np.where(np.any(occupied, axis=1), last - first + 1, 1).max(initial=1))
         spans.append((np.minimum(first, size - extent), extent))
     (top, rows), (left, columns) = spans
     item = np.arange(n)[:, None, None]
@@ -130,3 +131,25 @@ def localise(pictures: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArra
         (left[:, None] + np.arange(columns))[:, None, :],
     ]
     return np.ascontiguousarray(delta.transpose(0, 3, 1, 2)), top, left
+
+
+def gather(chunks: Iterable[NDArray[Any]]) -> Patched:
+    """Cut the windows out of pictures that come a chunk at a time, over an empty background."""
+    backgrounds, parts = [], []
+    for pictures in chunks:
+        backgrounds.append(np.zeros_like(pictures[:1]))
+        parts.append(localise(pictures))
+    rows = max(delta.shape[2] for delta, _, _ in parts)
+    columns = max(delta.shape[3] for delta, _, _ in parts)
+    deltas = []
+    for delta, _, _ in parts:
+        # A smaller window grows downwards and to the right, perhaps over the edge: it is all zeros.
+        grown = np.zeros((*delta.shape[:2], rows, columns), dtype=delta.dtype)
+        grown[:, :, : delta.shape[2], : delta.shape[3]] = delta
+        deltas.append(grown)
+    return Patched(
+        backgrounds[0],
+        np.concatenate(deltas),
+        np.concatenate([top for _, top, _ in parts]),
+        np.concatenate([left for _, _, left in parts]),
+    )

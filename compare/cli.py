@@ -1,0 +1,253 @@
+"""The command `compare`. Everything is checked before any work starts; heavy imports wait."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from compare import UsageError
+
+if TYPE_CHECKING:
+    from compare.learned.training import Progress
+    from compare.run import Plan
+
+PRESETS = {"quick": 10, "paper": 100}
+"""Epochs; the rest of the recipe is the published one in both."""
+
+QUICK_SEEDS = 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports a wrong argument like every other error: on one line, with exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see '{self.prog} --help'")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        code: int = options.command(options)
+        return code
+    except UsageError as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ncompare: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="compare",
+        description="Weight-free networks beside learned ones, on the same data, scored.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = commands.add_parser(
+        "run",
+        help="run solvers on a task and print how exact each is, and at what cost",
+        description="Run solvers on a task and print how exact each is, and at what cost. "
+        "Finished runs in --out are not repeated; one that was cut off goes on.",
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("--task", required=True, help="what to compute; 'compare list' names them")
+    run.add_argument("--solver", metavar="NAMES", help="comma-separated; all of the task's")
+    run.add_argument("--split", metavar="NAMES", help="comma-separated; all of the task's")
+    run.add_argument("--seeds", metavar="N", default="3", help="run seeds 0 to N-1 (default 3)")
+    run.add_argument(
+        "--preset",
+        default="quick",
+        help=f"quick: {PRESETS['quick']} epochs (default); paper: the published recipe in full, "
+        f"{PRESETS['paper']} epochs",
+    )
+    run.add_argument("--epochs", metavar="N", help="instead of the preset's; for every learner")
+    run.add_argument("--backend", default="numpy", help="what learned networks run on (numpy)")
+    run.add_argument("--device", default="auto", help="of the backend; auto takes the best")
+    run.add_argument(
+        "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
+    )
+    run.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
+    run.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    run.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
+
+    listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
+    listing.set_defaults(command=_list)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.preset not in PRESETS:
+        raise UsageError(f"unknown preset '{options.preset}'; choose from: {', '.join(PRESETS)}")
+    epochs = _count("--epochs", options.epochs or str(PRESETS[options.preset]))
+    seeds = _count("--seeds", options.seeds)
+    plans = _plans(options, seeds, epochs)
+    out = _writable(options.out)
+
+    from compare.scoring import summarise
+
+    started = time.perf_counter()
+    records = _execute(plans, out, options.force)
+    summaries = summarise(records)
+    seconds = time.perf_counter() - started
+    setting = plans[0].setting
+    if options.json:
+        print(
+            json.dumps(
+                _strict_json({**_header(options, epochs, setting), "rows": summaries}), indent=2
+            )
+        )
+        return 0
+    from compare.tables import comparison
+
+    print(comparison(summaries, _heading(options, epochs, setting)))
+    print(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    return 0
+
+
+def _plans(options: argparse.Namespace, seeds: int, epochs: int) -> list[Plan]:
+    """Check every name and size, and lay out the runs in the order of the table."""
+    from compare import backends, tasks
+    from compare.run import Plan
+    from compare.solvers import Setting, offered
+
+    task = tasks.load(options.task)
+    solvers = offered(task.name)
+    splits = _names("split", options.split, task.splits)
+    names = _names("solver", options.solver, tuple(solvers))
+    height, width = _size(options.size)
+    for split in splits:
+        task.split(split, height, width)
+    backend = backends.load(options.backend, options.device)
+    plans = []
+    for split in splits:
+        setting = Setting(task, split, height, width, backend)
+        for name in names:
+            entry = solvers[name]
+            try:
+                entry.build(setting, None)
+            except ValueError as error:
+                raise UsageError(f"solver '{name}' cannot do {height}x{width}: {error}") from error
+            if entry.recipe is None:
+                plans.append(Plan(setting, name, entry, seed=0, epochs=0))
+            else:
+                plans += [Plan(setting, name, entry, seed, epochs) for seed in range(seeds)]
+    return plans
+
+
+def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
+    """Carry the plans out under one progress bar, skipping what is already on disk."""
+    from tqdm import tqdm
+
+    from compare.results import read_record
+    from compare.run import execute
+
+    records: list[dict[str, Any]] = []
+    # Scoring and drawing takes about as long as one epoch, and every run does it once.
+    with tqdm(total=sum(plan.epochs + 1 for plan in plans), unit="epoch", disable=None) as bar:
+        for plan in plans:
+            bar.set_description(
+                f"{plan.setting.split} {plan.solver}"
+                + (f" seed {plan.seed}" if plan.epochs else "")
+            )
+            directory = plan.directory(out)
+            before = bar.n
+            try:
+                record = None if force else read_record(directory)
+            except ValueError as error:
+                _say(f"{error}; running it again", bar)
+                record = None
+
+            def advance(progress: Progress, before: float = before) -> None:
+                bar.update(before + progress.epoch - bar.n)
+
+            records.append(record or execute(plan, out, advance))
+            bar.update(before + plan.epochs + 1 - bar.n)
+    return records
+
+
+def _say(message: str, bar: Any) -> None:
+    bar.write(f"compare: {message}", file=sys.stderr)
+
+
+def _header(options: argparse.Namespace, epochs: int, setting: Any) -> dict[str, Any]:
+    return {
+        "task": options.task,
+        "size": [setting.height, setting.width],
+        "preset": options.preset,
+        "epochs": epochs,
+        "backend": setting.backend.name,
+        "device": setting.backend.device,
+    }
+
+
+def _heading(options: argparse.Namespace, epochs: int, setting: Any) -> str:
+    last = int(options.seeds) - 1
+    return (
+        f"{options.task} on a {setting.height}x{setting.width} canvas. Every learned solver: "
+        f"{epochs} epochs,\n{'seed 0' if last == 0 else f'seeds 0 to {last}'}, "
+        f"{setting.backend.name} on {setting.backend.device}."
+    )
+
+
+def _strict_json(value: Any) -> Any:
+    """Replace what JSON has no number for, infinities and NaN, by null."""
+    if isinstance(value, dict):
+        return {key: _strict_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict_json(item) for item in value]
+    return None if isinstance(value, float) and value - value != 0 else value
+
+
+def _count(option: str, text: str) -> int:
+    if not text.strip().isdecimal() or int(text) == 0:
+        raise UsageError(f"{option} is '{text}'; give a whole number, 1 or more")
+    return int(text)
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
+        raise UsageError(f"--size is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
+    return int(parts[0]), int(parts[-1])
+
+
+def _names(kind: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
+    if text is None:
+        return known
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown {kind} '{name}'; choose from: {', '.join(known)}")
+    return names
+
+
+def _writable(path: str) -> Path:
+    from compare.results import writable_directory
+
+    return writable_directory(Path(path))
+
+
+def _list(options: argparse.Namespace) -> int:
+    from compare import backends, tasks
+    from compare.solvers import offered
+
+    print("tasks and their solvers")
+    for name, summary in tasks.SUMMARIES.items():
+        print(f"  {name}: {summary}")
+        for solver, entry in offered(name).items():
+            print(f"    {solver:<12} {entry.summary}")
+    print("\nbackends")
+    for backend in backends.available().values():
+        state = (
+            f"devices: {', '.join(backend.backend_class().devices())}"
+            if backend.installed
+            else f"not installed; {backend.install}"
+        )
+        print(f"  {backend.name:<8} {state}")
+    return 0

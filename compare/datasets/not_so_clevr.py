@@ -1,0 +1,65 @@
+"""Not-so-Clevr: one 9x9 square at every place of a canvas, and the two published splits.
+
+The rules are those of the authors' generator (github.com/uber-research/CoordConv,
+data/not_so_clevr_generator.py) for Liu et al. 2018, arXiv:1807.03247: the square is swept with
+x in the outer loop and y in the inner one, and only where it lies on the canvas whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare import UsageError
+
+RADIUS = 4
+"""Pixels from the square's centre to its edge."""
+
+SPLITS = ("uniform", "quadrant")
+
+_SPLIT_SEED = 20202
+"""The generator's MAGIC_SEED_OF_WONDER; its draws decide the uniform split."""
+
+
+def centres(height: int, width: int) -> NDArray[np.int64]:
+    """Return every centre (x, y) in the published order, (n, 2) in pixels.
+
+    Raises `UsageError` for a canvas that the square does not fit on.
+    """
+    if min(height, width) < 2 * RADIUS + 1:
+        raise UsageError(
+            f"a canvas of {height}x{width} is too small for the {2 * RADIUS + 1}x{2 * RADIUS + 1} "
+            f"square; give at least {2 * RADIUS + 1} pixels each way"
+        )
+    x = np.arange(RADIUS, width - RADIUS)
+    y = np.arange(RADIUS, height - RADIUS)
+    return np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
+
+
+def held_out(split: str, height: int, width: int) -> NDArray[np.bool_]:
+    """Say for each centre whether the split keeps it for testing, (n,).
+
+    "uniform": a random quarter. "quadrant": x beyond half the width and y beyond half the height.
+    Raises `UsageError` where one side of the split would be empty.
+    """
+    places = centres(height, width)
+    if split == "uniform":
+        test = np.random.RandomState(_SPLIT_SEED).random_sample(len(places)) < 0.25
+    else:
+        test = np.all(places / (width, height) > 0.5, axis=1)
+    if test.all() or not test.any():
+        raise UsageError(
+            f"a canvas of {height}x{width} leaves the {split} split "
+            f"{'nothing to train on' if test.all() else 'nothing to test on'}; give a larger one"
+        )
+    return test
+
+
+def one_hot(positions: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Draw bitmaps with the one pixel (x, y) set, (n, 1, height, width)."""
+    bitmaps = np.zeros((len(positions), 1, height, width), dtype=np.float32)
+    x, y = positions.T
+    bitmaps[np.arange(len(positions)), 0, y, x] = 1
+    return bitmaps

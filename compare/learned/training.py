@@ -1,0 +1,251 @@
+"""The training loop, Adam and the checkpoint, written once over the backend contract."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.backends import Array, Backend
+from compare.learned.architecture import Architecture
+from compare.learned.layers import Maps
+from compare.learned.patched import Patched
+from compare.results import read_arrays, write_arrays
+
+Arrays: TypeAlias = dict[str, Array]
+HostArrays: TypeAlias = dict[str, NDArray[Any]]
+Loss: TypeAlias = Callable[[Any, Array, Array], Array]
+
+CHECKPOINT_SECONDS = 10.0
+"""A checkpoint is written when this much training has passed since the last."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: Adam with an L2 penalty on the convolution kernels.
+
+    Kingma & Ba 2015, arXiv:1412.6980; betas, batch and penalty as in the authors' CoordConv code.
+    """
+
+    learning_rate: float
+    l2: float = 1e-5
+    batch: int = 256
+    beta1: float = 0.9
+    beta2: float = 0.99
+    epsilon: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the loop reports after each epoch."""
+
+    epoch: int
+    epochs: int
+    loss: float
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything a training run needs to go on: on disk it is the checkpoint.
+
+    weights, and Adam's moving means of gradients and of their squares, by parameter name; the
+    number of steps done; each finished epoch's mean loss; the sum of losses in this epoch; and
+    the seconds spent.
+    """
+
+    weights: Arrays
+    mean: Arrays
+    square: Arrays
+    steps: int = 0
+    losses: tuple[float, ...] = ()
+    running_loss: Array = field(default_factory=lambda: np.zeros((), np.float32))
+    seconds: float = 0.0
+
+    def save(self, path: Path, backend: Backend) -> None:
+        """Write the checkpoint, whole or not at all."""
+        arrays = {
+            f"{group}/{name}": backend.to_numpy(array)
+            for group in ("weights", "mean", "square")
+            for name, array in getattr(self, group).items()
+        }
+        arrays["steps"] = np.asarray(self.steps)
+        arrays["losses"] = np.asarray(self.losses, dtype=np.float64)
+        arrays["running_loss"] = backend.to_numpy(self.running_loss)
+        arrays["seconds"] = np.asarray(self.seconds)
+        write_arrays(path, arrays)
+
+    @classmethod
+    def read(cls, path: Path, backend: Backend) -> State:
+        """Read a checkpoint; ValueError if it is not a whole one."""
+        arrays = read_arrays(path)
+        groups: dict[str, Arrays] = {"weights": {}, "mean": {}, "square": {}}
+        for key, array in arrays.items():
+            group, _, name = key.partition("/")
+            if name:
+                groups[group][name] = backend.asarray(array)
+        return cls(
+            **groups,
+            steps=int(arrays["steps"]),
+            losses=tuple(arrays["losses"].tolist()),
+            running_loss=backend.asarray(arrays["running_loss"]),
+            seconds=float(arrays["seconds"]),
+        )
+
+
+def train(
+    architecture: Architecture,
+    inputs: Patched | NDArray[Any],
+    targets: NDArray[Any],
+    loss: Loss,
+    recipe: Recipe,
+    *,
+    epochs: int,
+    seed: int,
+    backend: Backend,
+    checkpoint: Path | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> State:
+    """Train for `epochs` passes over the samples and return the last state.
+
+    The seed decides the first weights and the order of the samples in every epoch, alike on every
+    backend. With a `checkpoint` the state is written there now and then, and training goes on
+    from what lies there: on the NumPy backend to the same bits as without the interruption.
+    A loss that is no longer finite ends training at the end of its epoch.
+    """
+    step = backend.jit(_step(architecture, loss, recipe, backend))
+    shared, samples = split_maps(inputs)
+    shared = tuple(backend.asarray(array) for array in shared)
+    samples = tuple(backend.asarray(array) for array in (targets, *samples))
+    count = len(targets)
+    steps_an_epoch = -(-count // recipe.batch)
+
+    state = _begin(architecture, seed, backend)
+    if checkpoint is not None and checkpoint.exists():
+        try:
+            state = State.read(checkpoint, backend)
+        except ValueError as error:
+            warnings.warn(f"{error}; training starts anew", stacklevel=2)
+    started = saved = time.perf_counter()
+    earlier = state.seconds
+    for epoch in range(state.steps // steps_an_epoch, epochs):
+        # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
+        order = np.random.default_rng([seed, epoch]).permutation(count)
+        for index in range(state.steps % steps_an_epoch, steps_an_epoch):
+            chosen = backend.asarray(order[index * recipe.batch : (index + 1) * recipe.batch])
+            rate = _adam_rate(recipe, state.steps + 1)
+            weights, mean, square, running_loss = step(
+                state.weights,
+                state.mean,
+                state.square,
+                state.running_loss,
+                rate,
+                shared,
+                *(array[chosen] for array in samples),
+            )
+            now = time.perf_counter()
+            state = replace(
+                state,
+                weights=weights,
+                mean=mean,
+                square=square,
+                running_loss=running_loss,
+                steps=state.steps + 1,
+                seconds=earlier + now - started,
+            )
+            if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
+                state.save(checkpoint, backend)
+                saved = now
+        mean_loss = float(backend.to_numpy(state.running_loss)) / count
+        state = replace(
+            state,
+            losses=(*state.losses, mean_loss),
+            running_loss=backend.asarray(np.zeros((), np.float32)),
+            seconds=earlier + time.perf_counter() - started,
+        )
+        on_progress(Progress(epoch + 1, epochs, mean_loss))
+        if not np.isfinite(mean_loss):
+            break
+    return state
+
+
+def _begin(architecture: Architecture, seed: int, backend: Backend) -> State:
+    weights = architecture.initial_weights(seed)
+    zeros = {
+        name: np.zeros_like(weights[name])
+        for name, parameter in architecture.parameters().items()
+        if parameter.trained
+    }
+    mean, square = ({k: backend.asarray(v) for k, v in zeros.items()} for _ in range(2))
+    return State({k: backend.asarray(v) for k, v in weights.items()}, mean, square)
+
+
+def _step(
+    architecture: Architecture, loss: Loss, recipe: Recipe, backend: Backend
+) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array]]:
+    """Build the function that is one training step; it is pure, so a backend may compile it."""
+    xp = backend.xp
+    parameters = architecture.parameters()
+    decayed = [name for name, parameter in parameters.items() if parameter.decayed]
+
+    def objective(
+        trained: Arrays, running: Arrays, maps: Maps, targets: Array
+    ) -> tuple[Array, Arrays]:
+        outputs, statistics = architecture.apply(
+            backend, {**running, **trained}, maps, training=True
+        )
+        penalty = sum(xp.sum(trained[name] ** 2) for name in decayed)
+        return loss(xp, outputs, targets) + recipe.l2 * penalty, statistics
+
+    differentiated = backend.value_and_grad(objective)
+
+    def step(
+        weights: Arrays,
+        mean: Arrays,
+        square: Arrays,
+        running_loss: Array,
+        rate: Array,
+        shared: tuple[Array, ...],
+        targets: Array,
+        *samples: Array,
+    ) -> tuple[Arrays, Arrays, Arrays, Array]:
+        trained = {name: weights[name] for name in mean}
+        running = {name: weights[name] for name in weights if name not in mean}
+        value, statistics, gradients = differentiated(
+            trained, running, join_maps(shared, samples), targets
+        )
+        # Adam with the bias corrections folded into the rate, as TensorFlow has it.
+        mean = {k: recipe.beta1 * mean[k] + (1 - recipe.beta1) * g for k, g in gradients.items()}
+        square = {
+            k: recipe.beta2 * square[k] + (1 - recipe.beta2) * g * g for k, g in gradients.items()
+        }
+        trained = {
+            k: w - rate * mean[k] / (xp.sqrt(square[k]) + recipe.epsilon)
+            for k, w in trained.items()
+        }
+        weights = {**weights, **trained, **statistics}
+        return weights, mean, square, running_loss + value * targets.shape[0]
+
+    return step
+
+
+def _adam_rate(recipe: Recipe, step: int) -> float:
+    return recipe.learning_rate * math.sqrt(1 - recipe.beta2**step) / (1 - recipe.beta1**step)
+
+
+def split_maps(inputs: Patched | NDArray[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Take a batch apart into the arrays all samples share and those with a row for each."""
+    if isinstance(inputs, Patched):
+        return (inputs.background,), (inputs.delta, inputs.top, inputs.left)
+    return (), (inputs,)
+
+
+def join_maps(shared: tuple[Array, ...], samples: tuple[Array, ...]) -> Maps:
+    """Undo `split_maps`."""
+    return Patched(*shared, *samples) if shared else samples[0]
