@@ -22,59 +22,52 @@ def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 
 def comparison(summaries: list[dict[str, Any]], heading: str) -> str:
     """Set out the summaries of `compare.scoring.summarise`: how exact, then at what cost."""
-    accuracy = [
-        ("split", "solver", "exact", "rounded", "mean error px", "worst error px", "< 1/2 px")
-    ]
-    cost = [("split", "solver", "learned", "multiply-adds", "train s", "us/sample", "seeds")]
-    for row in summaries:
-        test = row["test"]
-        name = (row["split"], row["solver"])
-        seeds = len(row["seeds"])
-        accuracy.append(
-            (
-                *name,
-                _percent(test["exact"]),
-                _percent(test["rounded"]),
-                _spread(test["mean_error"]),
-                _spread(test["worst_error"]),
-                f"{row['within_half_pixel'] * max(seeds, 1):.0f}/{max(seeds, 1)}",
-            )
-        )
-        cost.append(
-            (
-                *name,
-                f"{row['cost']['parameters']:,}",
-                f"{row['cost']['multiply_adds']:,}",
-                _spread(row["train_seconds"]) if seeds else "0",
-                _spread(row["predict_microseconds"]),
-                str(seeds) if seeds else "none needed",
-            )
-        )
-    held_out = {row["split"]: row["held_out"] for row in summaries}
-    counts = ", ".join(f"{split} {count:,}" for split, count in held_out.items())
+    parts = [heading]
+    for split in dict.fromkeys(row["split"] for row in summaries):
+        rows = [row for row in summaries if row["split"] == split]
+        parts += ["", f"{split} split, {rows[0]['held_out']:,} held-out positions: how exact"]
+        parts += [columns([_ACCURACY, *map(_accuracy, rows)])]
+        parts += ["", f"{split} split: at what cost", columns([_COST, *map(_cost, rows)])]
     diverged = sum(row["diverged"] for row in summaries)
-    return "\n".join(
-        [
-            heading,
-            "",
-            f"How exact, over all held-out positions: {counts}",
-            columns(accuracy, left=2),
-            "",
-            "At what cost",
-            columns(cost, left=2),
-            "",
-            "exact: equal to the target in x and y, nothing rounded. rounded: right after",
-            "rounding to whole pixels. Errors are Euclidean distances in pixels: the median",
-            "over seeds (smallest to largest). < 1/2 px: seeds whose worst error is under",
-            "half a pixel. learned: parameters. multiply-adds: for one sample, computed",
-            "densely. us/sample: microseconds to predict one sample, from bitmap to pixels.",
-            *([f"{diverged} runs diverged: their loss was no longer finite."] if diverged else []),
-        ]
+    if diverged:
+        parts += ["", f"{diverged} runs diverged: their loss was no longer finite."]
+    return "\n".join([*parts, "", _LEGEND])
+
+
+_ACCURACY = ("solver", "exact", "rounded", "mean error px", "worst error px", "< 1/2 px")
+_COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "seeds")
+_LEGEND = """\
+exact: equal to the target in x and y, nothing rounded. rounded: right after
+rounding to whole pixels. Errors are Euclidean distances in pixels: the median
+over seeds (smallest..largest). < 1/2 px: seeds whose worst error is under half
+a pixel. learned: parameters. multiply-adds: for one sample, computed densely.
+us/sample: median microseconds to predict one sample, from bitmap to pixels."""
+
+
+def _accuracy(row: dict[str, Any]) -> tuple[str, ...]:
+    test, runs = row["test"], max(len(row["seeds"]), 1)
+    return (
+        row["solver"],
+        _percent(test["exact"]["median"]),
+        _percent(test["rounded"]["median"]),
+        _spread(test["mean_error"]),
+        _spread(test["worst_error"]),
+        f"{row['within_half_pixel'] * runs:.0f}/{runs}",
     )
 
 
-def _percent(spread: dict[str, float]) -> str:
-    share = spread["median"]
+def _cost(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["solver"],
+        f"{row['cost']['parameters']:,}",
+        f"{row['cost']['multiply_adds']:,}",
+        _number(row["train_seconds"]["median"]),
+        _number(row["predict_microseconds"]["median"]),
+        str(len(row["seeds"])) if row["seeds"] else "none needed",
+    )
+
+
+def _percent(share: float) -> str:
     # A share that is not 1 is never printed as 100 %, nor one that is not 0 as 0 %.
     if 0 < share < 0.001 or 0.999 < share < 1:
         return f"{100 * share:.3f} %"
@@ -83,10 +76,13 @@ def _percent(spread: dict[str, float]) -> str:
 
 def _spread(spread: dict[str, float]) -> str:
     median, low, high = (_number(spread[key]) for key in ("median", "min", "max"))
-    return median if low == high else f"{median} ({low}-{high})"
+    return median if low == high else f"{median} ({low}..{high})"
 
 
 def _number(value: float) -> str:
-    if value >= 1000:
+    if value == 0 or value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.2g}" if value < 1 else f"{value:.3g}"
+    if value >= 10:
+        return f"{value:.1f}"
+    # What is not 0 is never printed as 0.
+    return f"{value:.2f}" if value >= 0.01 else f"{value:.0e}"

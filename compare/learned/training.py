@@ -149,7 +149,6 @@ def train(
                 shared,
                 *(array[chosen] for array in samples),
             )
-            now = time.perf_counter()
             state = replace(
                 state,
                 weights=weights,
@@ -157,20 +156,18 @@ def train(
                 square=square,
                 running_loss=running_loss,
                 steps=state.steps + 1,
-                seconds=earlier + now - started,
             )
+            if index == steps_an_epoch - 1:
+                mean_loss = float(backend.to_numpy(running_loss)) / count
+                zero = backend.asarray(np.zeros((), np.float32))
+                state = replace(state, losses=(*state.losses, mean_loss), running_loss=zero)
+            now = time.perf_counter()
+            state = replace(state, seconds=earlier + now - started)
             if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
                 state.save(checkpoint, backend)
                 saved = now
-        mean_loss = float(backend.to_numpy(state.running_loss)) / count
-        state = replace(
-            state,
-            losses=(*state.losses, mean_loss),
-            running_loss=backend.asarray(np.zeros((), np.float32)),
-            seconds=earlier + time.perf_counter() - started,
-        )
-        on_progress(Progress(epoch + 1, epochs, mean_loss))
-        if not np.isfinite(mean_loss):
+        on_progress(Progress(epoch + 1, epochs, state.losses[-1]))
+        if not np.isfinite(state.losses[-1]):
             break
     return state
 

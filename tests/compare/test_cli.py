@@ -1,0 +1,183 @@
+"""The command as a user meets it: what it prints, what it leaves, what it refuses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from compare import cli
+from compare.results import read_arrays
+
+RUN = ["run", "--task", "onehot2coord", "--size", "16"]
+
+
+def compare(capsys, *arguments):
+    code = cli.main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Every solver on both splits, two seeds, one epoch."""
+    out = tmp_path_factory.mktemp("runs")
+    assert cli.main([*RUN, "--seeds", "2", "--epochs", "1", "--out", str(out)]) == 0
+    return out
+
+
+def test_each_run_leaves_its_directory(finished):
+    directories = sorted(path.name for path in finished.iterdir())
+    # Two solvers learn from two seeds each, two have nothing to learn; on two splits.
+    assert len(directories) == 2 * (2 * 2 + 2)
+    for name in directories:
+        files = {path.name for path in (finished / name).iterdir()}
+        assert files == {"run.json", "history.csv", "predictions.npz", "weights.npz", "error.png"}
+
+
+def test_a_record_says_what_determined_it(finished):
+    (path,) = finished.glob("*-uniform-coordconv-seed1-*/run.json")
+    record = json.loads(path.read_text())
+    assert record["task"] == "onehot2coord"
+    assert record["size"] == [16, 16]
+    assert (record["split"], record["solver"], record["seed"]) == ("uniform", "coordconv", 1)
+    assert record["recipe"]["learning_rate"] == 0.01
+    assert record["environment"]["numpy"] == np.__version__
+    assert record["scores"]["test"]["exact"] <= record["scores"]["test"]["rounded"]
+    weights = read_arrays(path.with_name("weights.npz"))
+    assert sum(array.size for array in weights.values()) == record["cost"]["parameters"] == 906
+
+
+def test_predictions_give_the_scores_again(finished):
+    for path in finished.glob("*/run.json"):
+        record = json.loads(path.read_text())
+        arrays = read_arrays(path.with_name("predictions.npz"))
+        right = (arrays["test_predictions"] == arrays["test_targets"]).all(axis=1)
+        assert record["scores"]["test"]["exact"] == right.mean()
+        if record["solver"] in ("handcrafted", "argmax"):
+            assert right.all()
+
+
+def test_the_pictures_are_pictures(finished):
+    for path in finished.glob("*/error.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_is_all_there_is_on_standard_output(finished, capsys):
+    code, out, _ = compare(
+        capsys, *RUN, "--seeds", "2", "--epochs", "1", "--out", str(finished), "--json"
+    )
+    assert code == 0
+    answer = json.loads(out)
+    assert answer["epochs"] == 1
+    assert len(answer["rows"]) == 8
+    handcrafted = next(row for row in answer["rows"] if row["solver"] == "handcrafted")
+    assert handcrafted["test"]["exact"] == {"median": 1.0, "min": 1.0, "max": 1.0}
+
+
+def test_the_table_fits_80_columns_and_names_its_budget(finished, capsys):
+    code, out, err = compare(capsys, *RUN, "--seeds", "2", "--epochs", "1", "--out", str(finished))
+    assert code == 0
+    assert err == ""
+    table = out.split("\n\nDone in")[0]
+    assert max(map(len, table.splitlines())) <= 80
+    assert "Every learned solver: 1 epochs" in table
+    for name in ("handcrafted", "coordconv", "conv", "argmax", "uniform", "quadrant"):
+        assert name in table
+
+
+def test_finished_runs_are_not_repeated_unless_forced(finished, capsys):
+    chosen = [*RUN, "--seeds", "1", "--epochs", "1", "--out", str(finished),
+              "--solver", "coordconv", "--split", "uniform"]  # fmt: skip
+    (path,) = finished.glob("*-uniform-coordconv-seed0-*/run.json")
+    written = path.stat().st_mtime_ns
+    assert compare(capsys, *chosen)[0] == 0
+    assert path.stat().st_mtime_ns == written
+    before = read_arrays(path.with_name("weights.npz"))
+    assert compare(capsys, *chosen, "--force")[0] == 0
+    assert path.stat().st_mtime_ns > written
+    after = read_arrays(path.with_name("weights.npz"))
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_a_damaged_record_is_named_and_run_again(finished, capsys):
+    (path,) = finished.glob("*-quadrant-argmax-*/run.json")
+    path.write_text(path.read_text()[:100])
+    code, _, err = compare(
+        capsys, *RUN, "--solver", "argmax", "--split", "quadrant", "--out", str(finished)
+    )
+    assert code == 0
+    assert f"{path} is damaged" in err
+    assert json.loads(path.read_text())["scores"]["test"]["exact"] == 1
+
+
+def test_list_shows_what_there_is(capsys):
+    code, out, _ = compare(capsys, "list")
+    assert code == 0
+    for name in ("onehot2coord", "handcrafted", "coordconv", "conv", "argmax", "numpy", "cpu"):
+        assert name in out
+
+
+BAD = [
+    (["run", "--task", "onehot2cord"], "unknown task 'onehot2cord'; choose from: onehot2coord"),
+    ([*RUN, "--solver", "magic"], "unknown solver 'magic'; choose from: handcrafted, coordconv"),
+    ([*RUN, "--split", "half"], "unknown split 'half'; choose from: uniform, quadrant"),
+    ([*RUN, "--backend", "cuda"], "unknown backend 'cuda'; choose from: numpy"),
+    ([*RUN, "--device", "gpu:7"], "no device 'gpu:7' here; present: cpu"),
+    ([*RUN, "--preset", "fast"], "unknown preset 'fast'; choose from: quick, paper"),
+    ([*RUN, "--size", "8"], "8x8 is too small for the 9x9 square"),
+    ([*RUN, "--size", "0"], "0x0 is too small"),
+    ([*RUN, "--size", "9"], "leaves the uniform split nothing to"),
+    ([*RUN, "--size", "-64"], "--size is '-64'"),
+    ([*RUN, "--size", "64x64x3"], "--size is '64x64x3'"),
+    ([*RUN, "--size", "big"], "--size is 'big'"),
+    ([*RUN, "--seeds", "0"], "--seeds is '0'; give a whole number, 1 or more"),
+    ([*RUN, "--seeds", "-3"], "--seeds is '-3'"),
+    ([*RUN, "--seeds", "2.5"], "--seeds is '2.5'"),
+    ([*RUN, "--epochs", "0"], "--epochs is '0'; give a whole number, 1 or more"),
+    ([*RUN, "--epochs", "-1"], "--epochs is '-1'"),
+    ([*RUN, "--epochs", "many"], "--epochs is 'many'"),
+    ([*RUN, "--sizes", "3"], "unrecognized arguments: --sizes"),
+    (["run"], "required: --task"),
+    (["walk"], "invalid choice: 'walk'"),
+    ([], "required: COMMAND"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a[3:] or a) for a, _ in BAD])
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = compare(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert err.startswith("compare: ")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []  # refused before any work
+
+
+def test_an_output_directory_that_is_a_file_is_refused(capsys, tmp_path):
+    (tmp_path / "runs").write_text("")
+    code, _, err = compare(capsys, *RUN, "--out", str(tmp_path / "runs"))
+    assert code == 2
+    assert f"cannot write to the output directory '{tmp_path / 'runs'}'" in err
+
+
+def test_an_output_directory_on_a_read_only_system_is_refused(capsys):
+    code, _, err = compare(capsys, *RUN, "--out", "/proc/runs")
+    assert code == 2
+    assert "cannot write to the output directory '/proc/runs'" in err
+
+
+def test_python_dash_m_is_the_same_command():
+    answer = subprocess.run(
+        [sys.executable, "-m", "compare", "list"], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.startswith("tasks and their solvers")
+    wrong = subprocess.run(
+        [sys.executable, "-m", "compare", "run", "--task", "x"], capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert wrong.returncode == 2
+    assert "Traceback" not in wrong.stderr

@@ -1,0 +1,148 @@
+"""The loop learns, repeats itself, and goes on from a checkpoint to the same bits."""
+
+import numpy as np
+import pytest
+
+from compare import backends
+from compare.learned import training
+from compare.learned.architecture import Architecture
+from compare.learned.layers import BatchNorm, Conv, CoordConv, Flatten, GlobalMeanPool, Relu
+from compare.learned.patched import gather
+from compare.learned.training import Recipe, State, train
+from compare.tasks import load
+
+TASK = load("onehot2coord")
+SIZE = (16, 20)
+DATA = TASK.split("uniform", *SIZE).train
+NETWORK = Architecture(
+    (1, *SIZE),
+    (CoordConv(4, kernel=1), Conv(4, kernel=3), BatchNorm(), Relu(), Conv(2, 3), GlobalMeanPool(),
+     Flatten()),
+)  # fmt: skip
+
+
+def run(epochs=4, seed=0, batch=16, **arguments):
+    return train(
+        NETWORK, gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE), TASK.loss,
+        Recipe(0.01, batch=batch), epochs=epochs, seed=seed, backend=backends.load("numpy"),
+        **arguments,
+    )  # fmt: skip
+
+
+def same(a: State, b: State) -> bool:
+    return a.losses == b.losses and all(
+        np.array_equal(getattr(a, group)[name], getattr(b, group)[name])
+        for group in ("weights", "mean", "square")
+        for name in getattr(a, group)
+    )
+
+
+def test_the_loss_falls():
+    losses = run(epochs=20).losses
+    assert len(losses) == 20
+    assert losses[-1] < losses[0] / 4
+
+
+def test_a_seed_decides_everything():
+    assert same(run(seed=3), run(seed=3))
+    assert not same(run(seed=3), run(seed=4))
+
+
+def test_weights_and_statistics_stay_float32():
+    assert {array.dtype for array in run().weights.values()} == {np.dtype(np.float32)}
+
+
+def test_one_step_is_adam():
+    """Against the algorithm of Kingma & Ba written out for one parameter array."""
+    gradients = []
+    recipe = Recipe(0.01, l2=0.0)
+    backend = backends.load("numpy")
+    step = training._step(NETWORK, TASK.loss, recipe, backend)
+    inputs, targets = gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE)
+    state = training._begin(NETWORK, 0, backend)
+    shared, samples = training.split_maps(inputs)
+    arrays = (state.weights, state.mean, state.square, np.zeros((), np.float32))
+    m = v = 0.0
+    for t in range(1, 4):
+        before = arrays[0]["0.weight"].astype(float)
+        old_mean = arrays[1]["0.weight"].astype(float)
+        rate = training._adam_rate(recipe, t)
+        arrays = step(*arrays, rate, shared, targets, *samples)
+        gradient = (arrays[1]["0.weight"] - 0.9 * old_mean) / 0.1
+        gradients.append(gradient)
+        m = 0.9 * m + 0.1 * gradient
+        v = 0.99 * v + 0.01 * gradient**2
+        update = 0.01 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.99**t)) + 1e-8)
+        np.testing.assert_allclose(arrays[0]["0.weight"], before - update, rtol=1e-4, atol=1e-6)
+    assert np.abs(gradients).max() > 0
+
+
+def test_the_penalty_pulls_kernels_and_leaves_biases():
+    backend = backends.load("numpy")
+    inputs, targets = gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE)
+    shared, samples = training.split_maps(inputs)
+    means = {}
+    for l2 in (0.0, 1.0):
+        state = training._begin(NETWORK, 0, backend)
+        step = training._step(NETWORK, TASK.loss, Recipe(0.01, l2=l2), backend)
+        _, means[l2], _, _ = step(
+            state.weights, state.mean, state.square, np.float32(0), 0.01, shared, targets, *samples
+        )
+    kernels = NETWORK.initial_weights(0)["0.weight"]
+    np.testing.assert_allclose(
+        means[1.0]["0.weight"] - means[0.0]["0.weight"], 0.1 * 2 * kernels, rtol=1e-4, atol=1e-6
+    )
+    assert np.array_equal(means[1.0]["0.bias"], means[0.0]["0.bias"])
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("steps", [1, 5, 8, 13])
+def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, steps):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    checkpoint = tmp_path / "checkpoint.npz"
+    save, count = State.save, 0
+
+    def save_and_die(self, path, backend):
+        nonlocal count
+        save(self, path, backend)
+        count += 1
+        if count == steps:
+            raise KilledError
+
+    monkeypatch.setattr(State, "save", save_and_die)
+    with pytest.raises(KilledError):
+        run(checkpoint=checkpoint)
+    monkeypatch.setattr(State, "save", save)
+    assert State.read(checkpoint, backends.load("numpy")).steps == steps
+    assert same(run(checkpoint=checkpoint), run())
+
+
+def test_a_damaged_checkpoint_is_named_and_training_starts_anew(tmp_path):
+    checkpoint = tmp_path / "checkpoint.npz"
+    checkpoint.write_bytes(b"not an archive")
+    with pytest.warns(UserWarning, match="checkpoint.npz is not a readable array file"):
+        resumed = run(checkpoint=checkpoint)
+    assert same(resumed, run())
+
+
+def test_a_loss_that_is_not_finite_ends_the_run():
+    def broken(xp, outputs, targets):
+        return TASK.loss(xp, outputs, targets) * np.float32(np.inf)
+
+    with np.errstate(all="ignore"):
+        state = train(
+            NETWORK, gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE), broken,
+            Recipe(0.01), epochs=50, seed=0, backend=backends.load("numpy"),
+        )  # fmt: skip
+    assert len(state.losses) == 1
+    assert not np.isfinite(state.losses[0])
+
+
+def test_progress_is_reported_after_each_epoch():
+    seen = []
+    state = run(epochs=3, on_progress=seen.append)
+    assert [(p.epoch, p.epochs) for p in seen] == [(1, 3), (2, 3), (3, 3)]
+    assert tuple(p.loss for p in seen) == state.losses
