@@ -48,11 +48,8 @@ class NumpyBackend:
         return array
 
     def conv(self, x: Any, weight: Any, stride: int, padding: Padding) -> Any:
-        """One matrix product of the weight with the unfolded pictures."""
-        outputs, _, kernel, _ = weight.shape
-        columns, (height, width, n) = unfold(x, kernel, stride, padding)
-        product = self.xp.reshape(weight, (outputs, -1)) @ columns
-        return _batch_first(self.xp.reshape(product, (outputs, height, width, n)))
+        """See `compare.backends.base.Backend.conv`."""
+        return _conv(x, weight, stride, padding)
 
     def max_pool(self, x: Any, kernel: int) -> Any:
         """See `compare.backends.base.Backend.max_pool`."""
@@ -108,12 +105,12 @@ def _keep_freed_memory() -> None:
 # windows run along the batch.
 
 
-def _batch_last(x: Any) -> Any:
-    return autograd.numpy.transpose(x, (1, 2, 3, 0))
+def _batch_last(x: NDArray[Any]) -> NDArray[Any]:
+    return x.transpose(1, 2, 3, 0)
 
 
-def _batch_first(x: Any) -> Any:
-    return autograd.numpy.transpose(x, (3, 0, 1, 2))
+def _batch_first(x: NDArray[Any]) -> NDArray[Any]:
+    return x.transpose(3, 0, 1, 2)
 
 
 def _primitive(function: _F) -> _F:
@@ -121,19 +118,39 @@ def _primitive(function: _F) -> _F:
     return cast(_F, primitive(function))
 
 
-def unfold(x: Any, kernel: int, stride: int, padding: Padding) -> tuple[Any, tuple[int, int, int]]:
-    """Lay every kernel-sized neighbourhood out as a column.
+@_primitive
+def _conv(x: NDArray[Any], weight: NDArray[Any], stride: int, padding: Padding) -> NDArray[Any]:
+    """One matrix product of the weight with the unfolded pictures."""
+    outputs, _, kernel, _ = weight.shape
+    columns, shape = _unfold(x, kernel, stride, padding)
+    product = weight.reshape(outputs, -1) @ columns
+    return _batch_first(product.reshape(outputs, *shape))
 
-    (n, c, h, w) becomes (c * kernel * kernel, h' * w' * n), and (h', w', n) is returned beside it.
-    """
-    n, channels, height, width = x.shape
-    if kernel == stride == 1 and padding == ((0, 0), (0, 0)):
-        # Neighbourhoods of one pixel: the picture is its own unfolding.
-        return autograd.numpy.reshape(_batch_last(x), (channels, -1)), (height, width, n)
-    (above, below), (before, after) = padding
-    rows = (height + above + below - kernel) // stride + 1
-    columns = (width + before + after - kernel) // stride + 1
-    return _unfold(x, kernel, stride, padding), (rows, columns, n)
+
+def _conv_vjp_x(_: Any, x: Any, weight: Any, stride: int, padding: Padding) -> Callable[[Any], Any]:
+    outputs, _, kernel, _ = weight.shape
+
+    def pull_back(g: NDArray[Any]) -> NDArray[Any]:
+        columns = weight.reshape(outputs, -1).T @ _batch_last(g).reshape(outputs, -1)
+        return _fold(columns, x.shape, kernel, stride, padding)
+
+    return pull_back
+
+
+def _conv_vjp_weight(
+    _: Any, x: Any, weight: Any, stride: int, padding: Padding
+) -> Callable[[Any], Any]:
+    def pull_back(g: NDArray[Any]) -> NDArray[Any]:
+        # Unfolding again costs less than keeping nine times the picture until here.
+        columns, _ = _unfold(x, weight.shape[2], stride, padding)
+        flat = _batch_last(g).reshape(len(weight), -1)
+        gradient: NDArray[Any] = (columns @ flat.T).T.reshape(weight.shape)
+        return gradient
+
+    return pull_back
+
+
+defvjp(_conv, _conv_vjp_x, _conv_vjp_weight, argnums=(0, 1))
 
 
 def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> NDArray[Any]:
@@ -166,15 +183,24 @@ def _neighbourhoods(padded: NDArray[Any], kernel: int, stride: int) -> NDArray[A
     )
 
 
-@_primitive
-def _unfold(x: NDArray[Any], kernel: int, stride: int, padding: Padding) -> NDArray[Any]:
+def _unfold(
+    x: NDArray[Any], kernel: int, stride: int, padding: Padding
+) -> tuple[NDArray[Any], tuple[int, int, int]]:
+    """Lay every kernel-sized neighbourhood out as a column.
+
+    (n, c, h, w) becomes (c * kernel * kernel, h' * w' * n), and (h', w', n) is returned beside it.
+    """
+    if kernel == stride == 1 and padding == ((0, 0), (0, 0)):
+        # Neighbourhoods of one pixel: the picture is its own unfolding.
+        n, channels, height, width = x.shape
+        return _batch_last(x).reshape(channels, -1), (height, width, n)
     padded = _padded_zeros(x.shape, padding, x.dtype)
     _inner(padded, x.shape, padding)[...] = _batch_last(x)
-    columns = _neighbourhoods(padded, kernel, stride)
-    return columns.reshape(x.shape[1] * kernel * kernel, -1)
+    view = _neighbourhoods(padded, kernel, stride)
+    _, _, _, *shape = view.shape
+    return view.reshape(x.shape[1] * kernel * kernel, -1), (shape[0], shape[1], shape[2])
 
 
-@_primitive
 def _fold(
     columns: NDArray[Any], shape: tuple[int, ...], kernel: int, stride: int, padding: Padding
 ) -> NDArray[Any]:
@@ -186,31 +212,17 @@ def _fold(
         for j in range(kernel):
             # Within one offset no two neighbourhoods share a pixel, so adding in place is safe.
             targets[:, i, j] += sources[:, i, j]
-    return np.asarray(_batch_first(_inner(padded, shape, padding)))
-
-
-defvjp(
-    _unfold,
-    lambda _, x, kernel, stride, padding: lambda g: _fold(g, x.shape, kernel, stride, padding),
-    argnums=(0,),
-)
-defvjp(
-    _fold,
-    lambda _, columns, shape, kernel, stride, padding: (
-        lambda g: _unfold(g, kernel, stride, padding)
-    ),
-    argnums=(0,),
-)
+    return _batch_first(_inner(padded, shape, padding))
 
 
 @_primitive
 def _max_pool(x: NDArray[Any], kernel: int) -> NDArray[Any]:
-    return np.asarray(_batch_first(_blocks(x, kernel).max(axis=(1, 2))))
+    return _batch_first(_blocks(x, kernel).max(axis=(1, 2)))
 
 
 def _blocks(x: NDArray[Any], kernel: int) -> NDArray[Any]:
     """View (n, c, h, w) as (c, kernel, kernel, h // kernel, w // kernel, n)."""
-    return _neighbourhoods(np.asarray(_batch_last(x)), kernel, kernel)
+    return _neighbourhoods(_batch_last(x), kernel, kernel)
 
 
 def _max_pool_vjp(largest: NDArray[Any], x: Any, kernel: int) -> Callable[[Any], Any]:
@@ -238,7 +250,7 @@ def _window(
     values = np.take(_batch_last(x).reshape(channels, -1), index, axis=1)
     if not inside.all():
         values = np.where(inside, values, x.dtype.type(0))
-    return np.asarray(_batch_first(values.reshape(channels, height, width, len(top))))
+    return _batch_first(values.reshape(channels, height, width, len(top)))
 
 
 def _window_vjp(
