@@ -70,8 +70,8 @@ def _cost(row: dict[str, Any]) -> tuple[str, ...]:
 def _percent(share: float) -> str:
     # A share that is not 1 is never printed as 100 %, nor one that is not 0 as 0 %.
     if 0 < share < 0.001 or 0.999 < share < 1:
-        return f"{100 * share:.3f} %"
-    return f"{100 * share:.3g} %" if share < 1 else "100 %"
+        return f"{min(max(100 * share, 0.001), 99.999):.3f} %"
+    return f"{100 * share:.3g} %"
 
 
 def _spread(spread: dict[str, float]) -> str:
