@@ -59,7 +59,7 @@ class Plan:
     def directory(self, out: Path) -> Path:
         """Return the run's own directory; its name holds a digest of the arguments."""
         arguments = self.arguments()
-        text = json.dumps([results.FORMAT, "0.1.0", arguments], sort_keys=True)
+        text = json.dumps([results.FORMAT, version("handcrafted"), arguments], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:8]
         a = arguments
         height, width = a["size"]
@@ -146,7 +146,7 @@ def _predict(solver: Solver, data: Dataset) -> Any:
 def environment() -> dict[str, Any]:
     """Return what a result also depends on: versions, machine, threads, commit, time."""
     return {
-        "handcrafted": "0.1.0",
+        "handcrafted": version("handcrafted"),
         "python": platform.python_version(),
         **{name: version(name) for name in ("numpy", "scipy", "autograd")},
         "platform": platform.platform(),

@@ -1,0 +1,41 @@
+"""Coordinates to the picture of a square there, without a learned number."""
+
+from __future__ import annotations
+
+from handcrafted import coord2onehot
+from handcrafted.network import Network
+from handcrafted.operations import Convolution, Operation, Tap
+
+
+def network(height: int, width: int, size: int = 9) -> Network:
+    """Return (n, 2) coordinates (x, y) to (n, 1, height, width) pictures of 0 and 1.
+
+    The picture is a square of `size` x `size` pixels, an odd number, centred at (x, y); what would
+    lie beyond the canvas is cut off. `coord2onehot` makes a single pixel of the coordinates, and
+    a convolution with a square of ones draws the square around it. The zero padding does the
+    cutting.
+
+    Raises TypeError or ValueError for an even size, or one below 1.
+    """
+    name = f"coord2image with a {size}x{size} square"
+    radius(size)
+    return Network(name, coord2onehot.Positions(height, width), steps(height, width, size // 2))
+
+
+def steps(height: int, width: int, radius: int) -> tuple[Operation, ...]:
+    """Return the operations for a canvas of this size; the proofs pass symbols for numbers."""
+    side = 2 * radius + 1
+    square = Tap(0, 0, 1, rows=side, columns=side, top=-radius, left=-radius)
+    return (*coord2onehot.steps(height, width), Convolution((square,), bias=(0,)))
+
+
+def radius(size: int) -> int:
+    """Return the pixels from a square's centre to its edge; ValueError for an even size."""
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise TypeError(f"the square's size is {size!r}; give a whole number of pixels")
+    if size < 1 or size % 2 == 0:
+        raise ValueError(
+            f"the square's size is {size}; give an odd number, 1 or more: only such a square has "
+            "a pixel at its centre"
+        )
+    return size // 2

@@ -1,0 +1,45 @@
+"""Where floating point stays exact."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_SIGNIFICAND_BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
+"""Bits of the significand, the hidden one included (IEEE 754-2019, table 3.5; bfloat16: 8)."""
+
+
+def largest_exact_size(dtype: Any) -> int:
+    """Return the largest canvas side on which every network is exact in `dtype`.
+
+    Every number that decides an output is an integer no larger in magnitude than the canvas is
+    long (each network's docstring has the argument). A significand of p bits holds every integer
+    up to 2**p, and not 2**p + 1. Integer dtypes are exact up to their maximum.
+
+    dtype: of NumPy, PyTorch or JAX, or its name. Raises TypeError for any other kind.
+    """
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype)
+    name = name.removeprefix("torch.")
+    if name in _SIGNIFICAND_BITS:
+        return int(2 ** _SIGNIFICAND_BITS[name])
+    try:
+        return int(np.iinfo(name).max)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"dtype {name} is none that networks compute in; "
+            f"use one of {', '.join(_SIGNIFICAND_BITS)} or an integer dtype"
+        ) from None
+
+
+def require_exact(dtype: Any, side: int) -> None:
+    """Raise ValueError, naming the limit and a dtype that will do, if `side` is beyond it."""
+    limit = largest_exact_size(dtype)
+    if side > limit:
+        wider = next(
+            (name for name in ("float32", "float64") if side <= largest_exact_size(name)), "int64"
+        )
+        raise ValueError(
+            f"a side of {side} pixels is beyond {limit}, the largest on which {dtype} is exact; "
+            f"use {wider}"
+        )

@@ -1,0 +1,160 @@
+"""A network: an ordered sequence of fixed operations. Run it, trace it, count it, print it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from handcrafted.operations import Array, Convolution, Operation, Shape, namespace
+
+_ELEMENTS = 1 << 18
+"""Of the largest map that is held at a time, so that maps stay in the second-level cache."""
+
+
+class Domain(Protocol):
+    """The inputs that a network is made for."""
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one input."""
+        ...
+
+    def check(self, x: Array) -> Array:
+        """Return the batch in the dtype to compute in.
+
+        Raises TypeError for a wrong dtype and ValueError, naming the item of the batch and what
+        is wrong with it, for anything else the network is not made for.
+        """
+        ...
+
+
+class Cost(NamedTuple):
+    """What a network is made of, and what one sample costs it."""
+
+    constants: int
+    """Weights in kernels, biases and numbers subtracted from; nothing is learned."""
+    multiply_adds: int
+    """A multiplication with its addition, or an addition or subtraction alone, counts as one."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A weight-free network for inputs of one `domain`.
+
+    Call it with a batch. It has no learned number and does not branch on what it is given.
+    """
+
+    name: str
+    domain: Domain
+    operations: tuple[Operation, ...]
+
+    def __call__(self, x: Array) -> Array:
+        """Map a batch, (n, *domain.shape), a part at a time; an empty batch gives an empty one.
+
+        Raises TypeError or ValueError, saying which item of the batch and why, for a bad input.
+        """
+        x = self.domain.check(x)
+        largest = max(_elements(shape) for shape in self.shapes())
+        step = max(1, _ELEMENTS // largest)
+        parts = [self.run(x[start : start + step]) for start in range(0, max(len(x), 1), step)]
+        return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=0)
+
+    def run(self, x: Array) -> Array:
+        """Apply the operations to a batch that is not checked."""
+        for operation in self.operations:
+            x = operation(x)
+        return x
+
+    def trace(self, x: Array) -> dict[str, Array]:
+        """Return the input and what every operation makes of it, by name and in order."""
+        x = self.domain.check(x)
+        maps = {"input": x}
+        for label, operation in zip(self.labels(), self.operations, strict=True):
+            maps[label] = x = operation(x)
+        return maps
+
+    def labels(self) -> tuple[str, ...]:
+        """Return a name for each operation: its place and its kind, "2 relu"."""
+        return tuple(
+            f"{place} {type(operation).__name__.lower()}"
+            for place, operation in enumerate(self.operations, start=1)
+        )
+
+    def shapes(self) -> tuple[Shape, ...]:
+        """Return the shape of one input and of each operation's output."""
+        shapes = [self.domain.shape]
+        for operation in self.operations:
+            shapes.append(operation.shape(shapes[-1]))
+        return tuple(shapes)
+
+    def cost(self) -> Cost:
+        """Count the constants, and the multiply-adds for one sample."""
+        constants = sum(_constants(operation) for operation in self.operations)
+        pairs = zip(self.operations, self.shapes(), strict=False)
+        return Cost(constants, sum(op.multiply_adds(shape) for op, shape in pairs))
+
+    def describe(self) -> str:
+        """Return a table of the operations, their shapes, constants and multiply-adds."""
+        rows: list[tuple[str, ...]] = [("operation", "output", "constants", "multiply-adds")]
+        rows.append(("input", _times(self.domain.shape), "", ""))
+        for label, operation, before, after in zip(
+            self.labels(), self.operations, self.shapes(), self.shapes()[1:], strict=False
+        ):
+            counts = (_constants(operation), operation.multiply_adds(before))
+            rows.append((label, _times(after), *(f"{count:,}" for count in counts)))
+        rows.append(("total", "", *(f"{count:,}" for count in self.cost())))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = [
+            f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}".rstrip()
+            for a, b, c, d in rows
+        ]
+        return "\n".join([self.name, "", *lines])
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return every fixed number of every operation, in order."""
+        return tuple(n for operation in self.operations for n in operation.numbers())
+
+    def with_number(self, index: int, number: int) -> Network:
+        """Return the network with one fixed number replaced."""
+        numbers = list(self.numbers())
+        numbers[index] = number
+        operations = []
+        for operation in self.operations:
+            count = len(operation.numbers())
+            operations.append(operation.with_numbers(tuple(numbers[:count])))
+            numbers = numbers[count:]
+        return replace(self, operations=tuple(operations))
+
+    def __or__(self, other: Network) -> Network:
+        """Chain: `(a | b)(x)` is `b(a(x))`. ValueError if the shapes do not fit."""
+        if self.shapes()[-1] != other.domain.shape:
+            raise ValueError(
+                f"{self.name} puts out {_times(self.shapes()[-1])} and {other.name} takes "
+                f"{_times(other.domain.shape)}; chain networks for the same canvas"
+            )
+        operations = (*self.operations, *other.operations)
+        return Network(f"{self.name} | {other.name}", self.domain, operations)
+
+    def __repr__(self) -> str:
+        """Return the name, what goes in and out, and the operations."""
+        steps = ", ".join(type(operation).__name__ for operation in self.operations)
+        shapes = self.shapes()
+        return f"<{self.name}: {_times(shapes[0])} -> {_times(shapes[-1])}; {steps}>"
+
+
+def _constants(operation: Operation) -> int:
+    if isinstance(operation, Convolution):
+        cells = sum(tap.rows * tap.columns for tap in operation.taps)
+        return cells + sum(1 for bias in operation.bias if bias)
+    return len(operation.numbers())
+
+
+def _elements(shape: Shape) -> int:
+    product = 1
+    for side in shape:
+        product *= side
+    return product
+
+
+def _times(shape: Shape) -> str:
+    return "x".join(map(str, shape))

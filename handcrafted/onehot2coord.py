@@ -1,0 +1,188 @@
+"""A bitmap with one hot pixel to that pixel's coordinates, without a learned number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from handcrafted.exactness import require_exact
+from handcrafted.network import Network
+from handcrafted.operations import (
+    Array,
+    Convolution,
+    Coordinates,
+    Operation,
+    Relu,
+    Shape,
+    Subtraction,
+    Sum,
+    Tap,
+    namespace,
+)
+
+
+def onehot2coord(bitmap: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the (x, y) of the one hot pixel of a (height, width) bitmap: the whole argument.
+
+    The CoordConv paper (Liu et al. 2018, arXiv:1807.03247) trained networks for this. Four fixed
+    steps do it exactly. Let A be the bitmap, 1 at pixel (x, y) and 0 elsewhere, W its width and
+    X the map of every pixel's own column: 0, 1, ..., W - 1 from left to right.
+
+        W * A - X       is W - x at the hot pixel, at least 1 since x is at most W - 1,
+                        and -X, at most 0, everywhere else;
+        relu(...)       leaves W - x at the hot pixel and 0 everywhere else;
+        sum(...)        is therefore W - x;
+        W - sum(...)    is x.
+
+    Every number on the way is an integer no larger than W, so floating point rounds nothing.
+    The same with the height and the map of rows gives y.
+    """
+    height, width = bitmap.shape
+    row, column = np.indices(bitmap.shape, dtype=bitmap.dtype)
+
+    # 1. A fixed convolution, of the bitmap with a single weight, minus the coordinate channel.
+    x_map = ndimage.convolve(bitmap, [[width]], mode="constant") - column
+    y_map = ndimage.convolve(bitmap, [[height]], mode="constant") - row
+
+    # 2. A nonlinearity.
+    x_map = np.maximum(x_map, 0)
+    y_map = np.maximum(y_map, 0)
+
+    # 3. A sum. 4. A subtraction.
+    return width - x_map.sum(), height - y_map.sum()
+
+
+def network(height: int, width: int) -> Network:
+    """Return the same four steps as a `Network`: (n, 1, height, width) to (n, 2), as (x, y).
+
+    The coordinate channels enter the convolution like any other input, as in a CoordConv layer.
+    """
+    return Network("onehot2coord", OneHot(height, width), steps(height, width))
+
+
+def steps(height: int, width: int) -> tuple[Operation, ...]:
+    """Return the operations for a canvas of this size; the proofs pass symbols for numbers."""
+    bitmap, column, row = 0, 1, 2
+    return (
+        Coordinates(),
+        Convolution(
+            (
+                Tap(0, bitmap, width),
+                Tap(0, column, -1),
+                Tap(1, bitmap, height),
+                Tap(1, row, -1),
+            ),
+            bias=(0, 0),
+        ),
+        Relu(),
+        Sum(),
+        Subtraction((width, height)),
+    )
+
+
+def network_without_coordinates(height: int, width: int) -> Network:
+    """Return a network that finds (x, y) with no coordinate channel anywhere in it.
+
+    It is said that a convolution cannot know where it is, because it does the same at every place.
+    That holds on an endless canvas. On a finite one the zeros beyond the edge are not part of the
+    picture, and a kernel that reaches them computes something else there: the border betrays the
+    position (Islam et al. 2020, arXiv:2001.08248; Kayhan & van Gemert 2020, arXiv:2003.07064).
+    Here the kernel is a row of W ones that ends at its own pixel. At pixel j it sees columns
+    j - W + 1 to j, which is all of the row up to j and, beyond the left edge, zeros. So its output
+    is 1 at every pixel from the hot one to the right edge, which cuts the trail off, and 0 at
+    every other: the sum is W - x. Were the canvas endless, the trail would be W pixels long
+    wherever the hot pixel lies, and the sum would say nothing.
+    """
+    return Network(
+        "onehot2coord without coordinates",
+        OneHot(height, width),
+        steps_without_coordinates(height, width),
+    )
+
+
+def steps_without_coordinates(height: int, width: int) -> tuple[Operation, ...]:
+    """Return the operations for a canvas of this size; the proofs pass symbols for numbers."""
+    return (
+        Convolution(
+            (
+                Tap(0, 0, 1, columns=width, left=1 - width),
+                Tap(1, 0, 1, rows=height, top=1 - height),
+            ),
+            bias=(0, 0),
+        ),
+        Relu(),
+        Sum(),
+        Subtraction((width, height)),
+    )
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """Bitmaps (n, 1, height, width), each with exactly one pixel 1 and every other 0."""
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        """Refuse a canvas without pixels."""
+        require_canvas(self.height, self.width)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one bitmap."""
+        return (1, self.height, self.width)
+
+    def check(self, x: Array) -> Array:
+        """Return the bitmaps, booleans as integers; see `handcrafted.network.Domain.check`."""
+        x = as_numbers(x, self.shape, "bitmaps")
+        require_exact(x.dtype, max(self.height, self.width))
+        xp = namespace(x)
+        hot = xp.sum(x != 0, axis=(1, 2, 3))
+        # With one pixel that is not 0, the sum is that pixel's value; NaN is not 0 and not 1.
+        wrong = (hot != 1) | (xp.sum(x, axis=(1, 2, 3), dtype=x.dtype) != 1)
+        if bool(xp.any(wrong)):
+            item = int(xp.argmax(xp.asarray(wrong, dtype=hot.dtype)))
+            raise ValueError(f"bitmap {item} of the batch {_complaint(x[item], int(hot[item]))}")
+        return x
+
+
+def _complaint(bitmap: Array, hot: int) -> str:
+    expected = "expected exactly one pixel 1 and every other 0"
+    if hot == 0:
+        return f"has no hot pixel; {expected}"
+    values = [float(value) for value in bitmap[bitmap != 0][:2]]
+    odd = next((value for value in values if value != 1), None)
+    if hot == 1 or odd is not None:
+        return f"has a pixel of value {odd}; {expected}"
+    return f"has {hot} pixels that are not 0; {expected}"
+
+
+def require_canvas(height: int, width: int) -> None:
+    """Raise ValueError, or TypeError, for a canvas that is not at least one pixel each way."""
+    for name, side in (("height", height), ("width", width)):
+        if isinstance(side, bool) or not isinstance(side, int | np.integer):
+            raise TypeError(f"the {name} is {side!r}; give a whole number of pixels")
+        if side < 1:
+            raise ValueError(f"the {name} is {side}; give 1 pixel or more")
+
+
+def as_numbers(x: Array, shape: Shape, what: str) -> Array:
+    """Check the dtype and shape of a batch; booleans and integers become the default integer.
+
+    The library's default integer cannot overflow on any canvas that fits in memory.
+    """
+    if not hasattr(x, "dtype") or not hasattr(x, "shape"):
+        raise TypeError(f"{what} are a {type(x).__name__}; give an array")
+    name = str(x.dtype).removeprefix("torch.")
+    if tuple(x.shape[1:]) != shape or len(x.shape) != len(shape) + 1:
+        expected = ", ".join(["n", *map(str, shape)])
+        raise ValueError(f"{what} have shape {tuple(x.shape)}; expected ({expected})")
+    if name == "bool" or name.startswith(("int", "uint")):
+        xp = namespace(x)
+        return xp.asarray(x, dtype=xp.asarray([0]).dtype)
+    if not name.startswith(("float", "bfloat")):
+        raise TypeError(f"{what} have dtype {name}; expected a floating, integer or boolean one")
+    return x

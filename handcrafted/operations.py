@@ -1,0 +1,297 @@
+"""The fixed operations that weight-free networks are made of.
+
+Each is plain data, so that it can be run, printed, counted, exported, perturbed, and evaluated
+symbolically by the proofs. Maps are (batch, channel, height, width), vectors (batch, channel), of
+any library that follows the Python array API standard; the output lives where the input lives.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol, TypeAlias
+
+Array: TypeAlias = Any
+"""An array of NumPy, PyTorch, JAX or another library of the array API standard."""
+
+Shape: TypeAlias = tuple[int, ...]
+"""Of one sample: (channels, height, width) or (channels,)."""
+
+
+class Operation(Protocol):
+    """One step of a network."""
+
+    def __call__(self, x: Array) -> Array:
+        """Map a batch."""
+        ...
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the shape of one output."""
+        ...
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return the fixed numbers, in order; nothing else decides what the operation does."""
+        ...
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Operation:
+        """Return the same operation with other numbers."""
+        ...
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return multiply-adds for one sample."""
+        ...
+
+
+def namespace(x: Array) -> Any:
+    """Return the library that an array belongs to, as the array API standard names it."""
+    if hasattr(x, "__array_namespace__"):
+        return x.__array_namespace__()
+    return sys.modules[type(x).__module__.partition(".")[0]]  # PyTorch: the module `torch`
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A rectangle of equal weights in the kernel from one input channel to one output channel.
+
+    Output pixel (row, column) gets `value` times the sum of the input over rows `row + top`, ...,
+    `+ rows - 1` and columns `column + left`, ..., `+ columns - 1`; beyond the canvas lie zeros.
+    """
+
+    output: int
+    input: int
+    value: int
+    rows: int = 1
+    columns: int = 1
+    top: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A cross-correlation of stride 1 with zero padding, `outputs` channels, and a bias for each.
+
+    Its kernels are sums of rectangles (`Tap`), which is all that the networks here need and lets
+    a kernel as wide as the canvas be written down. On vectors only 1x1 taps make sense.
+    """
+
+    taps: tuple[Tap, ...]
+    bias: tuple[int, ...]
+
+    def __call__(self, x: Array) -> Array:
+        """Map (n, c, ...) to (n, outputs, ...)."""
+        xp = namespace(x)
+        channels = []
+        for output, bias in enumerate(self.bias):
+            terms = (_weighted(x[:, t.input], t) for t in self.taps if t.output == output)
+            total = sum(terms, start=0)
+            channels.append(total + bias if bias else total)
+        return xp.stack(channels, axis=1)
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the input's shape with `outputs` channels."""
+        return (len(self.bias), *inputs[1:])
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return each tap's value, extents and place, then the biases."""
+        return (*(n for tap in self.taps for n in _tap_numbers(tap)), *self.bias)
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Convolution:
+        """Return the same channels connected by other kernels."""
+        size = len(_TAP_NUMBERS)
+        taps = tuple(
+            replace(tap, **dict(zip(_TAP_NUMBERS, numbers[i * size :], strict=False)))
+            for i, tap in enumerate(self.taps)
+        )
+        return Convolution(taps, numbers[len(taps) * size :])
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one for each cell of each rectangle at each pixel."""
+        return sum(tap.rows * tap.columns for tap in self.taps) * _pixels(inputs)
+
+
+_TAP_NUMBERS = tuple(f.name for f in fields(Tap) if f.name not in ("output", "input"))
+
+
+def _tap_numbers(tap: Tap) -> tuple[int, ...]:
+    return tuple(getattr(tap, name) for name in _TAP_NUMBERS)
+
+
+def _weighted(x: Array, tap: Tap) -> Array:
+    """Sum (n, h, w) over the tap's rectangle around each pixel, times its value."""
+    for axis, extent, start in ((1, tap.rows, tap.top), (2, tap.columns, tap.left)):
+        if (extent, start) != (1, 0):
+            x = _running_sum(x, axis, extent, start)
+    return x if tap.value == 1 else x * tap.value
+
+
+def _running_sum(x: Array, axis: int, extent: int, start: int) -> Array:
+    """Sum `extent` neighbours along an axis, the first of them `start` away.
+
+    A difference of two prefix sums: as many additions for a wide kernel as for a narrow one.
+    """
+    xp = namespace(x)
+    size = x.shape[axis]
+    first = xp.zeros_like(x[:, :1, :] if axis == 1 else x[:, :, :1])
+    prefix = xp.concat([first, xp.cumsum(x, axis=axis)], axis=axis)
+    begin = [min(max(i + start, 0), size) for i in range(size)]
+    end = [min(max(i + start + extent, 0), size) for i in range(size)]
+    if axis == 1:
+        return prefix[:, end, :] - prefix[:, begin, :]
+    return prefix[:, :, end] - prefix[:, :, begin]
+
+
+@dataclass(frozen=True)
+class Relu:
+    """The nonlinearity: max(x, 0)."""
+
+    def __call__(self, x: Array) -> Array:
+        """Map any array."""
+        return namespace(x).clip(x, 0, None)
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the input's shape."""
+        return inputs
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return none."""
+        return ()
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Relu:
+        """Return itself."""
+        return self
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return 0: comparisons are not counted."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Appends two channels that hold each pixel's own column and row.
+
+    They are first + step * column and first + step * row, with 0 and 1 for zero-based pixels.
+    """
+
+    first_column: int = 0
+    column_step: int = 1
+    first_row: int = 0
+    row_step: int = 1
+
+    def __call__(self, x: Array) -> Array:
+        """Map (n, c, h, w) to (n, c + 2, h, w)."""
+        xp = namespace(x)
+        n, _, height, width = x.shape
+        columns = _ramp(x, width, self.first_column, self.column_step)[None, None, None, :]
+        rows = _ramp(x, height, self.first_row, self.row_step)[None, None, :, None]
+        shape = (n, 1, height, width)
+        return xp.concat([x, xp.broadcast_to(columns, shape), xp.broadcast_to(rows, shape)], axis=1)
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return two channels more."""
+        return (inputs[0] + 2, *inputs[1:])
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return first and step of the columns, then of the rows."""
+        return (self.first_column, self.column_step, self.first_row, self.row_step)
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Coordinates:
+        """Return channels that count differently."""
+        return Coordinates(*numbers)
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return 0: the channels do not depend on the input."""
+        return 0
+
+
+def _ramp(like: Array, size: int, first: int, step: int) -> Array:
+    """Return first, first + step, ... in the dtype and on the device of `like`."""
+    xp = namespace(like)
+    device = {"device": like.device} if hasattr(like, "device") else {}
+    return first + step * xp.arange(size, dtype=like.dtype, **device)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Spreads a vector over a canvas: each of its numbers becomes a constant map."""
+
+    height: int
+    width: int
+
+    def __call__(self, x: Array) -> Array:
+        """Map (n, c) to (n, c, height, width)."""
+        shape = (*x.shape, self.height, self.width)
+        return namespace(x).broadcast_to(x[:, :, None, None], shape)
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the canvas with as many channels."""
+        return (*inputs, self.height, self.width)
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return none: the canvas is the problem's size, not a weight."""
+        return ()
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Tile:
+        """Return itself."""
+        return self
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return 0."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Adds all pixels of each channel."""
+
+    def __call__(self, x: Array) -> Array:
+        """Map (n, c, h, w) to (n, c), in the same dtype."""
+        return namespace(x).sum(x, axis=(2, 3), dtype=x.dtype)
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the channels alone."""
+        return inputs[:1]
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return none."""
+        return ()
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Sum:
+        """Return itself."""
+        return self
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one addition for each pixel."""
+        return inputs[0] * _pixels(inputs)
+
+
+@dataclass(frozen=True)
+class Subtraction:
+    """Subtracts each channel from a fixed number: `minuends[c] - x[:, c]`."""
+
+    minuends: tuple[int, ...]
+
+    def __call__(self, x: Array) -> Array:
+        """Map (n, c, ...) to the same shape."""
+        channels = [number - x[:, channel] for channel, number in enumerate(self.minuends)]
+        return namespace(x).stack(channels, axis=1)
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the input's shape."""
+        return inputs
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return the minuends."""
+        return self.minuends
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Subtraction:
+        """Return a subtraction from other numbers."""
+        return Subtraction(numbers)
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one subtraction for each element."""
+        return inputs[0] * _pixels(inputs)
+
+
+def _pixels(shape: Shape) -> int:
+    _, *sides = shape
+    return sides[0] * sides[1] if sides else 1
