@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from compare.learned.training import Progress
     from compare.run import Plan
 
-PRESETS = {"quick": 20, "paper": 100}
+PRESETS = {"quick": 15, "paper": 100}
 """Epochs; the rest of the recipe is the published one in both."""
 
 
