@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from handcrafted import onehot2coord
 from numpy.typing import NDArray
 
 from compare.backends import Backend
@@ -18,6 +17,7 @@ from compare.learned.architecture import Architecture
 from compare.learned.patched import gather
 from compare.learned.training import Progress, Recipe, State, join_maps, split_maps
 from compare.tasks import Task
+from handcrafted import onehot2coord
 
 
 @dataclass(frozen=True)
