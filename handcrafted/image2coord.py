@@ -12,6 +12,7 @@ from handcrafted.operations import (
     Array,
     Convolution,
     Coordinates,
+    Linear,
     Operation,
     Relu,
     Shape,
@@ -29,7 +30,7 @@ def network(height: int, width: int, size: int = 9) -> Network:
     neighbours of each pixel of the picture P, is 1 at the top left corner and 0 everywhere else,
     whatever the edge of the canvas cuts off; relu(P - right - below) is 1 at the bottom right one.
     Each is a one-hot bitmap, so the four steps of `onehot2coord` give its coordinates: a on the
-    left, b on the right, and the same for the rows.
+    left, b on the right, and p and q for the rows.
 
     With r = size // 2, a square that is not cut off on the left has a = x - r; one that is has
     a = 0 and b = x + r, and lacks 2r - b = r - x columns there. So, in both cases,
@@ -52,7 +53,6 @@ def network(height: int, width: int, size: int = 9) -> Network:
 def steps(height: int, width: int, radius: int) -> tuple[Operation, ...]:
     """Return the operations for a canvas of this size; the proofs pass symbols for numbers."""
     top_left, bottom_right, column, row = range(4)
-    x, y, right, below = range(4)
     return (
         Convolution(
             (
@@ -82,16 +82,13 @@ def steps(height: int, width: int, radius: int) -> tuple[Operation, ...]:
         ),
         Relu(),
         Sum(),
-        # The corner's column and row, and what the other corner lacks of them if the left or the
-        # top is cut off.
-        Convolution(
-            (Tap(x, 0, -1), Tap(y, 1, -1), Tap(right, 2, 1), Tap(below, 3, 1)),
+        # a and p, the top left corner, and 2r - b and 2r - q, what the other corner lacks.
+        Linear(
+            ((-1, 0, 0, 0), (0, -1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)),
             bias=(width, height, 2 * radius - width, 2 * radius - height),
         ),
         Relu(),
-        Convolution(
-            (Tap(0, x, -1), Tap(0, right, 1), Tap(1, y, -1), Tap(1, below, 1)), bias=(0, 0)
-        ),
+        Linear(((-1, 0, 1, 0), (0, -1, 0, 1)), bias=(0, 0)),
         Subtraction((radius, radius)),
     )
 

@@ -112,18 +112,11 @@ class Network:
 
     def numbers(self) -> tuple[int, ...]:
         """Return every fixed number of every operation, in order."""
-        return tuple(n for operation in self.operations for n in operation.numbers())
+        return numbers(self.operations)
 
     def with_number(self, index: int, number: int) -> Network:
         """Return the network with one fixed number replaced."""
-        numbers = list(self.numbers())
-        numbers[index] = number
-        operations = []
-        for operation in self.operations:
-            count = len(operation.numbers())
-            operations.append(operation.with_numbers(tuple(numbers[:count])))
-            numbers = numbers[count:]
-        return replace(self, operations=tuple(operations))
+        return replace(self, operations=with_number(self.operations, index, number))
 
     def __or__(self, other: Network) -> Network:
         """Chain: `(a | b)(x)` is `b(a(x))`. ValueError if the shapes do not fit."""
@@ -140,6 +133,26 @@ class Network:
         steps = ", ".join(type(operation).__name__ for operation in self.operations)
         shapes = self.shapes()
         return f"<{self.name}: {_times(shapes[0])} -> {_times(shapes[-1])}; {steps}>"
+
+
+def numbers(operations: tuple[Operation, ...]) -> tuple[int, ...]:
+    """Return every fixed number of a sequence of operations, in order."""
+    return tuple(number for operation in operations for number in operation.numbers())
+
+
+def with_number(
+    operations: tuple[Operation, ...], index: int, number: int
+) -> tuple[Operation, ...]:
+    """Return a sequence of operations with one of its fixed numbers replaced."""
+    changed = []
+    for operation in operations:
+        own = list(operation.numbers())
+        if 0 <= index < len(own):
+            own[index] = number
+            operation = operation.with_numbers(tuple(own))
+        index -= len(own)
+        changed.append(operation)
+    return tuple(changed)
 
 
 def _constants(operation: Operation) -> int:

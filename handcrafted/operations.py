@@ -71,14 +71,14 @@ class Convolution:
     """A cross-correlation of stride 1 with zero padding, `outputs` channels, and a bias for each.
 
     Its kernels are sums of rectangles (`Tap`), which is all that the networks here need and lets
-    a kernel as wide as the canvas be written down. On vectors only 1x1 taps make sense.
+    a kernel as wide as the canvas be written down.
     """
 
     taps: tuple[Tap, ...]
     bias: tuple[int, ...]
 
     def __call__(self, x: Array) -> Array:
-        """Map (n, c, ...) to (n, outputs, ...)."""
+        """Map (n, c, h, w) to (n, outputs, h, w)."""
         xp = namespace(x)
         channels = []
         for output, bias in enumerate(self.bias):
@@ -129,15 +129,23 @@ def _running_sum(x: Array, axis: int, extent: int, start: int) -> Array:
 
     A difference of two prefix sums: as many additions for a wide kernel as for a narrow one.
     """
-    xp = namespace(x)
-    size = x.shape[axis]
-    first = xp.zeros_like(x[:, :1, :] if axis == 1 else x[:, :, :1])
-    prefix = xp.concat([first, xp.cumsum(x, axis=axis)], axis=axis)
-    begin = [min(max(i + start, 0), size) for i in range(size)]
-    end = [min(max(i + start + extent, 0), size) for i in range(size)]
+    prefix = namespace(x).cumsum(x, axis=axis)
+    upper = _shifted(prefix, axis, start + extent - 1)
+    # A window that reaches beyond the near edge everywhere has nothing to take off.
+    return upper if start <= 1 - x.shape[axis] else upper - _shifted(prefix, axis, start - 1)
+
+
+def _shifted(prefix: Array, axis: int, offset: int) -> Array:
+    """Read prefix sums `offset` further on: 0 before the canvas, the total beyond it."""
+    if offset == 0:
+        return prefix
+    size = prefix.shape[axis]
+    xp = namespace(prefix)
+    here = xp.clip(xp.arange(size, device=prefix.device) + offset, -1, size - 1)
+    inside = here >= 0
     if axis == 1:
-        return prefix[:, end, :] - prefix[:, begin, :]
-    return prefix[:, :, end] - prefix[:, :, begin]
+        return prefix[:, here, :] * inside[:, None]
+    return prefix[:, :, here] * inside
 
 
 @dataclass(frozen=True)
@@ -205,9 +213,7 @@ class Coordinates:
 
 def _ramp(like: Array, size: int, first: int, step: int) -> Array:
     """Return first, first + step, ... in the dtype and on the device of `like`."""
-    xp = namespace(like)
-    device = {"device": like.device} if hasattr(like, "device") else {}
-    return first + step * xp.arange(size, dtype=like.dtype, **device)
+    return first + step * namespace(like).arange(size, dtype=like.dtype, device=like.device)
 
 
 @dataclass(frozen=True)
@@ -262,6 +268,41 @@ class Sum:
     def multiply_adds(self, inputs: Shape) -> int:
         """Return one addition for each pixel."""
         return inputs[0] * _pixels(inputs)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A vector times a fixed matrix, plus a bias: what a convolution is on a single pixel."""
+
+    weights: tuple[tuple[int, ...], ...]
+    """One row for each output, one column for each input."""
+    bias: tuple[int, ...]
+
+    def __call__(self, x: Array) -> Array:
+        """Map (n, c) to (n, outputs)."""
+        outputs = []
+        for row, bias in zip(self.weights, self.bias, strict=True):
+            terms = (x[:, k] * weight for k, weight in enumerate(row) if weight)
+            outputs.append(sum(terms, start=0 * x[:, 0] + bias))
+        return namespace(x).stack(outputs, axis=1)
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the number of outputs."""
+        return (len(self.bias),)
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return the matrix, row after row, then the biases."""
+        return (*(weight for row in self.weights for weight in row), *self.bias)
+
+    def with_numbers(self, numbers: tuple[int, ...]) -> Linear:
+        """Return another matrix and bias of the same shape."""
+        outputs, inputs = len(self.weights), len(self.weights[0])
+        rows = (numbers[k * inputs : (k + 1) * inputs] for k in range(outputs))
+        return Linear(tuple(rows), numbers[outputs * inputs :])
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one for each weight."""
+        return len(self.bias) * inputs[0]
 
 
 @dataclass(frozen=True)
