@@ -74,6 +74,27 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--force", action="store_true", help="repeat runs that are finished")
     run.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
 
+    prove = commands.add_parser(
+        "prove",
+        help="prove that the handcrafted networks are exact",
+        description="Prove that the handcrafted networks are exact: on every canvas by lemmas that "
+        "an SMT solver checks, and in every case of the canvases up to --max-size by trying it.",
+    )
+    prove.set_defaults(command=_prove)
+    prove.add_argument("--task", metavar="NAMES", help="comma-separated; all of them")
+    prove.add_argument("--max-size", metavar="N", default="64", help="pixels (default 64)")
+    prove.add_argument("--dtype", default="float32", help="to enumerate in (default float32)")
+
+    export = commands.add_parser(
+        "export",
+        help="write a handcrafted network as an ONNX file",
+        description="Write a handcrafted network as an ONNX file with a dynamic batch.",
+    )
+    export.set_defaults(command=_export)
+    export.add_argument("file", help="to write, ending in .onnx")
+    export.add_argument("--task", required=True, help="whose network")
+    export.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
+
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
     listing.set_defaults(command=_list)
     return parser
@@ -229,6 +250,69 @@ def _writable(path: str) -> Path:
     from compare.results import writable_directory
 
     return writable_directory(Path(path))
+
+
+def _prove(options: argparse.Namespace) -> int:
+    from handcrafted.proofs import CLAIMS, ProofError, Proved, prove
+
+    tasks = _names("task", options.task, tuple(CLAIMS))
+    dtypes = ("float16", "float32", "float64", "int64")
+    if options.dtype not in dtypes:
+        raise UsageError(f"unknown dtype '{options.dtype}'; choose from: {', '.join(dtypes)}")
+    max_size = _count("--max-size", options.max_size)
+    from handcrafted.exactness import require_exact
+
+    try:
+        require_exact(options.dtype, max_size)
+    except ValueError as error:
+        raise UsageError(f"--max-size: {error}") from error
+
+    complete, cases, started = True, 0, time.perf_counter()
+    try:
+        for result in prove(tasks, max_size, options.dtype):
+            if isinstance(result, Proved):
+                cases += result.cases
+                print(f"proved   {result.network}: {result.claim}")
+                print(
+                    f"         {result.means}, {result.cases:,} cases, {result.seconds:.1f} s",
+                    flush=True,
+                )
+            else:
+                complete = False
+                print(f"SKIPPED  {result.network}: {result.claim}")
+                print(f"         {result.reason}", flush=True)
+    except ProofError as error:
+        print(f"compare: NOT PROVED: {error}", file=sys.stderr)
+        return 1
+    verdict = "All proved" if complete else "Not everything was proved (see SKIPPED)"
+    print(f"{verdict}: {cases:,} cases in {time.perf_counter() - started:.1f} s.")
+    return 0 if complete else 1
+
+
+def _export(options: argparse.Namespace) -> int:
+    from handcrafted import NETWORKS
+
+    (task,) = _names("task", options.task, tuple(NETWORKS))
+    height, width = _size(options.size)
+    file = Path(options.file)
+    if file.suffix != ".onnx":
+        raise UsageError(f"'{file}' does not end in .onnx")
+    try:
+        network = NETWORKS[task](height, width)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    from importlib.util import find_spec
+
+    if find_spec("onnx") is None:
+        raise UsageError("export needs onnx; run: pip install 'handcrafted[onnx]'")
+    _writable(str(file.parent))
+    from compare.results import write_whole
+    from handcrafted.onnx_export import to_onnx
+
+    model = to_onnx(network)
+    write_whole(file, lambda stream: stream.write(model))
+    print(f"{network} written to {file}, {len(model):,} bytes")
+    return 0
 
 
 def _list(options: argparse.Namespace) -> int:

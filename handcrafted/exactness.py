@@ -43,3 +43,30 @@ def require_exact(dtype: Any, side: int) -> None:
             f"a side of {side} pixels is beyond {limit}, the largest on which {dtype} is exact; "
             f"use {wider}"
         )
+
+
+def noise_limit(height: int, width: int, coordinates: bool = True) -> float:
+    """Return the noise on every pixel below which the rounded coordinates are still right.
+
+    For `onehot2coord` on bitmaps to each of whose pixels anything in [-e, e] has been added, with
+    e strictly below the limit. With coordinate channels the map is relu(W (A + n) - X):
+
+    - at the hot pixel it is off by at most W e;
+    - at a pixel of column 0, where X is 0, relu lets up to W e through; and column 0 has H such
+      pixels beside the hot one, unless that is in it itself;
+    - at every other pixel it stays 0, since W e < 1 <= X.
+
+    So the sum is off by at most W e (H + 1), upwards, if the canvas is wider than a pixel, and the
+    rounded x is right while that is under one half: e < 1 / (2 W (H + 1)). The same for y, with
+    H and W exchanged. Noise of +e everywhere with the hot pixel at the right or the bottom edge
+    attains it, so the limit cannot be raised.
+
+    Without coordinate channels pixel j of a row gathers the noise of the j + 1 pixels up to it and
+    the sum that of all rows: e H W (W + 1) / 2. That gives e < 1 / (H W (W + 1)), and for y the
+    same with H + 1, attained by +e everywhere likewise.
+    """
+    if not coordinates:
+        return 1 / (height * width * (max(height, width) + 1))
+    x = width * (height + (width > 1))
+    y = height * (width + (height > 1))
+    return 1 / (2 * max(x, y))

@@ -79,13 +79,16 @@ class Convolution:
 
     def __call__(self, x: Array) -> Array:
         """Map (n, c, h, w) to (n, outputs, h, w)."""
-        xp = namespace(x)
+        # Every rectangle wider than a pixel reads its channel's prefix sums; they are made once.
+        prefixes = {t.input: _prefix(x[:, t.input], 2) for t in self.taps if t.columns != 1}
         channels = []
         for output, bias in enumerate(self.bias):
-            terms = (_weighted(x[:, t.input], t) for t in self.taps if t.output == output)
-            total = sum(terms, start=0)
+            total = 0
+            for tap in self.taps:
+                if tap.output == output:
+                    total = total + _weighted(x[:, tap.input], prefixes.get(tap.input), tap)
             channels.append(total + bias if bias else total)
-        return xp.stack(channels, axis=1)
+        return namespace(x).stack(channels, axis=1)
 
     def shape(self, inputs: Shape) -> Shape:
         """Return the input's shape with `outputs` channels."""
@@ -116,36 +119,47 @@ def _tap_numbers(tap: Tap) -> tuple[int, ...]:
     return tuple(getattr(tap, name) for name in _TAP_NUMBERS)
 
 
-def _weighted(x: Array, tap: Tap) -> Array:
+def _weighted(x: Array, prefix: Array, tap: Tap) -> Array:
     """Sum (n, h, w) over the tap's rectangle around each pixel, times its value."""
-    for axis, extent, start in ((1, tap.rows, tap.top), (2, tap.columns, tap.left)):
-        if (extent, start) != (1, 0):
-            x = _running_sum(x, axis, extent, start)
+    x = _moved(x, 2, tap.left) if tap.columns == 1 else _run(prefix, 2, tap.columns, tap.left)
+    x = _moved(x, 1, tap.top) if tap.rows == 1 else _run(_prefix(x, 1), 1, tap.rows, tap.top)
     return x if tap.value == 1 else x * tap.value
 
 
-def _running_sum(x: Array, axis: int, extent: int, start: int) -> Array:
-    """Sum `extent` neighbours along an axis, the first of them `start` away.
+def _moved(x: Array, axis: int, offset: int) -> Array:
+    """Read `offset` pixels further on along an axis, 0 beyond the canvas."""
+    if offset == 0:
+        return x
+    xp = namespace(x)
+    shift = min(abs(offset), x.shape[axis])
+    gone, kept = (slice(None, shift), slice(shift, None))
+    if offset < 0:
+        gone, kept = (slice(x.shape[axis] - shift, None), slice(None, x.shape[axis] - shift))
+    before = (slice(None),) * axis
+    parts = [x[(*before, kept)], xp.zeros_like(x[(*before, gone)])]
+    return xp.concat(parts if offset > 0 else parts[::-1], axis=axis)
 
-    A difference of two prefix sums: as many additions for a wide kernel as for a narrow one.
-    """
-    prefix = namespace(x).cumsum(x, axis=axis)
+
+def _prefix(x: Array, axis: int) -> Array:
+    """Return prefix sums along an axis; all sums here are integers, so none is rounded."""
+    return namespace(x).cumsum(x, axis=axis)
+
+
+def _run(prefix: Array, axis: int, extent: int, start: int) -> Array:
+    """Sum `extent` neighbours, the first of them `start` away, as a difference of prefix sums."""
     upper = _shifted(prefix, axis, start + extent - 1)
     # A window that reaches beyond the near edge everywhere has nothing to take off.
-    return upper if start <= 1 - x.shape[axis] else upper - _shifted(prefix, axis, start - 1)
+    return upper if start <= 1 - prefix.shape[axis] else upper - _shifted(prefix, axis, start - 1)
 
 
 def _shifted(prefix: Array, axis: int, offset: int) -> Array:
     """Read prefix sums `offset` further on: 0 before the canvas, the total beyond it."""
-    if offset == 0:
-        return prefix
-    size = prefix.shape[axis]
+    if offset <= 0:
+        return _moved(prefix, axis, offset)
     xp = namespace(prefix)
-    here = xp.clip(xp.arange(size, device=prefix.device) + offset, -1, size - 1)
-    inside = here >= 0
-    if axis == 1:
-        return prefix[:, here, :] * inside[:, None]
-    return prefix[:, :, here] * inside
+    size = prefix.shape[axis]
+    here = xp.clip(xp.arange(size, device=prefix.device) + offset, 0, size - 1)
+    return prefix[:, here, :] if axis == 1 else prefix[:, :, here]
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,20 @@ steps ends at (induction, both parts of which the solver is asked).
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from handcrafted import coord2image, coord2onehot, image2coord, onehot2coord
+from handcrafted import coord2image, coord2onehot, image2coord, onehot2coord, two_objects
+from handcrafted.exactness import largest_exact_size
 from handcrafted.network import Network
 from handcrafted.operations import (
     Convolution,
@@ -65,6 +68,15 @@ class Proved:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Skipped:
+    """A claim that was not looked at, and why."""
+
+    network: str
+    claim: str
+    reason: str
+
+
 # --- Enumeration ----------------------------------------------------------------------------
 
 
@@ -89,8 +101,56 @@ def squares(places: NDArray[Any], height: int, width: int, dtype: Any) -> NDArra
     return np.asarray((rows[:, :, None] & columns[:, None, :])[:, None], dtype=dtype)
 
 
-def _coordinates(places: NDArray[Any], height: int, width: int, dtype: Any) -> NDArray[Any]:
-    return np.asarray(places, dtype=dtype)
+def themselves(cases: NDArray[Any], height: int, width: int, dtype: Any) -> NDArray[Any]:
+    """Return the cases as they are, as numbers of the dtype."""
+    return np.asarray(cases, dtype=dtype)
+
+
+def pairs(height: int, width: int) -> NDArray[np.int64]:
+    """Return two objects wherever they can stand to each other, (n, 8), blue first.
+
+    Each object at each of its places with the other as far off as can be; and, where they may
+    touch, each way to stand to each other, at the top left and the bottom right of the canvas.
+    All in every combination of shapes.
+    """
+    low = two_objects.RADIUS
+    high = np.array([width, height]) - 1 - low
+    places = low + positions(height - 2 * low, width - 2 * low)
+    corners = np.where(places < (low + high) / 2, high, low)
+    near = 2 * low + 1
+    offsets = positions(2 * near + 1, 2 * near + 1) - near
+    offsets = offsets[(offsets**2).sum(axis=1) >= two_objects.DISTANCE**2]
+    first = np.where(offsets < 0, low - offsets, low)
+    last = np.where(offsets < 0, high, high - offsets)
+    centres = np.concatenate(
+        [
+            np.hstack([places, corners]),
+            np.hstack([corners, places]),
+            np.hstack([first, first + offsets]),
+            np.hstack([last, last + offsets]),
+        ]
+    )
+    shapes = positions(2, 2)
+    n = len(centres)
+    blue = [np.repeat(centres[:, :2], 4, axis=0), np.zeros((4 * n, 1), int)]
+    red = [np.repeat(centres[:, 2:], 4, axis=0), np.ones((4 * n, 1), int)]
+    shape = np.tile(shapes, (n, 1))
+    return np.hstack([*blue, shape[:, :1], *red, shape[:, 1:]])
+
+
+def scenes(objects: NDArray[Any], height: int, width: int, dtype: Any) -> NDArray[Any]:
+    """Return the pictures of (n, 8) objects, drawn from the definition of their shapes."""
+    pictures = np.ones((len(objects), 3, height, width), dtype=dtype)
+    y, x = np.indices((height, width))
+    for colour, taken in ((0, (0, 1)), (1, (1, 2))):  # blue first, red over it
+        for picture, pair in zip(pictures, objects.reshape(-1, 2, 4), strict=True):
+            cx, cy, _, square = pair[pair[:, 2] == colour][0]
+            across, down = abs(x - cx), abs(y - cy)
+            disc = across**2 + down**2 <= two_objects.RADIUS**2
+            drawn = np.maximum(across, down) <= two_objects.RADIUS if square else disc
+            for channel in range(3):
+                picture[channel][drawn] = -1 if channel in taken else 1
+    return pictures
 
 
 Change = Callable[[tuple[Operation, ...]], tuple[Operation, ...]]
@@ -105,7 +165,7 @@ Draw = Callable[[NDArray[Any], int, int, Any], NDArray[Any]]
 
 @dataclass(frozen=True)
 class Claim:
-    """What a network is claimed to do: at every position, `draws` in and `answers` out."""
+    """What a network is claimed to do: `inputs` of each case in, `outputs` of it out."""
 
     name: str
     build: Callable[[int, int], Network]
@@ -113,50 +173,75 @@ class Claim:
     outputs: Draw
     lemmas: Callable[[Change], int]
     """Proves the operations, changed or not, for every size; returns the number of lemmas."""
+    cases: Callable[[int, int], NDArray[np.int64]] = positions
+    """Every case there is on a canvas of (height, width), one a row."""
     every_size: bool = False
     """Whether all canvases are enumerated, or the square one of the largest size alone."""
 
 
 def enumerate_canvas(claim: Claim, network: Network, height: int, width: int, dtype: Any) -> int:
-    """Check a network at every position of one canvas; returns the number of positions.
+    """Check a network on every case of one canvas; returns the number of cases.
 
-    Raises `ProofError` with the first position that is wrong.
+    Raises `ProofError` with the first that is wrong.
     """
-    places = positions(height, width)
+    cases = claim.cases(height, width)
+    for part in _parts(len(cases), height, width):
+        _check(claim, network, cases[part], height, width, dtype)
+    return len(cases)
+
+
+def _parts(count: int, height: int, width: int) -> list[slice]:
+    """Cut the cases of a canvas so that no part's pictures take more than a few megabytes."""
     step = max(1, _ELEMENTS // (height * width))
-    for start in range(0, len(places), step):
-        some = places[start : start + step]
-        outputs = network.run(claim.inputs(some, height, width, dtype))
-        expected = claim.outputs(some, height, width, dtype)
-        wrong = np.flatnonzero((outputs != expected).reshape(len(some), -1).any(axis=1))
-        if len(wrong):
-            x, y = some[wrong[0]]
-            raise ProofError(
-                f"{network.name} on {height}x{width} in {np.dtype(dtype).name} is wrong "
-                f"at (x, y) = ({x}, {y})"
-            )
-    return len(places)
+    return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def _check(
+    claim: Claim, network: Network, cases: NDArray[Any], height: int, width: int, dtype: Any
+) -> int:
+    outputs = network.run(claim.inputs(cases, height, width, dtype))
+    expected = claim.outputs(cases, height, width, dtype)
+    wrong = np.flatnonzero((outputs != expected).reshape(len(cases), -1).any(axis=1))
+    if len(wrong):
+        case = ", ".join(map(str, cases[wrong[0]]))
+        raise ProofError(
+            f"{network.name} on {height}x{width} in {np.dtype(dtype).name} is wrong at ({case})"
+        )
+    return len(cases)
 
 
 def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:
-    """Check a claim at every position: of every canvas, or of the largest one."""
+    """Check a claim on every case: of every canvas, or of the largest one."""
     started = time.perf_counter()
-    if claim.every_size:
-        sides = range(1, max_size + 1)
-        sizes = [(height, width) for height in sides for width in sides]
-        where = f"every position of every canvas to {max_size}x{max_size}"
-    else:
-        sizes = [(max_size, max_size)]
-        where = f"every position at {max_size}x{max_size}"
+    sides = range(1, max_size + 1) if claim.every_size else (max_size,)
+    where = (
+        f"every canvas to {max_size}x{max_size}"
+        if claim.every_size
+        else (f"the canvas of {max_size}x{max_size}")
+    )
 
-    def check(size: tuple[int, int]) -> int:
-        return enumerate_canvas(claim, claim.build(*size), *size, dtype)
+    def check(size: tuple[int, int], part: slice) -> int:
+        return _check(claim, claim.build(*size), claim.cases(*size)[part], *size, dtype)
 
+    jobs = (
+        (size, part)
+        for size in ((height, width) for height in sides for width in sides)
+        for part in _parts(len(claim.cases(*size)), *size)
+    )
     # NumPy lets go of the interpreter inside its loops, so threads use all cores.
-    with ThreadPoolExecutor() as pool:
-        cases = sum(pool.map(check, sizes))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        cases = sum(pool.map(check, *zip(*jobs, strict=True)))
     seconds = time.perf_counter() - started
-    return Proved(claim.name, where, f"enumeration, {np.dtype(dtype).name}", cases, seconds)
+    means = f"enumeration in {np.dtype(dtype).name}"
+    return Proved(claim.name, f"exact in every case of {where}", means, cases, seconds)
+
+
+def lemmas(claim: Claim) -> Proved:
+    """Prove a claim for canvases of every size; needs z3-solver."""
+    started = time.perf_counter()
+    count = claim.lemmas(_unchanged)
+    seconds = time.perf_counter() - started
+    return Proved(claim.name, "exact on every canvas there is", "SMT lemmas", count, seconds)
 
 
 # --- Lemmas ---------------------------------------------------------------------------------
@@ -214,6 +299,12 @@ class Canvas:
             self.solver.pop()
             raise ProofError(f"'{lemma}' does not hold: {why}")
         self.solver.pop()
+
+    def proved(self) -> int:
+        """Return the number of lemmas, unless the assumptions could be met by nothing."""
+        if self.solver.check() != self.z3.sat:
+            raise ProofError("the assumptions contradict each other, so they prove nothing")
+        return self.count
 
     def value(self, channel: Channel, row: Formula, column: Formula) -> Formula:
         """Return a channel's value at a pixel, which may lie beyond the canvas, where it is 0."""
@@ -354,7 +445,7 @@ def _onehot2coord_lemmas(change: Change = _unchanged) -> int:
     x, y = c.apply(subtraction, c.apply(total, maps))
     c.prove("W minus the sum is x", x == c.x)
     c.prove("H minus the sum is y", y == c.y)
-    return c.count
+    return c.proved()
 
 
 def _without_coordinates_lemmas(change: Change = _unchanged) -> int:
@@ -391,7 +482,7 @@ def _without_coordinates_lemmas(change: Change = _unchanged) -> int:
     x, y = c.apply(subtraction, sums)
     c.prove("W minus the sum is x", x == c.x)
     c.prove("H minus the sum is y", y == c.y)
-    return c.count
+    return c.proved()
 
 
 def _one_hot_lemmas(c: Canvas, operations: tuple[Operation, ...]) -> Impulse:
@@ -421,7 +512,7 @@ def _one_hot_lemmas(c: Canvas, operations: tuple[Operation, ...]) -> Impulse:
 def _coord2onehot_lemmas(change: Change = _unchanged) -> int:
     c = Canvas()
     _one_hot_lemmas(c, change(coord2onehot.steps(c.H, c.W)))
-    return c.count
+    return c.proved()
 
 
 def _coord2image_lemmas(change: Change = _unchanged) -> int:
@@ -432,7 +523,7 @@ def _coord2image_lemmas(change: Change = _unchanged) -> int:
     (picture,) = c.apply(convolution, [_one_hot_lemmas(c, tuple(first))])
     inside = _in_square(c, radius, c.i, c.j)
     c.prove("1 within r of (x, y) and 0 elsewhere", c.at_pixel(picture) == c.z3.If(inside, 1, 0))
-    return c.count
+    return c.proved()
 
 
 def _in_square(c: Canvas, radius: Formula, i: Formula, j: Formula) -> Formula:
@@ -506,7 +597,240 @@ def _image2coord_lemmas(change: Change = _unchanged) -> int:
     x, y = c.apply(subtraction, values)
     c.prove("r minus that is x", x == c.x)
     c.prove("r minus that is y", y == c.y)
-    return c.count
+    return c.proved()
+
+
+def _table(c: Canvas, distance: Formula, lengths: list[int]) -> Formula:
+    """Return lengths[|distance|], and -1 beyond the table."""
+    value: Formula = -1
+    for index in reversed(range(len(lengths))):
+        value = c.z3.If(c.z3.Abs(distance) == index, lengths[index], value)
+    return value
+
+
+def _in_shape(c: Canvas, x: Formula, y: Formula, square: Formula) -> Callable[..., Formula]:
+    """Say which pixels (i, j) a disc or a square at (x, y) covers."""
+    r = two_objects.RADIUS
+    reach = [max(d for d in range(r + 1) if d**2 + k**2 <= r**2) for k in range(r + 1)]
+
+    def covers(i: Formula, j: Formula) -> Formula:
+        disc = c.z3.Abs(j - x) <= _table(c, i - y, reach)
+        within = c.z3.And(c.z3.Abs(j - x) <= r, c.z3.Abs(i - y) <= r)
+        return c.z3.If(square == 1, within, disc)
+
+    return covers
+
+
+def _room(c: Canvas, x: Formula, y: Formula, *flags: Formula) -> None:
+    """Assume that an object at (x, y) is whole on the canvas, and that flags are 0 or 1."""
+    r = two_objects.RADIUS
+    c.assume(x >= r, x < c.W - r, y >= r, y < c.H - r)
+    c.assume(*(c.z3.Or(flag == 0, flag == 1) for flag in flags))
+
+
+def _two_objects_lemmas(change: Change = _unchanged) -> int:
+    c = Canvas()
+    given = c.z3.Ints("x0 y0 c0 s0 x1 y1 c1 s1")
+    for x, y, colour, shape in (given[:4], given[4:]):
+        _room(c, x, y, colour, shape)
+    c.assume(given[2] != given[6])
+    (
+        first,
+        relu,
+        pair,
+        tile,
+        coordinates,
+        difference,
+        relu2,
+        mark,
+        relu3,
+        draw,
+        cover,
+        relu4,
+        paint,
+    ) = change(two_objects.steps(c.H, c.W))
+    vector = c.apply(first, given)
+    things = [
+        (colour, given[4 * which + 2], given[4 * which + thing])
+        for colour in (0, 1)
+        for thing in (0, 1, 3)
+        for which in (0, 1)
+    ]
+    for k, (value, (colour, its, thing)) in enumerate(zip(vector, things, strict=True)):
+        kept = c.z3.If(its == colour, thing, thing - c.H - c.W)
+        c.prove(f"0 or less if it is of the other colour {k}", value == kept)
+    vector = c.apply(pair, c.apply(relu, vector))
+    ordered = [
+        c.z3.If(given[2] == colour, given[thing], given[4 + thing])
+        for colour in (0, 1)
+        for thing in (0, 1, 3)
+    ]
+    for k, (value, expected) in enumerate(zip(vector, ordered, strict=True)):
+        c.prove(f"sorted by colour {k}", value == expected)
+    bx, by, bs, rx, ry, rs = symbols = c.z3.Ints("bx by bs rx ry rs")
+    for symbol, expected in zip(symbols, ordered, strict=True):
+        c.assume(symbol == expected)
+
+    maps = c.apply(coordinates, c.apply(tile, list(symbols)))
+    c.prove("X is the pixel's column", c.at_pixel(maps[6]) == c.j)
+    c.prove("Y is the pixel's row", c.at_pixel(maps[7]) == c.i)
+    maps = c.apply(difference, maps)
+    expected = [
+        bx - c.j,
+        c.j - bx,
+        by - c.i,
+        c.i - by,
+        rx - c.j,
+        c.j - rx,
+        ry - c.i,
+        c.i - ry,
+        bs,
+        rs,
+    ]
+    for k, value in enumerate(expected):
+        c.prove(f"difference {k}", c.at_pixel(maps[k]) == value)
+    maps = c.apply(relu2, maps)
+    for k, value in enumerate(expected):
+        c.prove(f"relu {k}", c.at_pixel(maps[k]) == c.z3.If(value > 0, value, 0))
+    distances = [c.z3.Abs(x - c.j) + c.z3.Abs(y - c.i) for x, y in ((bx, by), (rx, ry))]
+    maps = c.apply(mark, maps)
+    marks = [1 - bs - distances[0], bs - distances[0], 1 - rs - distances[1], rs - distances[1]]
+    for k, value in enumerate(marks):
+        c.prove(f"mark {k}", c.at_pixel(maps[k]) == value)
+    maps = c.apply(relu3, maps)
+    centres = [Impulse(by, bx, 1 - bs), Impulse(by, bx, bs)]
+    centres += [Impulse(ry, rx, 1 - rs), Impulse(ry, rx, rs)]
+    maps = [
+        c.is_impulse(f"centre {k}", channel, centre)
+        for k, (channel, centre) in enumerate(zip(maps, centres, strict=True))
+    ]
+    maps = c.apply(draw, maps)
+    blue = _in_shape(c, bx, by, bs)(c.i, c.j)
+    red = _in_shape(c, rx, ry, rs)(c.i, c.j)
+    c.prove("the blue object", c.at_pixel(maps[0]) == c.z3.If(blue, 1, 0))
+    c.prove("the red object", c.at_pixel(maps[1]) == c.z3.If(red, 1, 0))
+    b, r = c.z3.If(blue, 1, 0), c.z3.If(red, 1, 0)
+    maps = c.apply(cover, [Field(lambda i, j: b), Field(lambda i, j: r)])
+    c.prove("blue less red", c.at_pixel(maps[0]) == b - r)
+    c.prove("red kept", c.at_pixel(maps[1]) == r)
+    maps = c.apply(paint, c.apply(relu4, maps))
+    colours = (
+        c.z3.If(red, 1, c.z3.If(blue, -1, 1)),
+        c.z3.If(c.z3.Or(red, blue), -1, 1),
+        c.z3.If(red, -1, 1),
+    )
+    for name, channel, colour in zip(("red", "green", "blue"), maps, colours, strict=True):
+        c.prove(f"the {name} channel", c.at_pixel(channel) == colour)
+    return c.proved()
+
+
+def _two_objects_back_lemmas(change: Change = _unchanged) -> int:
+    c = Canvas()
+    bx, by, bs, rx, ry, rs = c.z3.Ints("bx by bs rx ry rs")
+    _room(c, bx, by, bs)
+    _room(c, rx, ry, rs)
+    # The squared distance is 400 or more: for each way apart down, at least so far apart across.
+    limit = two_objects.DISTANCE
+    apart = [next(d for d in range(limit + 1) if d**2 + k**2 >= limit**2) for k in range(limit)]
+    c.assume(c.z3.Abs(bx - rx) >= _table(c, by - ry, apart))
+    is_blue, is_red = _in_shape(c, bx, by, bs), _in_shape(c, rx, ry, rs)
+    If, And, Or, Not, Implies = c.z3.If, c.z3.And, c.z3.Or, c.z3.Not, c.z3.Implies
+
+    split, relu, find, relu2, flip, relu3, coordinates, locate, relu4, total, read, clip, order = (
+        change(two_objects.inverse_steps(c.H, c.W))
+    )
+    scene = [
+        Field(lambda i, j: If(is_red(i, j), 1, If(is_blue(i, j), -1, 1))),
+        Field(lambda i, j: If(Or(is_red(i, j), is_blue(i, j)), -1, 1)),
+        Field(lambda i, j: If(is_red(i, j), -1, 1)),
+    ]
+    seen = [
+        Field(lambda i, j: If(And(is_blue(i, j), Not(is_red(i, j))), 1, 0)),
+        Field(lambda i, j: If(is_red(i, j), 1, 0)),
+    ]
+    maps = c.apply(split, scene)
+    for name, channel, true in zip(("blue", "red"), maps, seen, strict=True):
+        c.prove(f"1 where {name} is seen, else -1", c.at_pixel(channel) == 2 * c.at_pixel(true) - 1)
+    maps = c.apply(relu, maps)
+    for name, channel, true in zip(("blue", "red"), maps, seen, strict=True):
+        c.prove(f"1 where {name} is seen, else 0", c.at_pixel(channel) == c.at_pixel(true))
+
+    at_blue, at_red = And(c.i == by, c.j == bx), And(c.i == ry, c.j == rx)
+    maps = c.apply(find, seen)
+
+    def count(channel: Channel, across: int, down: int) -> Formula:
+        """Count the pixels so far across and down, both ways, that a channel has."""
+        steps = {(down, across), (down, -across), (-down, across), (-down, -across)}
+        return sum(c.value(channel, c.i + a, c.j + b) for a, b in sorted(steps))
+
+    def ends(channel: Channel, reach: int) -> Formula:
+        return count(channel, reach, 0) + count(channel, 0, reach)
+
+    r = two_objects.RADIUS
+    score = 2 * ends(seen[0], r) + ends(seen[1], r) - 8 * ends(seen[0], r + 1) - 6
+    c.prove("three ends blue, one blue or red, none beyond", c.at_pixel(maps[0]) == score)
+    c.prove("four ends red", c.at_pixel(maps[1]) == ends(seen[1], r) - 3)
+    c.prove("blue corners", c.at_pixel(maps[2]) == count(seen[0], r, r))
+    c.prove("red corners", c.at_pixel(maps[3]) == count(seen[1], r, r))
+    v = [c.at_pixel(channel) for channel in c.apply(relu2, maps)]
+    c.prove("1 or 2 at the blue centre", Implies(at_blue, Or(v[0] == 1, v[0] == 2)))
+    c.prove("0 but at the blue centre", Or(at_blue, v[0] == 0))
+    c.prove("1 at the red centre and 0 elsewhere", v[1] == If(at_red, 1, 0))
+    some = If(bs == 1, And(v[2] >= 2, v[2] <= 4), v[2] == 0)
+    c.prove("2 to 4 corners at a blue square's centre, 0 at a disc's", Implies(at_blue, some))
+    c.prove("4 corners at a red square's centre, 0 at a disc's", Implies(at_red, v[3] == 4 * rs))
+    c.prove("never more than 4 corners", And(v[2] >= 0, v[2] <= 4, v[3] >= 0, v[3] <= 4))
+
+    # From here on these facts are all that is used: symbols stand for what they leave open.
+    peak, corners, blue_rest, red_rest = c.z3.Ints("peak corners blue_rest red_rest")
+    c.assume(Or(peak == 1, peak == 2), If(bs == 1, And(corners >= 2, corners <= 4), corners == 0))
+    c.assume(*(And(rest >= 0, rest <= 4) for rest in (blue_rest, red_rest)))
+    found: list[Channel] = [
+        Impulse(by, bx, peak),
+        Impulse(ry, rx, 1),
+        Field(lambda i, j: If(And(i == by, j == bx), corners, blue_rest)),
+        Field(lambda i, j: If(And(i == ry, j == rx), 4 * rs, red_rest)),
+    ]
+    maps = c.apply(flip, found)
+    c.prove("1 minus the peak", c.at_pixel(maps[0]) == If(at_blue, 1 - peak, 1))
+    maps = c.apply(relu3, maps)
+    c.prove("0 at the blue centre and 1 elsewhere", c.at_pixel(maps[0]) == If(at_blue, 0, 1))
+    for k in (1, 2, 3):
+        c.prove(f"kept {k}", c.at_pixel(maps[k]) == c.at_pixel(found[k]))
+    flipped: list[Channel] = [Field(lambda i, j: If(And(i == by, j == bx), 0, 1)), *found[1:]]
+    maps = c.apply(coordinates, flipped)
+    c.prove("X is the pixel's column", c.at_pixel(maps[4]) == c.j)
+    c.prove("Y is the pixel's row", c.at_pixel(maps[5]) == c.i)
+    maps = c.apply(locate, maps)
+    for k, (here, value, elsewhere) in enumerate(
+        (
+            (at_blue, c.W - bx, -c.j),
+            (at_blue, c.H - by, -c.i),
+            (at_red, c.W - rx, -c.j),
+            (at_red, c.H - ry, -c.i),
+            (at_blue, corners, blue_rest - 4),
+            (at_red, 4 * rs, red_rest - 4),
+        )
+    ):
+        c.prove(f"located {k}", c.at_pixel(maps[k]) == If(here, value, elsewhere))
+    blue = [Impulse(by, bx, value) for value in (c.W - bx, c.H - by, corners)]
+    red = [Impulse(ry, rx, value) for value in (c.W - rx, c.H - ry, 4 * rs)]
+    maps = [
+        c.is_impulse(f"relu leaves {k}", channel, impulse)
+        for k, (channel, impulse) in enumerate(
+            zip(c.apply(relu4, maps), (*blue[:2], *red[:2], blue[2], red[2]), strict=True)
+        )
+    ]
+    values = c.apply(read, c.apply(total, maps))
+    for k, value in enumerate((bx, by, rx, ry, 1 - corners, 1 - 4 * rs)):
+        c.prove(f"read {k}", values[k] == value)
+    values = c.apply(clip, values)
+    for k, value in enumerate((bx, by, rx, ry, 1 - bs, 1 - rs)):
+        c.prove(f"clipped {k}", values[k] == value)
+    values = c.apply(order, values)
+    for k, value in enumerate((bx, by, 0, bs, rx, ry, 1, rs)):
+        c.prove(f"answer {k}", values[k] == value)
+    return c.proved()
 
 
 CLAIMS: dict[str, tuple[Claim, ...]] = {
@@ -515,7 +839,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             "onehot2coord",
             onehot2coord.network,
             bitmaps,
-            _coordinates,
+            themselves,
             _onehot2coord_lemmas,
             every_size=True,
         ),
@@ -523,19 +847,68 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             "onehot2coord without coordinates",
             onehot2coord.network_without_coordinates,
             bitmaps,
-            _coordinates,
+            themselves,
             _without_coordinates_lemmas,
             every_size=True,
         ),
     ),
     "coord2onehot": (
-        Claim("coord2onehot", coord2onehot.network, _coordinates, bitmaps, _coord2onehot_lemmas),
+        Claim("coord2onehot", coord2onehot.network, themselves, bitmaps, _coord2onehot_lemmas),
     ),
     "coord2image": (
-        Claim("coord2image", coord2image.network, _coordinates, squares, _coord2image_lemmas),
+        Claim("coord2image", coord2image.network, themselves, squares, _coord2image_lemmas),
     ),
     "image2coord": (
-        Claim("image2coord", image2coord.network, squares, _coordinates, _image2coord_lemmas),
+        Claim("image2coord", image2coord.network, squares, themselves, _image2coord_lemmas),
+    ),
+    "two-objects": (
+        Claim("two-objects", two_objects.network, themselves, scenes, _two_objects_lemmas, pairs),
+        Claim(
+            "two-objects back",
+            two_objects.inverse_network,
+            scenes,
+            themselves,
+            _two_objects_back_lemmas,
+            pairs,
+        ),
     ),
 }
 """What is claimed for each task, one claim a network."""
+
+
+def prove(tasks: Iterable[str], max_size: int, dtype: str) -> Iterator[Proved | Skipped]:
+    """Prove the tasks' claims one after the other, for the canvases and the dtype asked for.
+
+    Raises `ProofError`, with a counterexample, as soon as a claim does not hold.
+    """
+    yield representable(dtype)
+    for task in tasks:
+        for claim in CLAIMS[task]:
+            if find_spec("z3") is None:
+                yield Skipped(claim.name, "every size", "needs z3: pip install z3-solver")
+            else:
+                yield lemmas(claim)
+            try:
+                claim.build(max_size, max_size)
+            except ValueError as error:
+                yield Skipped(claim.name, "enumeration", str(error))
+            else:
+                yield enumeration(claim, max_size, np.dtype(dtype))
+
+
+def representable(dtype: str) -> Proved:
+    """Show that a dtype holds every integer up to `largest_exact_size`, and not the next one.
+
+    float64 has too many to try: there the two ends are, and IEEE 754 has the rest.
+    """
+    started = time.perf_counter()
+    limit = largest_exact_size(dtype)
+    kind = np.dtype(dtype).type
+    tried = np.arange(limit + 1) if limit <= 1 << 24 else np.array([0, 1, limit - 1, limit])
+    if not np.array_equal(tried.astype(kind).astype(np.int64), tried):
+        raise ProofError(f"{dtype} does not hold every integer to {limit}")
+    if np.issubdtype(kind, np.floating) and int(kind(limit + 1)) == limit + 1:
+        raise ProofError(f"{dtype} holds {limit + 1} too; {limit} is not its limit")
+    seconds = time.perf_counter() - started
+    claim = f"{dtype} holds every integer to {limit:,}"
+    return Proved("every network", claim, "representable range", len(tried), seconds)

@@ -1,0 +1,328 @@
+"""Two objects' places, colours and shapes to the picture of them and back, nothing learned.
+
+The scenes are those of the CoordConv paper's GAN experiment (Liu et al. 2018, arXiv:1807.03247,
+section 5; the authors' data/sort_of_clevr_generator.py): on white, one blue and one red object,
+each a disc or a square of radius 10, whole on the canvas, their centres at least 20 pixels apart.
+Blue is drawn first, so red covers it where two squares or a square and a disc still meet. Colour
+values are -1 and 1.
+
+Objects are vectors of eight numbers: x, y, colour (0 blue, 1 red), shape (0 disc, 1 square), and
+the same for the other object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isqrt
+
+from handcrafted.exactness import require_exact
+from handcrafted.network import Network
+from handcrafted.onehot2coord import as_numbers, require_canvas
+from handcrafted.operations import (
+    Array,
+    Convolution,
+    Coordinates,
+    Linear,
+    Operation,
+    Relu,
+    Shape,
+    Sum,
+    Tap,
+    Tile,
+    namespace,
+)
+
+RADIUS = 10
+"""Pixels from an object's centre to its edge."""
+
+DISTANCE = 2 * RADIUS
+"""The least distance between the two centres."""
+
+
+def network(height: int, width: int) -> Network:
+    """Return (n, 8) objects, in any order, to (n, 3, height, width) scenes.
+
+    Relus sort the objects by colour, four one-hot bitmaps mark the centres (one for each colour
+    and shape; those of the shapes that are not there stay empty), one convolution draws a disc or
+    a square around each, and a relu takes from the blue object what the red one covers.
+    """
+    return Network("two-objects", Objects(height, width), steps(height, width))
+
+
+def steps(height: int, width: int) -> tuple[Operation, ...]:
+    """Return the operations for a canvas of this size; the proofs pass symbols for numbers."""
+    return (
+        # Sort: relu(v - M c) is v if the object is blue and 0 if it is red, for any v up to M;
+        # relu(v - M + M c) the other way round.
+        _by_colour(height + width),
+        Relu(),
+        _add_pairs(),
+        Tile(height, width),
+        Coordinates(),
+        # x - X, X - x, y - Y, Y - y of the blue object, then of the red one, and both shapes.
+        Convolution(
+            (
+                *(
+                    tap
+                    for colour in range(2)
+                    for axis in range(2)
+                    for sign in range(2)
+                    for tap in (
+                        Tap(4 * colour + 2 * axis + sign, 3 * colour + axis, 1 - 2 * sign),
+                        Tap(4 * colour + 2 * axis + sign, 6 + axis, 2 * sign - 1),
+                    )
+                ),
+                Tap(8, 2, 1),
+                Tap(9, 5, 1),
+            ),
+            bias=(0,) * 10,
+        ),
+        Relu(),
+        # 1 - shape - distance marks a disc's centre and shape - distance a square's.
+        Convolution(
+            tuple(
+                tap
+                for colour in range(2)
+                for shape in range(2)
+                for tap in (
+                    *(Tap(2 * colour + shape, 4 * colour + k, -1) for k in range(4)),
+                    Tap(2 * colour + shape, 8 + colour, 2 * shape - 1),
+                )
+            ),
+            bias=(1, 0, 1, 0),
+        ),
+        Relu(),
+        Convolution(
+            tuple(tap for colour in range(2) for tap in _brushes(colour)),
+            bias=(0, 0),
+        ),
+        # What is seen of the blue object, and the red one.
+        Convolution((Tap(0, 0, 1), Tap(0, 1, -1), Tap(1, 1, 1)), bias=(0, 0)),
+        Relu(),
+        # White is (1, 1, 1), blue takes 2 from red and green, red takes 2 from green and blue.
+        Convolution((Tap(0, 0, -2), Tap(1, 0, -2), Tap(1, 1, -2), Tap(2, 1, -2)), bias=(1, 1, 1)),
+    )
+
+
+def _by_colour(large: int) -> Linear:
+    rows, bias = [], []
+    for colour in range(2):
+        for thing in (0, 1, 3):
+            for which in range(2):
+                row = [0] * 8
+                row[4 * which + thing] = 1
+                row[4 * which + 2] = large if colour else -large
+                rows.append(tuple(row))
+                bias.append(-large if colour else 0)
+    return Linear(tuple(rows), tuple(bias))
+
+
+def _add_pairs() -> Linear:
+    rows = tuple(tuple(int(column // 2 == row) for column in range(12)) for row in range(6))
+    return Linear(rows, (0,) * 6)
+
+
+def _brushes(colour: int) -> tuple[Tap, ...]:
+    """Return a disc, row by row, around a disc's centre and a square around a square's.
+
+    The disc is every pixel within 10 of the centre, as OpenCV's `circle` fills it.
+    """
+    disc = tuple(
+        Tap(colour, 2 * colour, 1, columns=2 * reach + 1, top=row, left=-reach)
+        for row in range(-RADIUS, RADIUS + 1)
+        for reach in (isqrt(RADIUS**2 - row**2),)
+    )
+    side = 2 * RADIUS + 1
+    return (*disc, Tap(colour, 2 * colour + 1, 1, side, side, -RADIUS, -RADIUS))
+
+
+def inverse_network(height: int, width: int) -> Network:
+    """Return (n, 3, height, width) scenes to (n, 8) objects, the blue one first.
+
+    A pixel is an object's centre if the four pixels 10 to its left, to its right, above and below
+    are the object's: nowhere else is a disc or a square 21 pixels long both ways. The red object
+    is seen whole. Of the blue one's four end pixels the red object can cover one, no more (it
+    would have to be nearer than 20), so of the four three must be blue and the last blue or red;
+    and of those just beyond the four none may be blue, else a red object below a blue square
+    would pass for its lower end. An object is a square if one of its corners is seen at least: a
+    disc has none, and of a blue square's four the red object can cover two, no more.
+    """
+    return Network("two-objects back", Scenes(height, width), inverse_steps(height, width))
+
+
+_ENDS = ((-RADIUS, 0), (RADIUS, 0), (0, -RADIUS), (0, RADIUS))
+_BEYOND = ((-RADIUS - 1, 0), (RADIUS + 1, 0), (0, -RADIUS - 1), (0, RADIUS + 1))
+_CORNERS = ((-RADIUS, -RADIUS), (-RADIUS, RADIUS), (RADIUS, -RADIUS), (RADIUS, RADIUS))
+
+
+def inverse_steps(height: int, width: int) -> tuple[Operation, ...]:
+    """Return the operations for a canvas of this size; the proofs pass symbols for numbers."""
+    blue, red = 0, 1
+
+    def taps(
+        output: int, channel: int, value: int, places: tuple[tuple[int, int], ...]
+    ) -> list[Tap]:
+        return [Tap(output, channel, value, top=top, left=left) for top, left in places]
+
+    return (
+        # What is seen of the blue object has no red in it, the red object no blue.
+        Convolution((Tap(blue, 0, -1), Tap(red, 2, -1)), bias=(0, 0)),
+        Relu(),
+        # 2 or 1 at the blue centre, 1 at the red one, at most 0 elsewhere; and how many corners.
+        Convolution(
+            (
+                *taps(0, blue, 2, _ENDS),
+                *taps(0, red, 1, _ENDS),
+                *taps(0, blue, -8, _BEYOND),
+                *taps(1, red, 1, _ENDS),
+                *taps(2, blue, 1, _CORNERS),
+                *taps(3, red, 1, _CORNERS),
+            ),
+            bias=(-6, -3, 0, 0),
+        ),
+        Relu(),
+        # The blue centre as 0 on 1, whether it was 1 or 2.
+        Convolution((Tap(0, 0, -1), Tap(1, 1, 1), Tap(2, 2, 1), Tap(3, 3, 1)), bias=(1, 0, 0, 0)),
+        Relu(),
+        Coordinates(),
+        # The steps of onehot2coord for both, and the corners where the centre is.
+        Convolution(
+            (
+                Tap(0, 0, -width),
+                Tap(0, 4, -1),
+                Tap(1, 0, -height),
+                Tap(1, 5, -1),
+                Tap(2, 1, width),
+                Tap(2, 4, -1),
+                Tap(3, 1, height),
+                Tap(3, 5, -1),
+                Tap(4, 0, -4),
+                Tap(4, 2, 1),
+                Tap(5, 1, 4),
+                Tap(5, 3, 1),
+            ),
+            bias=(width, height, 0, 0, 0, -4),
+        ),
+        Relu(),
+        Sum(),
+        # x and y of both, and 1 - corners, which the relu makes 1 for a disc and 0 for a square.
+        Linear(
+            tuple(tuple(-int(row == column) for column in range(6)) for row in range(6)),
+            bias=(width, height, width, height, 1, 1),
+        ),
+        Relu(),
+        Linear(
+            (
+                (1, 0, 0, 0, 0, 0),
+                (0, 1, 0, 0, 0, 0),
+                (0, 0, 0, 0, 0, 0),
+                (0, 0, 0, 0, -1, 0),
+                (0, 0, 1, 0, 0, 0),
+                (0, 0, 0, 1, 0, 0),
+                (0, 0, 0, 0, 0, 0),
+                (0, 0, 0, 0, 0, -1),
+            ),
+            bias=(0, 0, 0, 1, 0, 0, 1, 1),
+        ),
+    )
+
+
+def _require_room(height: int, width: int) -> None:
+    require_canvas(height, width)
+    side = 2 * RADIUS + 1
+    if min(height, width) < side or (height - side) ** 2 + (width - side) ** 2 < DISTANCE**2:
+        raise ValueError(
+            f"a canvas of {height}x{width} has no room for two objects of radius {RADIUS} "
+            f"{DISTANCE} pixels apart; the published canvas is 64x64"
+        )
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Vectors (n, 8) of two objects, one blue and one red, far enough apart, on the canvas."""
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        """Refuse a canvas without room for two objects."""
+        _require_room(self.height, self.width)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one vector."""
+        return (8,)
+
+    def check(self, x: Array) -> Array:
+        """Return the vectors as numbers; see `handcrafted.network.Domain.check`."""
+        x = as_numbers(x, self.shape, "objects")
+        require_exact(x.dtype, self.height + self.width)
+        for item in range(len(x)):
+            values = [float(value) for value in x[item]]
+            complaint = self._complaint(values[:4], values[4:])
+            if complaint:
+                raise ValueError(f"item {item} of the batch {complaint}")
+        return x
+
+    def _complaint(self, first: list[float], second: list[float]) -> str | None:
+        for x, y, colour, shape in (first, second):
+            for name, value, low, high in (
+                ("x", x, RADIUS, self.width - 1 - RADIUS),
+                ("y", y, RADIUS, self.height - 1 - RADIUS),
+                ("colour", colour, 0, 1),
+                ("shape", shape, 0, 1),
+            ):
+                if not (low <= value <= high and value == int(value)):
+                    return f"has {name} = {value:g}; expected a whole number from {low} to {high}"
+        if first[2] == second[2]:
+            return "has two objects of one colour; expected one blue (0) and one red (1)"
+        apart = (first[0] - second[0]) ** 2 + (first[1] - second[1]) ** 2
+        if apart < DISTANCE**2:
+            return f"has centres {apart**0.5:.3g} pixels apart; expected {DISTANCE} or more"
+        return None
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Scenes (n, 3, height, width) that `network` draws, with values -1 and 1."""
+
+    height: int
+    width: int
+
+    def __post_init__(self) -> None:
+        """Refuse a canvas without room for two objects."""
+        _require_room(self.height, self.width)
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one scene."""
+        return (3, self.height, self.width)
+
+    def check(self, x: Array) -> Array:
+        """Return the scenes as numbers; see `handcrafted.network.Domain.check`.
+
+        Every pixel must be white, blue or red. That the shapes are a blue and a red object is
+        checked by drawing what was found: exactly the valid scenes come out the same again.
+        """
+        x = as_numbers(x, self.shape, "scenes")
+        require_exact(x.dtype, self.height + self.width)
+        xp = namespace(x)
+        back = inverse_steps(self.height, self.width)
+        domain = Objects(self.height, self.width)
+        for item in range(len(x)):
+            scene = found = x[item : item + 1]
+            for operation in back:
+                found = operation(found)
+            try:
+                drawn = domain.check(found)
+            except ValueError:
+                drawn = None
+            else:
+                for operation in steps(self.height, self.width):
+                    drawn = operation(drawn)
+            if drawn is None or not bool(xp.all(drawn == scene)):
+                raise ValueError(
+                    f"scene {item} of the batch is not one blue and one red object on white; "
+                    "see handcrafted.two_objects for the rules"
+                )
+        return x
