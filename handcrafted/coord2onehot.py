@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from handcrafted.exactness import require_exact
 from handcrafted.network import Network
-from handcrafted.onehot2coord import as_numbers, require_canvas
+from handcrafted.onehot2coord import first_true, require_canvas
 from handcrafted.operations import (
     Array,
     Convolution,
@@ -74,23 +73,31 @@ class Positions:
         """Refuse a canvas without pixels."""
         require_canvas(self.height, self.width)
 
+    name = "coordinates"
+
     @property
     def shape(self) -> Shape:
         """The shape of one pair."""
         return (2,)
 
-    def check(self, x: Array) -> Array:
-        """Return the coordinates as numbers; see `handcrafted.network.Domain.check`."""
-        x = as_numbers(x, self.shape, "coordinates")
-        require_exact(x.dtype, max(self.height, self.width))
+    @property
+    def largest(self) -> int:
+        """A coordinate is smaller than the longer side, and so are the channels'."""
+        return max(self.height, self.width)
+
+    def check(self, x: Array, first: int) -> None:
+        """See `handcrafted.network.Domain.check`."""
         xp = namespace(x)
         for axis, (name, size) in enumerate((("x", self.width), ("y", self.height))):
-            values = x[:, axis]
-            wrong = ~((values >= 0) & (values <= size - 1) & (xp.floor(values) == values))
+            wrong = ~whole(x[:, axis], 0, size - 1)
             if bool(xp.any(wrong)):
-                item = int(xp.argmax(xp.asarray(wrong, dtype=xp.asarray([0]).dtype)))
+                item = first_true(wrong)
                 raise ValueError(
-                    f"item {item} of the batch has {name} = {float(values[item]):g}; "
+                    f"item {first + item} of the batch has {name} = {float(x[item, axis]):g}; "
                     f"expected a whole number from 0 to {size - 1}"
                 )
-        return x
+
+
+def whole(values: Array, low: int, high: int) -> Array:
+    """Say which values are whole numbers from `low` to `high`."""
+    return (values >= low) & (values <= high) & (namespace(values).floor(values) == values)

@@ -19,8 +19,7 @@ def largest_exact_size(dtype: Any) -> int:
 
     dtype: of NumPy, PyTorch or JAX, or its name. Raises TypeError for any other kind.
     """
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype)
-    name = name.removeprefix("torch.")
+    name = dtype_name(dtype)
     if name in _SIGNIFICAND_BITS:
         return int(2 ** _SIGNIFICAND_BITS[name])
     try:
@@ -32,6 +31,12 @@ def largest_exact_size(dtype: Any) -> int:
         ) from None
 
 
+def dtype_name(dtype: Any) -> str:
+    """Return "float32" for a dtype of that name, of whatever library, or for the name itself."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype)
+    return name.rpartition(".")[2]
+
+
 def require_exact(dtype: Any, side: int) -> None:
     """Raise ValueError, naming the limit and a dtype that will do, if `side` is beyond it."""
     limit = largest_exact_size(dtype)
@@ -40,8 +45,8 @@ def require_exact(dtype: Any, side: int) -> None:
             (name for name in ("float32", "float64") if side <= largest_exact_size(name)), "int64"
         )
         raise ValueError(
-            f"a side of {side} pixels is beyond {limit}, the largest on which {dtype} is exact; "
-            f"use {wider}"
+            f"a side of {side} pixels is beyond {limit}, the largest on which {dtype_name(dtype)} "
+            f"is exact; use {wider}"
         )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handcrafted.coord2image import radius
-from handcrafted.exactness import require_exact
 from handcrafted.network import Network
-from handcrafted.onehot2coord import as_numbers, require_canvas
+from handcrafted.onehot2coord import first_true, require_canvas
 from handcrafted.operations import (
     Array,
     Convolution,
@@ -112,40 +111,46 @@ class Squares:
                 f"be equal; give at least {self.size} pixels each way"
             )
 
+    name = "pictures"
+
     @property
     def shape(self) -> Shape:
         """The shape of one picture."""
         return (1, self.height, self.width)
 
-    def check(self, x: Array) -> Array:
-        """Return the pictures as numbers; see `handcrafted.network.Domain.check`.
+    @property
+    def largest(self) -> int:
+        """No number on the way to an output is larger than the longer side."""
+        return max(self.height, self.width)
+
+    def check(self, x: Array, first: int) -> None:
+        """See `handcrafted.network.Domain.check`.
 
         A picture is a whole or cut-off square exactly if it is 0 and 1 and its pixels fill the
         product of a run of columns and a run of rows, each run `size` long or, at an edge, shorter
         but longer than half.
         """
-        x = as_numbers(x, self.shape, "pictures")
-        require_exact(x.dtype, max(self.height, self.width))
         xp = namespace(x)
-        picture = x[:, 0]
+        picture = x[:, 0, ...]
         lit_rows, lit_columns = xp.any(picture != 0, axis=2), xp.any(picture != 0, axis=1)
         product = lit_rows[:, :, None] & lit_columns[:, None, :]
         right = xp.all(picture == xp.asarray(product, dtype=x.dtype), axis=(1, 2))
         for lit in (lit_rows, lit_columns):
             right = right & _is_run(lit, self.size)
         if not bool(xp.all(right)):
-            item = int(xp.argmin(xp.asarray(right, dtype=xp.asarray([0]).dtype)))
             raise ValueError(
-                f"picture {item} of the batch is not a {self.size}x{self.size} square of ones on "
-                "zeros, whole or cut off by the edge of the canvas with its centre on it"
+                f"picture {first + first_true(~right)} of the batch is not a "
+                f"{self.size}x{self.size} square of ones on zeros, whole or cut off by the edge "
+                "of the canvas with its centre on it"
             )
-        return x
 
 
 def _is_run(lit: Array, size: int) -> Array:
     """Say which rows of (n, length) booleans hold one run, of `size` or cut off at an end."""
     xp = namespace(lit)
-    length = xp.sum(lit, axis=1)
-    starts = xp.sum(lit[:, 1:] & ~lit[:, :-1], axis=1) + lit[:, 0]
-    cut_off = (lit[:, 0] | lit[:, -1]) & (length > size // 2) & (length < size)
+    touches = lit[:, 0] | lit[:, -1]
+    ones = xp.asarray(lit, dtype=xp.asarray([0]).dtype)
+    length = xp.sum(ones, axis=1)
+    starts = xp.sum(ones[:, 1:] * (1 - ones[:, :-1]), axis=1) + ones[:, 0]
+    cut_off = touches & (length > size // 2) & (length < size)
     return (starts == 1) & ((length == size) | cut_off)

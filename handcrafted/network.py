@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import NamedTuple, Protocol
 
+from handcrafted.exactness import dtype_name, require_exact
 from handcrafted.operations import Array, Convolution, Operation, Shape, namespace
 
 _ELEMENTS = 1 << 18
@@ -15,15 +17,24 @@ class Domain(Protocol):
     """The inputs that a network is made for."""
 
     @property
+    def name(self) -> str:
+        """What a batch of them is called in messages."""
+        ...
+
+    @property
     def shape(self) -> Shape:
         """The shape of one input."""
         ...
 
-    def check(self, x: Array) -> Array:
-        """Return the batch in the dtype to compute in.
+    @property
+    def largest(self) -> int:
+        """The largest integer that decides an output, which the dtype must hold exactly."""
+        ...
 
-        Raises TypeError for a wrong dtype and ValueError, naming the item of the batch and what
-        is wrong with it, for anything else the network is not made for.
+    def check(self, x: Array, first: int) -> None:
+        """Raise ValueError naming the item of the batch and what is wrong with its values, if any.
+
+        `first` is the number of the first of these items in the whole batch.
         """
         ...
 
@@ -51,12 +62,17 @@ class Network:
     def __call__(self, x: Array) -> Array:
         """Map a batch, (n, *domain.shape), a part at a time; an empty batch gives an empty one.
 
-        Raises TypeError or ValueError, saying which item of the batch and why, for a bad input.
+        Booleans and integers are computed with in the library's default integer dtype, which no
+        canvas that fits in memory overflows. Raises TypeError for what is not an array of numbers,
+        and ValueError, naming the item of the batch, for numbers the network is not made for.
         """
-        x = self.domain.check(x)
-        largest = max(_elements(shape) for shape in self.shapes())
-        step = max(1, _ELEMENTS // largest)
-        parts = [self.run(x[start : start + step]) for start in range(0, max(len(x), 1), step)]
+        _require_batch(x, self.domain)
+        step = max(1, _ELEMENTS // max(map(prod, self.shapes())))
+        count = x.shape[0]
+        parts = [
+            self.run(_checked(x[start : min(start + step, count), ...], self.domain, start))
+            for start in range(0, max(count, 1), step)
+        ]
         return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=0)
 
     def run(self, x: Array) -> Array:
@@ -67,7 +83,8 @@ class Network:
 
     def trace(self, x: Array) -> dict[str, Array]:
         """Return the input and what every operation makes of it, by name and in order."""
-        x = self.domain.check(x)
+        _require_batch(x, self.domain)
+        x = _checked(x, self.domain, 0)
         maps = {"input": x}
         for label, operation in zip(self.labels(), self.operations, strict=True):
             maps[label] = x = operation(x)
@@ -162,11 +179,29 @@ def _constants(operation: Operation) -> int:
     return len(operation.numbers())
 
 
-def _elements(shape: Shape) -> int:
-    product = 1
-    for side in shape:
-        product *= side
-    return product
+def _require_batch(x: Array, domain: Domain) -> None:
+    """Raise TypeError or ValueError for what is not a batch of the domain's shape in a dtype."""
+    if not hasattr(x, "dtype") or not hasattr(x, "shape"):
+        raise TypeError(f"{domain.name} are a {type(x).__name__}; give an array")
+    if len(x.shape) != len(domain.shape) + 1 or tuple(x.shape[1:]) != domain.shape:
+        expected = ", ".join(["n", *map(str, domain.shape)])
+        raise ValueError(f"{domain.name} have shape {tuple(x.shape)}; expected ({expected})")
+    dtype = dtype_name(x.dtype)
+    if not dtype.startswith(("float", "bfloat", "int", "uint", "bool")):
+        raise TypeError(
+            f"{domain.name} have dtype {dtype}; expected a floating, integer or boolean one"
+        )
+    if dtype.startswith(("float", "bfloat")):
+        require_exact(dtype, domain.largest)
+
+
+def _checked(x: Array, domain: Domain, first: int) -> Array:
+    """Return part of a batch as numbers to compute with, its values checked."""
+    if not dtype_name(x.dtype).startswith(("float", "bfloat")):
+        xp = namespace(x)
+        x = xp.asarray(x, dtype=xp.asarray([0]).dtype)
+    domain.check(x, first)
+    return x
 
 
 def _times(shape: Shape) -> str:

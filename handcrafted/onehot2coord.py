@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from handcrafted.exactness import require_exact
 from handcrafted.network import Network
 from handcrafted.operations import (
     Array,
@@ -130,30 +129,42 @@ class OneHot:
         """Refuse a canvas without pixels."""
         require_canvas(self.height, self.width)
 
+    name = "bitmaps"
+
     @property
     def shape(self) -> Shape:
         """The shape of one bitmap."""
         return (1, self.height, self.width)
 
-    def check(self, x: Array) -> Array:
-        """Return the bitmaps, booleans as integers; see `handcrafted.network.Domain.check`."""
-        x = as_numbers(x, self.shape, "bitmaps")
-        require_exact(x.dtype, max(self.height, self.width))
+    @property
+    def largest(self) -> int:
+        """No number on the way to an output is larger than the longer side."""
+        return max(self.height, self.width)
+
+    def check(self, x: Array, first: int) -> None:
+        """See `handcrafted.network.Domain.check`."""
         xp = namespace(x)
-        hot = xp.sum(x != 0, axis=(1, 2, 3))
+        hot = xp.sum(xp.asarray(x != 0, dtype=xp.asarray([0]).dtype), axis=(1, 2, 3))
         # With one pixel that is not 0, the sum is that pixel's value; NaN is not 0 and not 1.
         wrong = (hot != 1) | (xp.sum(x, axis=(1, 2, 3), dtype=x.dtype) != 1)
         if bool(xp.any(wrong)):
-            item = int(xp.argmax(xp.asarray(wrong, dtype=hot.dtype)))
-            raise ValueError(f"bitmap {item} of the batch {_complaint(x[item], int(hot[item]))}")
-        return x
+            item = first_true(wrong)
+            complaint = _complaint(x[item, 0, ...], int(hot[item]))
+            raise ValueError(f"bitmap {first + item} of the batch {complaint}")
+
+
+def first_true(wrong: Array) -> int:
+    """Return the place of the first true value in (n,) booleans."""
+    xp = namespace(wrong)
+    return int(xp.argmax(xp.asarray(wrong, dtype=xp.asarray([0]).dtype)))
 
 
 def _complaint(bitmap: Array, hot: int) -> str:
     expected = "expected exactly one pixel 1 and every other 0"
     if hot == 0:
         return f"has no hot pixel; {expected}"
-    values = [float(value) for value in bitmap[bitmap != 0][:2]]
+    lit = bitmap[bitmap != 0]
+    values = [float(lit[k]) for k in range(min(hot, 2))]
     odd = next((value for value in values if value != 1), None)
     if hot == 1 or odd is not None:
         return f"has a pixel of value {odd}; {expected}"
@@ -167,22 +178,3 @@ def require_canvas(height: int, width: int) -> None:
             raise TypeError(f"the {name} is {side!r}; give a whole number of pixels")
         if side < 1:
             raise ValueError(f"the {name} is {side}; give 1 pixel or more")
-
-
-def as_numbers(x: Array, shape: Shape, what: str) -> Array:
-    """Check the dtype and shape of a batch; booleans and integers become the default integer.
-
-    The library's default integer cannot overflow on any canvas that fits in memory.
-    """
-    if not hasattr(x, "dtype") or not hasattr(x, "shape"):
-        raise TypeError(f"{what} are a {type(x).__name__}; give an array")
-    name = str(x.dtype).removeprefix("torch.")
-    if tuple(x.shape[1:]) != shape or len(x.shape) != len(shape) + 1:
-        expected = ", ".join(["n", *map(str, shape)])
-        raise ValueError(f"{what} have shape {tuple(x.shape)}; expected ({expected})")
-    if name == "bool" or name.startswith(("int", "uint")):
-        xp = namespace(x)
-        return xp.asarray(x, dtype=xp.asarray([0]).dtype)
-    if not name.startswith(("float", "bfloat")):
-        raise TypeError(f"{what} have dtype {name}; expected a floating, integer or boolean one")
-    return x

@@ -80,13 +80,13 @@ class Convolution:
     def __call__(self, x: Array) -> Array:
         """Map (n, c, h, w) to (n, outputs, h, w)."""
         # Every rectangle wider than a pixel reads its channel's prefix sums; they are made once.
-        prefixes = {t.input: _prefix(x[:, t.input], 2) for t in self.taps if t.columns != 1}
+        prefixes = {t.input: _prefix(x[:, t.input, ...], 2) for t in self.taps if t.columns != 1}
         channels = []
         for output, bias in enumerate(self.bias):
             total = 0
             for tap in self.taps:
                 if tap.output == output:
-                    total = total + _weighted(x[:, tap.input], prefixes.get(tap.input), tap)
+                    total = total + _weighted(x[:, tap.input, ...], prefixes.get(tap.input), tap)
             channels.append(total + bias if bias else total)
         return namespace(x).stack(channels, axis=1)
 
@@ -136,13 +136,16 @@ def _moved(x: Array, axis: int, offset: int) -> Array:
     if offset < 0:
         gone, kept = (slice(x.shape[axis] - shift, None), slice(None, x.shape[axis] - shift))
     before = (slice(None),) * axis
-    parts = [x[(*before, kept)], xp.zeros_like(x[(*before, gone)])]
+    parts = [x[(*before, kept, ...)], xp.zeros_like(x[(*before, gone, ...)])]
     return xp.concat(parts if offset > 0 else parts[::-1], axis=axis)
 
 
 def _prefix(x: Array, axis: int) -> Array:
     """Return prefix sums along an axis; all sums here are integers, so none is rounded."""
-    return namespace(x).cumsum(x, axis=axis)
+    xp = namespace(x)
+    # PyTorch and older NumPy have the standard's function under NumPy's old name.
+    cumulative_sum = getattr(xp, "cumulative_sum", None) or xp.cumsum
+    return cumulative_sum(x, axis=axis, dtype=x.dtype)
 
 
 def _run(prefix: Array, axis: int, extent: int, start: int) -> Array:
@@ -158,8 +161,12 @@ def _shifted(prefix: Array, axis: int, offset: int) -> Array:
         return _moved(prefix, axis, offset)
     xp = namespace(prefix)
     size = prefix.shape[axis]
-    here = xp.clip(xp.arange(size, device=prefix.device) + offset, 0, size - 1)
-    return prefix[:, here, :] if axis == 1 else prefix[:, :, here]
+    beyond = min(offset, size)
+    before = (slice(None),) * axis
+    total = prefix[(*before, slice(size - 1, size), ...)]
+    shape = (*prefix.shape[:axis], beyond, *prefix.shape[axis + 1 :])
+    parts = [prefix[(*before, slice(beyond, None), ...)], xp.broadcast_to(total, shape)]
+    return xp.concat(parts, axis=axis)
 
 
 @dataclass(frozen=True)
@@ -327,7 +334,7 @@ class Subtraction:
 
     def __call__(self, x: Array) -> Array:
         """Map (n, c, ...) to the same shape."""
-        channels = [number - x[:, channel] for channel, number in enumerate(self.minuends)]
+        channels = [number - x[:, channel, ...] for channel, number in enumerate(self.minuends)]
         return namespace(x).stack(channels, axis=1)
 
     def shape(self, inputs: Shape) -> Shape:

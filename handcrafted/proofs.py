@@ -130,6 +130,10 @@ def pairs(height: int, width: int) -> NDArray[np.int64]:
             np.hstack([last, last + offsets]),
         ]
     )
+    # On a small canvas not every one of these places is on it, or far enough away.
+    apart = ((centres[:, :2] - centres[:, 2:]) ** 2).sum(axis=1) >= two_objects.DISTANCE**2
+    on_canvas = np.all((centres >= low) & (centres <= np.tile(high, 2)), axis=1)
+    centres = centres[apart & on_canvas]
     shapes = positions(2, 2)
     n = len(centres)
     blue = [np.repeat(centres[:, :2], 4, axis=0), np.zeros((4 * n, 1), int)]

@@ -13,11 +13,11 @@ the same for the other object.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
+from math import hypot, isqrt
 
-from handcrafted.exactness import require_exact
+from handcrafted.coord2onehot import whole
 from handcrafted.network import Network
-from handcrafted.onehot2coord import as_numbers, require_canvas
+from handcrafted.onehot2coord import first_true, require_canvas
 from handcrafted.operations import (
     Array,
     Convolution,
@@ -248,38 +248,54 @@ class Objects:
         """Refuse a canvas without room for two objects."""
         _require_room(self.height, self.width)
 
+    name = "objects"
+
     @property
     def shape(self) -> Shape:
         """The shape of one vector."""
         return (8,)
 
-    def check(self, x: Array) -> Array:
-        """Return the vectors as numbers; see `handcrafted.network.Domain.check`."""
-        x = as_numbers(x, self.shape, "objects")
-        require_exact(x.dtype, self.height + self.width)
-        for item in range(len(x)):
-            values = [float(value) for value in x[item]]
-            complaint = self._complaint(values[:4], values[4:])
-            if complaint:
-                raise ValueError(f"item {item} of the batch {complaint}")
-        return x
+    @property
+    def largest(self) -> int:
+        """Sorting by colour adds the sum of both sides."""
+        return self.height + self.width
 
-    def _complaint(self, first: list[float], second: list[float]) -> str | None:
-        for x, y, colour, shape in (first, second):
-            for name, value, low, high in (
-                ("x", x, RADIUS, self.width - 1 - RADIUS),
-                ("y", y, RADIUS, self.height - 1 - RADIUS),
-                ("colour", colour, 0, 1),
-                ("shape", shape, 0, 1),
-            ):
-                if not (low <= value <= high and value == int(value)):
-                    return f"has {name} = {value:g}; expected a whole number from {low} to {high}"
-        if first[2] == second[2]:
+    def check(self, x: Array, first: int) -> None:
+        """See `handcrafted.network.Domain.check`."""
+        wrong = self.wrong(x)
+        if bool(namespace(x).any(wrong)):
+            item = first_true(wrong)
+            values = [float(x[item, k]) for k in range(8)]
+            raise ValueError(f"item {first + item} of the batch {self._complaint(values)}")
+
+    def wrong(self, x: Array) -> Array:
+        """Say which of (n, 8) vectors are no two such objects."""
+        limits = 2 * self._limits()
+        right = whole(x[:, 0], limits[0][1], limits[0][2])
+        for k, (_, low, high) in enumerate(limits):
+            right = right & whole(x[:, k], low, high)
+        # Beyond 20 pixels it does not matter how far, and clipped the squares are exact.
+        xp = namespace(x)
+        apart = [xp.clip(xp.abs(x[:, k] - x[:, k + 4]), 0, DISTANCE) for k in (0, 1)]
+        far = apart[0] * apart[0] + apart[1] * apart[1] >= DISTANCE**2
+        return ~(right & (x[:, 2] != x[:, 6]) & far)
+
+    def _limits(self) -> tuple[tuple[str, int, int], ...]:
+        return (
+            ("x", RADIUS, self.width - 1 - RADIUS),
+            ("y", RADIUS, self.height - 1 - RADIUS),
+            ("colour", 0, 1),
+            ("shape", 0, 1),
+        )
+
+    def _complaint(self, values: list[float]) -> str:
+        for value, (name, low, high) in zip(values, 2 * self._limits(), strict=True):
+            if not (low <= value <= high and value == int(value)):
+                return f"has {name} = {value:g}; expected a whole number from {low} to {high}"
+        if values[2] == values[6]:
             return "has two objects of one colour; expected one blue (0) and one red (1)"
-        apart = (first[0] - second[0]) ** 2 + (first[1] - second[1]) ** 2
-        if apart < DISTANCE**2:
-            return f"has centres {apart**0.5:.3g} pixels apart; expected {DISTANCE} or more"
-        return None
+        apart = hypot(values[0] - values[4], values[1] - values[5])
+        return f"has centres {apart:.3g} pixels apart; expected {DISTANCE} or more"
 
 
 @dataclass(frozen=True)
@@ -293,36 +309,33 @@ class Scenes:
         """Refuse a canvas without room for two objects."""
         _require_room(self.height, self.width)
 
+    name = "scenes"
+
     @property
     def shape(self) -> Shape:
         """The shape of one scene."""
         return (3, self.height, self.width)
 
-    def check(self, x: Array) -> Array:
-        """Return the scenes as numbers; see `handcrafted.network.Domain.check`.
+    @property
+    def largest(self) -> int:
+        """What it finds must be drawn again."""
+        return self.height + self.width
 
-        Every pixel must be white, blue or red. That the shapes are a blue and a red object is
-        checked by drawing what was found: exactly the valid scenes come out the same again.
+    def check(self, x: Array, first: int) -> None:
+        """See `handcrafted.network.Domain.check`.
+
+        Draws what the network finds: exactly the valid scenes come out the same again.
         """
-        x = as_numbers(x, self.shape, "scenes")
-        require_exact(x.dtype, self.height + self.width)
         xp = namespace(x)
-        back = inverse_steps(self.height, self.width)
-        domain = Objects(self.height, self.width)
-        for item in range(len(x)):
-            scene = found = x[item : item + 1]
-            for operation in back:
-                found = operation(found)
-            try:
-                drawn = domain.check(found)
-            except ValueError:
-                drawn = None
-            else:
-                for operation in steps(self.height, self.width):
-                    drawn = operation(drawn)
-            if drawn is None or not bool(xp.all(drawn == scene)):
-                raise ValueError(
-                    f"scene {item} of the batch is not one blue and one red object on white; "
-                    "see handcrafted.two_objects for the rules"
-                )
-        return x
+        found = x
+        for operation in inverse_steps(self.height, self.width):
+            found = operation(found)
+        drawn = found
+        for operation in steps(self.height, self.width):
+            drawn = operation(drawn)
+        wrong = xp.any(drawn != x, axis=(1, 2, 3)) | Objects(self.height, self.width).wrong(found)
+        if bool(xp.any(wrong)):
+            raise ValueError(
+                f"scene {first + first_true(wrong)} of the batch is not one blue and one red "
+                "object on white; see handcrafted.two_objects for the rules"
+            )
