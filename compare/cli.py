@@ -267,20 +267,21 @@ def _prove(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(f"--max-size: {error}") from error
 
+    from textwrap import wrap
+
     complete, cases, started = True, 0, time.perf_counter()
     try:
         for result in prove(tasks, max_size, options.dtype):
             if isinstance(result, Proved):
                 cases += result.cases
-                print(f"proved   {result.network}: {result.claim}")
-                print(
-                    f"         {result.means}, {result.cases:,} cases, {result.seconds:.1f} s",
-                    flush=True,
-                )
+                print(f"proved   {result.network}")
+                details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
             else:
-                complete = False
-                print(f"SKIPPED  {result.network}: {result.claim}")
-                print(f"         {result.reason}", flush=True)
+                complete &= not result.gap
+                print(f"SKIPPED  {result.network}")
+                details = result.reason
+            for line in (result.claim, *wrap(details, 70)):
+                print(f"         {line}", flush=True)
     except ProofError as error:
         print(f"compare: NOT PROVED: {error}", file=sys.stderr)
         return 1
@@ -304,7 +305,7 @@ def _export(options: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
     if find_spec("onnx") is None:
-        raise UsageError("export needs onnx; run: pip install 'handcrafted[onnx]'")
+        raise UsageError("export needs onnx; run: pip install onnx")
     _writable(str(file.parent))
     from compare.results import write_whole
     from handcrafted.onnx_export import to_onnx

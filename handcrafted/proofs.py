@@ -75,6 +75,8 @@ class Skipped:
     network: str
     claim: str
     reason: str
+    gap: bool
+    """Whether the proof lacks it; False if there is no case to try on a canvas so small."""
 
 
 # --- Enumeration ----------------------------------------------------------------------------
@@ -299,7 +301,9 @@ class Canvas:
         self.solver.add(self.z3.Not(claim))
         answer = self.solver.check()
         if answer != self.z3.unsat:
-            why = self.solver.model() if answer == self.z3.sat else "the solver gave up"
+            why = "the solver gave up"
+            if answer == self.z3.sat:
+                why = " ".join(str(self.solver.model()).split())
             self.solver.pop()
             raise ProofError(f"'{lemma}' does not hold: {why}")
         self.solver.pop()
@@ -889,13 +893,13 @@ def prove(tasks: Iterable[str], max_size: int, dtype: str) -> Iterator[Proved | 
     for task in tasks:
         for claim in CLAIMS[task]:
             if find_spec("z3") is None:
-                yield Skipped(claim.name, "every size", "needs z3: pip install z3-solver")
+                yield Skipped(claim.name, "every size", "needs z3: pip install z3-solver", True)
             else:
                 yield lemmas(claim)
             try:
                 claim.build(max_size, max_size)
             except ValueError as error:
-                yield Skipped(claim.name, "enumeration", str(error))
+                yield Skipped(claim.name, "enumeration", str(error), False)
             else:
                 yield enumeration(claim, max_size, np.dtype(dtype))
 

@@ -181,3 +181,104 @@ def test_python_dash_m_is_the_same_command():
     )  # fmt: skip
     assert wrong.returncode == 2
     assert "Traceback" not in wrong.stderr
+
+
+def test_prove_says_what_by_which_means_and_how_many_cases(capsys):
+    pytest.importorskip("z3")
+    code, out, err = compare(capsys, "prove", "--task", "onehot2coord", "--max-size", "9")
+    assert (code, err) == (0, "")
+    for name in ("onehot2coord", "onehot2coord without coordinates"):
+        assert f"proved   {name}\n         exact on every canvas there is\n         SMT lem" in out
+    assert out.count("exact in every case of every canvas to 9x9") == 2
+    assert out.count("enumeration in float32, 2,025 cases") == 2
+    assert out.splitlines()[-1].startswith("All proved: ")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_prove_covers_every_task_in_every_dtype(capsys):
+    pytest.importorskip("z3")
+    for dtype in ("float16", "float64", "int64"):
+        code, out, _ = compare(capsys, "prove", "--max-size", "12", "--dtype", dtype)
+        assert code == 0
+        assert f"{dtype} holds every integer to " in out
+        for name in ("coord2onehot", "coord2image", "image2coord", "two-objects back"):
+            assert f"proved   {name}\n         exact on every canvas" in out
+        # Two objects have no room on a canvas so small, which is said and is no gap.
+        assert "SKIPPED  two-objects\n         enumeration" in out
+
+
+def test_prove_fails_loudly(capsys, monkeypatch):
+    from handcrafted import onehot2coord, proofs
+
+    right = onehot2coord.steps
+
+    def wrong(height, width):
+        return (*right(height, width)[:-1], onehot2coord.Subtraction((width, height - 1)))
+
+    monkeypatch.setattr(onehot2coord, "steps", wrong)
+    code, out, err = compare(capsys, "prove", "--task", "onehot2coord", "--max-size", "9")
+    assert code == 1
+    assert err.startswith("compare: NOT PROVED: 'H minus the sum is y' does not hold")
+    assert "All proved" not in out
+    # Without an SMT solver the enumeration still finds it.
+    monkeypatch.setattr(proofs, "find_spec", lambda name: None)
+    code, out, err = compare(capsys, "prove", "--task", "onehot2coord", "--max-size", "9")
+    assert code == 1
+    assert "NOT PROVED: onehot2coord on 1x1 in float32 is wrong at (0, 0)" in err
+
+
+def test_prove_without_the_solver_says_what_is_missing(capsys, monkeypatch):
+    from handcrafted import proofs
+
+    monkeypatch.setattr(proofs, "find_spec", lambda name: None)
+    code, out, _ = compare(capsys, "prove", "--task", "coord2onehot", "--max-size", "9")
+    assert code == 1
+    assert (
+        "SKIPPED  coord2onehot\n         every size\n         needs z3: pip install z3-solver"
+        in out
+    )
+    assert "Not everything was proved (see SKIPPED)" in out
+
+
+@pytest.mark.parametrize("task", ["onehot2coord", "coord2image", "two-objects"])
+def test_export_writes_a_model_that_runs(task, capsys, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from handcrafted.proofs import CLAIMS
+
+    file = tmp_path / "new" / "out.onnx"
+    code, out, _ = compare(capsys, "export", "--task", task, "--size", "41x50", str(file))
+    assert code == 0
+    assert f"written to {file}" in out
+    claim = CLAIMS[task][0]
+    cases = claim.cases(41, 50)[:7]
+    session = onnxruntime.InferenceSession(str(file))
+    (answers,) = session.run(None, {"input": claim.inputs(cases, 41, 50, np.float32)})
+    assert (answers == claim.outputs(cases, 41, 50, np.float32)).all()
+
+
+BAD_PROOFS_AND_EXPORTS = [
+    (["prove", "--task", "magic"], "unknown task 'magic'; choose from: onehot2coord"),
+    (["prove", "--dtype", "float8"], "unknown dtype 'float8'; choose from: float16, float32"),
+    (["prove", "--max-size", "0"], "--max-size is '0'; give a whole number, 1 or more"),
+    (["prove", "--max-size", "2049", "--dtype", "float16"], "2049 pixels is beyond 2048"),
+    (["export", "--task", "onehot2coord"], "required: file"),
+    (["export", "--task", "magic", "a.onnx"], "unknown task 'magic'"),
+    (["export", "--task", "onehot2coord", "a.pb"], "'a.pb' does not end in .onnx"),
+    (["export", "--task", "onehot2coord", "--size", "0", "a.onnx"], "the height is 0"),
+    (["export", "--task", "image2coord", "--size", "8", "a.onnx"], "smaller than the 9x9 square"),
+    (["export", "--task", "onehot2coord", "/proc/x/a.onnx"], "cannot write to"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD_PROOFS_AND_EXPORTS, ids=lambda a: " ".join(a)[:60]
+)
+def test_bad_input_to_prove_and_export(arguments, message, capsys, tmp_path, monkeypatch):
+    test_bad_input_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_path, monkeypatch)
+
+
+def test_export_without_onnx_names_the_command(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, _, err = compare(capsys, "export", "--task", "onehot2coord", str(tmp_path / "a.onnx"))
+    assert code == 2
+    assert "export needs onnx; run: pip install onnx" in err

@@ -1,0 +1,82 @@
+"""Each fixed number of each network is changed in turn, and the proofs must notice each time."""
+
+import pytest
+
+from handcrafted.network import numbers, with_number
+from handcrafted.proofs import CLAIMS, ProofError, enumerate_canvas
+
+pytest.importorskip("z3")  # a test extra, so always there in CI
+
+EVERY = {claim.name: claim for claims in CLAIMS.values() for claim in claims}
+NUMBERS = {
+    "onehot2coord": 28,
+    "onehot2coord without coordinates": 14,
+    "coord2onehot": 70,
+    "coord2image": 76,
+    "image2coord": 112,
+    "two-objects": 656,
+    "two-objects back": 328,
+}
+
+
+def unnoticed(claim, deltas):
+    """Change one number of the symbolic network after the other; return the changes missed."""
+    missed = []
+    for index in range(NUMBERS[claim.name]):
+        for delta in deltas:
+
+            def change(operations, index=index, delta=delta):
+                return with_number(operations, index, numbers(operations)[index] + delta)
+
+            try:
+                claim.lemmas(change)
+            except ProofError:
+                continue
+            missed.append((index, delta))
+    return missed
+
+
+def test_every_number_counts(claim):
+    assert len(claim.build(64, 64).numbers()) == NUMBERS[claim.name]
+
+
+def test_the_lemmas_notice_every_number(claim):
+    # The two largest networks take a minute for each direction; the other one is `slow`.
+    assert unnoticed(claim, (1,) if "objects" in claim.name else (1, -1)) == []
+
+
+@pytest.mark.slow
+def test_the_lemmas_notice_the_largest_networks_both_ways(claim):
+    if "objects" in claim.name:
+        assert unnoticed(claim, (-1,)) == []
+
+
+NOTICED = {
+    "onehot2coord": 56,
+    "onehot2coord without coordinates": 28,
+    "coord2onehot": 126,
+    "coord2image": 138,
+    "image2coord": 202,
+}
+"""Changes, one up and one down for each number, that make an output wrong.
+
+The others, in the last three networks, change maps that a later relu puts right; the lemmas notice
+them, since they say what each map is.
+"""
+
+
+@pytest.mark.parametrize("name", NOTICED)
+def test_enumeration_notices_what_changes_an_output(name):
+    """On every case of one small canvas."""
+    claim = EVERY[name]
+    network = claim.build(11, 12)
+    noticed = 0
+    for index, number in enumerate(network.numbers()):
+        for delta in (1, -1):
+            try:
+                enumerate_canvas(
+                    claim, network.with_number(index, number + delta), 11, 12, "float32"
+                )
+            except ProofError:
+                noticed += 1
+    assert noticed == NOTICED[name]
