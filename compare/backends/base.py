@@ -30,9 +30,10 @@ class Backend(Protocol):
 
     xp: Any
     """NumPy's names and meanings for: arange, argmax, argmin, argsort, broadcast_to, concatenate,
-    inf, max, maximum, mean, reshape, sqrt, sum, where, zeros_like. Arrays take indices that
-    are slices and integer arrays, arithmetic, comparisons and `@`. All are differentiable where
-    mathematics says so."""
+    exp, inf, log, max, maximum, mean, reshape, sqrt, sum, tanh, where, zeros_like;
+    broadcast_to only between shapes of the same length. Arrays take indices that are slices and
+    integer arrays, arithmetic, comparisons and `@`. All are differentiable where mathematics says
+    so."""
 
     def __init__(self, device: str = "auto") -> None:
         """Take `device`."""
