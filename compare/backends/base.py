@@ -6,7 +6,7 @@ functions of `xp`; so whoever writes this class anew brings all of them to anoth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from numpy.typing import NDArray
@@ -52,10 +52,32 @@ class Backend(Protocol):
         """Copy an array back to the host, waiting for it if it is still being computed."""
         ...
 
-    def conv(self, x: Array, weight: Array, stride: int, padding: Padding) -> Array:
-        """Cross-correlate (n, c, h, w) pictures with an (o, c, k, k) weight.
+    def relu(self, x: Array) -> Array:
+        """Return max(x, 0), with derivative 0 at 0."""
+        ...
+
+    def conv(
+        self, x: Array, weight: Array, bias: Array | None, stride: int, padding: Padding
+    ) -> Array:
+        """Cross-correlate (n, c, h, w) pictures with an (o, c, k, k) weight and add an (o,) bias.
 
         Returns (n, o, (h + padding - k) // stride + 1, likewise for w).
+        """
+        ...
+
+    def conv_transpose(
+        self,
+        x: Array,
+        weight: Array,
+        bias: Array | None,
+        shape: tuple[int, int],
+        stride: int,
+        padding: Padding,
+    ) -> Array:
+        """Spread (n, c, h, w) maps through a (c, o, k, k) weight and add an (o,) bias.
+
+        But for the bias it is the adjoint of `conv`. Returns (n, o, *shape), pictures that `conv`
+        with this stride and padding takes to (h, w).
         """
         ...
 
@@ -86,6 +108,20 @@ class Backend(Protocol):
 
     def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Compile a pure function of arrays, or return it as it is."""
+        ...
+
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        """Apply a function to each item; returns the results in order.
+
+        On several cores at once where the library does not use them by itself.
+        """
+        ...
+
+    def piece(self) -> int:
+        """Numbers of a layer's output to compute at a time where samples do not mix.
+
+        A processor with caches is faster on a few samples at a time; a GPU takes a batch whole.
+        """
         ...
 
     def memory_limit(self) -> int:

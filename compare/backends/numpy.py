@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from threading import Lock
 from typing import Any, ClassVar, TypeVar, cast
 
 import autograd.numpy
@@ -47,9 +51,19 @@ class NumpyBackend:
         """Return the array itself."""
         return array
 
-    def conv(self, x: Any, weight: Any, stride: int, padding: Padding) -> Any:
+    def relu(self, x: Any) -> Any:
+        """See `compare.backends.base.Backend.relu`."""
+        return _relu(x)
+
+    def conv(self, x: Any, weight: Any, bias: Any, stride: int, padding: Padding) -> Any:
         """See `compare.backends.base.Backend.conv`."""
-        return _conv(x, weight, stride, padding)
+        return _conv(x, weight, bias, stride, padding)
+
+    def conv_transpose(
+        self, x: Any, weight: Any, bias: Any, shape: tuple[int, int], stride: int, padding: Padding
+    ) -> Any:
+        """See `compare.backends.base.Backend.conv_transpose`."""
+        return _conv_transpose(x, weight, bias, shape, stride, padding)
 
     def max_pool(self, x: Any, kernel: int) -> Any:
         """See `compare.backends.base.Backend.max_pool`."""
@@ -69,10 +83,17 @@ class NumpyBackend:
 
             def scalar(parameters: Any) -> Any:
                 nonlocal extra
-                value, extra = function(parameters, *args)
+                _TRACING.release()
+                try:
+                    value, extra = function(parameters, *args)
+                finally:
+                    _TRACING.acquire()
                 return value
 
-            pull_back, value = make_vjp(scalar, parameters)
+            # autograd numbers its traces by a counter that threads must not change at once. It
+            # does so around the call of `scalar`, which lets the others go on meanwhile.
+            with _TRACING:
+                pull_back, value = make_vjp(scalar, parameters)
             gradients = pull_back(vspace(value).ones())
             return value, {key: getval(item) for key, item in extra.items()}, gradients
 
@@ -82,9 +103,36 @@ class NumpyBackend:
         """Return the function: NumPy compiles nothing."""
         return function
 
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        """Work on as many items at a time as there are cores.
+
+        That is faster than one after the other with BLAS on all cores, which only shares out the
+        matrix products.
+        """
+        if len(items) == 1:
+            return [function(items[0])]
+        pool, blas = _threads()
+        with blas.limit(limits=1, user_api="blas"):
+            return list(pool.map(function, items))
+
+    def piece(self) -> int:
+        """As many numbers as fit in a core's second-level cache a few times over."""
+        return 1 << 18
+
     def memory_limit(self) -> int:
         """Main memory that is free, in bytes."""
         return host_memory()
+
+
+_TRACING = Lock()
+
+
+@cache
+def _threads() -> tuple[ThreadPoolExecutor, Any]:
+    """A thread for each core, and the switch that keeps BLAS from using all cores in each."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadPoolExecutor(os.cpu_count()), ThreadpoolController()
 
 
 def _keep_freed_memory() -> None:
@@ -119,38 +167,86 @@ def _primitive(function: _F) -> _F:
 
 
 @_primitive
-def _conv(x: NDArray[Any], weight: NDArray[Any], stride: int, padding: Padding) -> NDArray[Any]:
+def _relu(x: NDArray[Any]) -> NDArray[Any]:
+    # NumPy compares two arrays with vector instructions, an array and a number without.
+    return np.asarray(np.maximum(x, np.zeros_like(x)))
+
+
+defvjp(_relu, lambda y, x: lambda g: g * (y > 0))
+
+
+@_primitive
+def _conv(
+    x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, stride: int, padding: Padding
+) -> NDArray[Any]:
     """One matrix product of the weight with the unfolded pictures."""
     outputs, _, kernel, _ = weight.shape
     columns, shape = _unfold(x, kernel, stride, padding)
     product = weight.reshape(outputs, -1) @ columns
+    if bias is not None:
+        product += bias[:, None]
     return _batch_first(product.reshape(outputs, *shape))
 
 
-def _conv_vjp_x(_: Any, x: Any, weight: Any, stride: int, padding: Padding) -> Callable[[Any], Any]:
-    outputs, _, kernel, _ = weight.shape
-
-    def pull_back(g: NDArray[Any]) -> NDArray[Any]:
-        columns = weight.reshape(outputs, -1).T @ _batch_last(g).reshape(outputs, -1)
-        return _fold(columns, x.shape, kernel, stride, padding)
-
-    return pull_back
-
-
-def _conv_vjp_weight(
-    _: Any, x: Any, weight: Any, stride: int, padding: Padding
-) -> Callable[[Any], Any]:
-    def pull_back(g: NDArray[Any]) -> NDArray[Any]:
-        # Unfolding again costs less than keeping nine times the picture until here.
-        columns, _ = _unfold(x, weight.shape[2], stride, padding)
-        flat = _batch_last(g).reshape(len(weight), -1)
-        gradient: NDArray[Any] = (columns @ flat.T).T.reshape(weight.shape)
-        return gradient
-
-    return pull_back
+@_primitive
+def _conv_transpose(
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None,
+    shape: tuple[int, int],
+    stride: int,
+    padding: Padding,
+) -> NDArray[Any]:
+    """One matrix product, each column of which is added to its neighbourhood."""
+    inputs, outputs, kernel, _ = weight.shape
+    flat = _batch_last(x).reshape(inputs, -1)
+    matrix = weight.reshape(inputs, -1).T
+    # BLAS is slow at a product over a single channel, which is a multiplication.
+    columns = matrix * flat if inputs == 1 else matrix @ flat
+    pictures = _fold(columns, (len(x), outputs, *shape), kernel, stride, padding)
+    if bias is not None:
+        pictures += bias[:, None, None]
+    return pictures
 
 
-defvjp(_conv, _conv_vjp_x, _conv_vjp_weight, argnums=(0, 1))
+def _weight_gradient(
+    pictures: NDArray[Any], maps: NDArray[Any], kernel: int, stride: int, padding: Padding
+) -> NDArray[Any]:
+    """Correlate pictures with the maps that a convolution made of them, for each kernel place."""
+    # Unfolding again costs less than keeping nine times the picture until here.
+    columns, _ = _unfold(pictures, kernel, stride, padding)
+    flat = _batch_last(maps).reshape(maps.shape[1], -1)
+    shape = (maps.shape[1], pictures.shape[1], kernel, kernel)
+    gradient: NDArray[Any] = (columns @ flat.T).T.reshape(shape)
+    return gradient
+
+
+def _bias_gradient(g: NDArray[Any]) -> NDArray[Any]:
+    """Sum over all but the channels, by BLAS, which is faster at it than a sum."""
+    flat = _batch_last(g).reshape(g.shape[1], -1)
+    gradient: NDArray[Any] = flat @ np.ones(flat.shape[1], g.dtype)
+    return gradient
+
+
+# The two are each other's adjoint: what flows back through one is put through the other.
+defvjp(
+    _conv,
+    lambda _, x, w, bias, stride, padding: (
+        lambda g: _conv_transpose(g, w, None, x.shape[2:], stride, padding)
+    ),
+    lambda _, x, w, bias, stride, pad: lambda g: _weight_gradient(x, g, w.shape[2], stride, pad),
+    lambda _, x, w, bias, stride, padding: _bias_gradient,
+    argnums=(0, 1, 2),
+)
+defvjp(
+    _conv_transpose,
+    lambda _, x, w, bias, shape, stride, padding: lambda g: _conv(g, w, None, stride, padding),
+    lambda _, x, w, bias, shape, stride, pad: (
+        lambda g: _weight_gradient(g, x, w.shape[2], stride, pad)
+    ),
+    lambda _, x, w, bias, shape, stride, padding: _bias_gradient,
+    argnums=(0, 1, 2),
+)
 
 
 def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> NDArray[Any]:
@@ -205,6 +301,8 @@ def _fold(
     columns: NDArray[Any], shape: tuple[int, ...], kernel: int, stride: int, padding: Padding
 ) -> NDArray[Any]:
     """Add every column back to where it was unfolded from: the adjoint of `_unfold`."""
+    if kernel == stride == 1 and padding == ((0, 0), (0, 0)):
+        return _batch_first(columns.reshape(*shape[1:], shape[0]))
     padded = _padded_zeros(shape, padding, columns.dtype)
     targets = _neighbourhoods(padded, kernel, stride)
     sources = columns.reshape(targets.shape)

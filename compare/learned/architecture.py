@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend
-from compare.learned.layers import Layer, Maps, Parameter, Shape
+from compare.learned.layers import BatchNorm, Layer, Maps, Parameter, Shape
 from compare.learned.patched import Patched
 
 
@@ -46,6 +46,10 @@ class Architecture:
         """Return multiply-adds for one sample, computed densely."""
         pairs = zip(self.layers, self.shapes(), strict=False)
         return sum(layer.multiply_adds(shape) for layer, shape in pairs)
+
+    def mixes_samples(self) -> bool:
+        """Whether, in training, a sample's output depends on the others in its batch."""
+        return any(isinstance(layer, BatchNorm) for layer in self.layers)
 
     def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]]:
         """Draw the first weights; the same on every backend, since NumPy draws them."""

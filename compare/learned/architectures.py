@@ -6,18 +6,29 @@ for Liu et al. 2018, arXiv:1807.03247.
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
 from compare.learned.architecture import Architecture
 from compare.learned.layers import (
     BatchNorm,
     Conv,
+    ConvTranspose,
     CoordConv,
+    Crop,
     Dense,
     Flatten,
     GlobalMaxPool,
     GlobalMeanPool,
+    Layer,
     MaxPool,
     Relu,
+    Scale,
+    Softmax,
+    Tile,
 )
+
+Coordinates: TypeAlias = Literal["scaled", "pixels"]
+"""How a network that is given coordinates sees them: in [-1, 1], or in pixels as published."""
 
 
 def coordconv_regressor(height: int, width: int) -> Architecture:
@@ -36,16 +47,17 @@ def coordconv_regressor(height: int, width: int) -> Architecture:
     )
 
 
-def conv_regressor_uniform(height: int, width: int) -> Architecture:
+def conv_regressor_uniform(height: int, width: int, multiplier: int = 1) -> Architecture:
     """The plain-convolution baseline published for the uniform split."""
-    block = (Conv(16, kernel=3), Relu(), MaxPool(2))
+    channels = 16 * multiplier
+    block = (Conv(channels, kernel=3), Relu(), MaxPool(2))
     return Architecture(
         (1, height, width),
         (
             *block,
             *block,
             *block,
-            Conv(16, kernel=3),
+            Conv(channels, kernel=3),
             Relu(),
             Flatten(),
             Dense(64),
@@ -55,35 +67,129 @@ def conv_regressor_uniform(height: int, width: int) -> Architecture:
     )
 
 
-def conv_regressor_quadrant(height: int, width: int) -> Architecture:
+def conv_regressor_quadrant(height: int, width: int, multiplier: int = 1) -> Architecture:
     """The plain-convolution baseline published for the quadrant split.
 
     The second batch norm stands before its nonlinearity, and a last ReLU before the mean.
     """
+    channels = 16 * multiplier
     return Architecture(
         (1, height, width),
         (
-            Conv(16, kernel=5, stride=2),
+            Conv(channels, kernel=5, stride=2),
             Relu(),
-            Conv(16, kernel=1),
+            Conv(channels, kernel=1),
             Relu(),
             BatchNorm(),
-            Conv(16, kernel=3),
+            Conv(channels, kernel=3),
             Relu(),
-            Conv(16, kernel=3, stride=2),
+            Conv(channels, kernel=3, stride=2),
             Relu(),
-            Conv(16, kernel=3, stride=2),
+            Conv(channels, kernel=3, stride=2),
             BatchNorm(),
             Relu(),
-            Conv(16, kernel=3, stride=2),
+            Conv(channels, kernel=3, stride=2),
             Relu(),
-            Conv(16, kernel=1),
+            Conv(channels, kernel=1),
             Relu(),
-            Conv(16, kernel=3, stride=2),
+            Conv(channels, kernel=3, stride=2),
             Relu(),
             Conv(2, kernel=3),
             Relu(),
             GlobalMeanPool(),
             Flatten(),
+        ),
+    )
+
+
+def coordconv_classifier(
+    height: int, width: int, multiplier: int = 1, coordinates: Coordinates = "scaled"
+) -> Architecture:
+    """(x, y) to the logits of each pixel: five 1x1 convolutions with ReLU between."""
+    return Architecture((2,), _classifier(height, width, multiplier, coordinates))
+
+
+def _classifier(
+    height: int, width: int, multiplier: int, coordinates: Coordinates
+) -> tuple[Layer, ...]:
+    return (
+        *_seen(height, width, coordinates),
+        Tile(height, width),
+        CoordConv(32 * multiplier, kernel=1),
+        Relu(),
+        Conv(32 * multiplier, kernel=1),
+        Relu(),
+        Conv(64 * multiplier, kernel=1),
+        Relu(),
+        Conv(64 * multiplier, kernel=1),
+        Relu(),
+        Conv(1, kernel=1),
+    )
+
+
+def _seen(height: int, width: int, coordinates: Coordinates) -> tuple[Layer, ...]:
+    return (Scale(height, width),) if coordinates == "scaled" else ()
+
+
+def coordconv_renderer(
+    height: int,
+    width: int,
+    multiplier: int = 1,
+    kernel: int = 3,
+    coordinates: Coordinates = "scaled",
+) -> Architecture:
+    """(x, y) to the logits of a picture: the classifier, its softmax, and five convolutions.
+
+    The multiplier widens the five convolutions only, as in the authors' code.
+    """
+    eight, sixteen = 8 * multiplier, 16 * multiplier
+    return Architecture(
+        (2,),
+        (
+            *_classifier(height, width, 1, coordinates),
+            Softmax(),
+            Conv(eight, kernel),
+            Relu(),
+            Conv(eight, kernel),
+            Relu(),
+            Conv(sixteen, kernel),
+            Relu(),
+            Conv(sixteen, kernel),
+            Relu(),
+            Conv(1, kernel),
+        ),
+    )
+
+
+DOUBLINGS = 6
+"""Transposed convolutions of the baseline, each of which doubles the picture's sides."""
+
+
+def deconv(
+    height: int,
+    width: int,
+    multiplier: int = 1,
+    kernel: int = 3,
+    coordinates: Coordinates = "scaled",
+) -> Architecture:
+    """(x, y) to the logits of each pixel: the baseline of transposed convolutions.
+
+    From one pixel to 64x64 as published; other canvases begin with as many pixels as are needed
+    to cover them and are cut from the top left.
+    """
+    side = 2**DOUBLINGS
+    rows, columns = -(-height // side), -(-width // side)
+    doublings: list[Layer] = []
+    for channels in (64, 64, 64, 32, 32):
+        doublings += [ConvTranspose(channels * multiplier, kernel), BatchNorm(), Relu()]
+    cut = () if (rows * side, columns * side) == (height, width) else (Crop(height, width),)
+    return Architecture(
+        (2,),
+        (
+            *_seen(height, width, coordinates),
+            Tile(rows, columns),
+            *doublings,
+            ConvTranspose(1, kernel),
+            *cut,
         ),
     )

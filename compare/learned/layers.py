@@ -112,16 +112,15 @@ class Conv:
         """Convolve; the difference of two pictures convolves like a picture, without the bias."""
         kernel, stride = self.kernel, self.stride
         rows, columns = (same_padding(size, kernel, stride) for size in x.shape[2:])
-        bias = backend.xp.reshape(own["bias"], (1, -1, 1, 1))
 
         def dense(maps: Array) -> Array:
-            return backend.conv(maps, own["weight"], stride, (rows, columns)) + bias
+            return backend.conv(maps, own["weight"], own["bias"], stride, (rows, columns))
 
         if not isinstance(x, Patched):
             return dense(x)
         seen = reach(x, backend, kernel, stride, (rows[0], columns[0]))
         around = (seen.margin, seen.margin)
-        delta = backend.conv(seen.delta, own["weight"], stride, (around, around))
+        delta = backend.conv(seen.delta, own["weight"], None, stride, (around, around))
         return Patched(dense(x.background), delta, seen.top, seen.left).cropped(backend)
 
 
@@ -164,22 +163,177 @@ def coordinates(height: int, width: int, radius: bool = False) -> NDArray[np.flo
 
 
 @dataclass(frozen=True)
-class Relu(_Plain):
-    """max(x, 0), with derivative 0 at 0 as TensorFlow and PyTorch have it."""
+class ConvTranspose:
+    """A transposed convolution with bias that multiplies the picture's sides by its stride."""
+
+    channels: int
+    kernel: int
+    stride: int = 2
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, height * stride, width * stride)."""
+        _, height, width = inputs
+        return (self.channels, height * self.stride, width * self.stride)
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return the kernels, He-normal, and the biases, zero.
+
+        The fan-in counts this layer's own channels: TensorFlow reads it from the same place in
+        the kernel's shape as for a convolution, where a transposed one has its outputs.
+        """
+        area = self.kernel * self.kernel
+        return {
+            "weight": Parameter(
+                (inputs[0], self.channels, self.kernel, self.kernel),
+                "he_normal",
+                fans=(self.channels * area, inputs[0] * area),
+                decayed=True,
+            ),
+            "bias": Parameter((self.channels,), "zeros"),
+        }
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one for each weight at each input pixel."""
+        return int(np.prod(inputs)) * self.channels * self.kernel * self.kernel
 
     def __call__(
         self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
     ) -> Maps:
-        """Rectify."""
+        """Spread; TensorFlow's "same" padding is that of the convolution it transposes."""
+        maps = _full(x, backend)
+        _, height, width = self.shape(maps.shape[1:])
+        rows, columns = (same_padding(size, self.kernel, self.stride) for size in (height, width))
+        return backend.conv_transpose(
+            maps, own["weight"], own["bias"], (height, width), self.stride, (rows, columns)
+        )
 
-        def rectify(values: Array) -> Array:
-            return values * (values > 0)
 
+def _full(x: Maps, backend: Backend) -> Array:
+    return x.dense(backend) if isinstance(x, Patched) else x
+
+
+class _Pointwise(_Plain):
+    """What nonlinearities share that treat every number alike."""
+
+    def rule(self, backend: Backend, values: Array) -> Array:
+        raise NotImplementedError
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
         if not isinstance(x, Patched):
-            return rectify(x)
+            return self.rule(backend, x)
         under = x.under(backend)
-        delta = rectify(under + x.delta) - rectify(under)
-        return Patched(rectify(x.background), delta, x.top, x.left)
+        delta = self.rule(backend, under + x.delta) - self.rule(backend, under)
+        return Patched(self.rule(backend, x.background), delta, x.top, x.left).cropped(backend)
+
+
+@dataclass(frozen=True)
+class Relu(_Pointwise):
+    """max(x, 0), with derivative 0 at 0 as TensorFlow and PyTorch have it."""
+
+    def rule(self, backend: Backend, values: Array) -> Array:
+        """Rectify."""
+        return backend.relu(values)
+
+
+@dataclass(frozen=True)
+class LeakyRelu(_Pointwise):
+    """x where it is positive and slope * x elsewhere."""
+
+    slope: float = 0.2
+
+    def rule(self, backend: Backend, values: Array) -> Array:
+        """Rectify in part."""
+        return backend.xp.where(values > 0, values, self.slope * values)
+
+
+@dataclass(frozen=True)
+class Tanh(_Pointwise):
+    """The hyperbolic tangent."""
+
+    def rule(self, backend: Backend, values: Array) -> Array:
+        """Squash to (-1, 1)."""
+        return backend.xp.tanh(values)
+
+
+@dataclass(frozen=True)
+class Sigmoid(_Pointwise):
+    """The logistic function, 1 / (1 + exp(-x))."""
+
+    def rule(self, backend: Backend, values: Array) -> Array:
+        """Squash to (0, 1); by the tangent, which overflows nowhere."""
+        return 0.5 * (backend.xp.tanh(0.5 * values) + 1)
+
+
+@dataclass(frozen=True)
+class Softmax(_Plain):
+    """exp(x) over its sum, taken over all channels and pixels of a sample."""
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Shift by the largest first, so that nothing overflows."""
+        xp, maps = backend.xp, _full(x, backend)
+        axes = tuple(range(1, len(maps.shape)))
+        exponentials = xp.exp(maps - xp.max(maps, axis=axes, keepdims=True))
+        return exponentials / xp.sum(exponentials, axis=axes, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Scale(_Plain):
+    """Coordinates in pixels, (x, y), to [-1, 1], as the coordinate channels have them."""
+
+    height: int
+    width: int
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Take 0 to -1 and the last pixel to 1."""
+        last = np.maximum(np.array([self.width - 1, self.height - 1]), 1)
+        return x * backend.asarray(2 / last, like=x) - 1
+
+
+@dataclass(frozen=True)
+class Tile(_Plain):
+    """A vector to constant maps, one for each of its numbers."""
+
+    height: int
+    width: int
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (features, height, width)."""
+        if len(inputs) != 1:
+            raise ValueError(f"Tile takes vectors, got {inputs}")
+        return (*inputs, self.height, self.width)
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Repeat."""
+        xp, shape = backend.xp, (*x.shape, self.height, self.width)
+        return xp.broadcast_to(xp.reshape(x, (*x.shape, 1, 1)), shape)
+
+
+@dataclass(frozen=True)
+class Crop(_Plain):
+    """The top left part of each map."""
+
+    height: int
+    width: int
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, height, width)."""
+        if inputs[1] < self.height or inputs[2] < self.width:
+            raise ValueError(f"a map of {inputs} is smaller than {self.height}x{self.width}")
+        return (inputs[0], self.height, self.width)
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Cut."""
+        return _full(x, backend)[:, :, : self.height, : self.width]
 
 
 @dataclass(frozen=True)
@@ -214,6 +368,45 @@ class MaxPool(_Plain):
         )
         difference = pooled.delta - pooled.under(backend)
         return Patched(pooled.background, difference, seen.top, seen.left).cropped(backend)
+
+
+@dataclass(frozen=True)
+class MeanPool(_Plain):
+    """The mean of each kernel x kernel block; what does not fill a block is dropped."""
+
+    kernel: int
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, height / kernel, width / kernel), rounded down."""
+        channels, height, width = inputs
+        if min(height, width) < self.kernel:
+            raise ValueError(
+                f"a {height}x{width} map is smaller than the {self.kernel}x{self.kernel} mean pool"
+            )
+        return (channels, height // self.kernel, width // self.kernel)
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one addition an element."""
+        return int(np.prod(inputs))
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Average the background, and the differences, which just add."""
+        kernel = self.kernel
+
+        def pool(maps: Array) -> Array:
+            n, channels, height, width = maps.shape
+            rows, columns = height // kernel, width // kernel
+            filled = maps[:, :, : rows * kernel, : columns * kernel]
+            blocks = backend.xp.reshape(filled, (n, channels, rows, kernel, columns, kernel))
+            return backend.xp.mean(blocks, axis=(3, 5))
+
+        if not isinstance(x, Patched):
+            return pool(x)
+        seen = reach(x, backend, kernel, kernel)
+        pooled = Patched(pool(x.background), pool(seen.delta), seen.top, seen.left)
+        return pooled.cropped(backend)
 
 
 @dataclass(frozen=True)
@@ -354,7 +547,7 @@ class Flatten(_Plain):
         self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
     ) -> Maps:
         """Write the maps out in full."""
-        maps = x.dense(backend) if isinstance(x, Patched) else x
+        maps = _full(x, backend)
         return backend.xp.reshape(maps, (maps.shape[0], -1))
 
 

@@ -188,17 +188,15 @@ def _step(
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array]]:
     """Build the function that is one training step; it is pure, so a backend may compile it."""
     xp = backend.xp
-    parameters = architecture.parameters()
-    decayed = [name for name, parameter in parameters.items() if parameter.decayed]
+    decayed = [name for name, p in architecture.parameters().items() if p.decayed]
 
     def objective(
-        trained: Arrays, running: Arrays, maps: Maps, targets: Array
+        trained: Arrays, running: Arrays, maps: Maps, targets: Array, share: float
     ) -> tuple[Array, Arrays]:
         outputs, statistics = architecture.apply(
             backend, {**running, **trained}, maps, training=True
         )
-        penalty = sum(xp.sum(trained[name] ** 2) for name in decayed)
-        return loss(xp, outputs, targets) + recipe.l2 * penalty, statistics
+        return share * loss(xp, outputs, targets), statistics
 
     differentiated = backend.value_and_grad(objective)
 
@@ -214,9 +212,27 @@ def _step(
     ) -> tuple[Arrays, Arrays, Arrays, Array]:
         trained = {name: weights[name] for name in mean}
         running = {name: weights[name] for name in weights if name not in mean}
-        value, statistics, gradients = differentiated(
-            trained, running, join_maps(shared, samples), targets
-        )
+        value = recipe.l2 * sum(xp.sum(trained[name] ** 2) for name in decayed)
+        gradients = {
+            name: 2 * recipe.l2 * w if name in decayed else xp.zeros_like(w)
+            for name, w in trained.items()
+        }
+        count = targets.shape[0]
+        piece = _piece(architecture, backend, count, bool(shared))
+
+        def differentiate(start: int) -> tuple[Array, Arrays, Arrays]:
+            part = slice(start, start + piece)
+            maps = join_maps(shared, tuple(array[part] for array in samples))
+            share = min(piece, count - start) / count
+            result: tuple[Array, Arrays, Arrays] = differentiated(
+                trained, running, maps, targets[part], share
+            )
+            return result
+
+        statistics: Arrays = {}  # of the last part; layers that keep any take the batch whole
+        for loss_, statistics, pulled in backend.map(differentiate, range(0, count, piece)):  # noqa: B007
+            value = value + loss_
+            gradients = {name: gradients[name] + pulled[name] for name in gradients}
         # Adam with the bias corrections folded into the rate, as TensorFlow has it.
         mean = {k: recipe.beta1 * mean[k] + (1 - recipe.beta1) * g for k, g in gradients.items()}
         square = {
@@ -230,6 +246,13 @@ def _step(
         return weights, mean, square, running_loss + value * targets.shape[0]
 
     return step
+
+
+def _piece(architecture: Architecture, backend: Backend, count: int, patched: bool) -> int:
+    """How many samples to differentiate at a time; the gradient is the same sum in any case."""
+    if patched or architecture.mixes_samples():
+        return count
+    return min(count, max(1, backend.piece() // max(map(math.prod, architecture.shapes()))))
 
 
 def _adam_rate(recipe: Recipe, step: int) -> float:

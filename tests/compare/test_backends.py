@@ -70,9 +70,43 @@ CONVOLUTIONS = [
 def test_conv(n, channels, height, width, outputs, kernel, stride, padding):
     x = RNG.normal(size=(n, channels, height, width))
     weight = RNG.normal(size=(outputs, channels, kernel, kernel))
-    y = BACKEND.conv(x, weight, stride, padding)
-    np.testing.assert_allclose(y, slow_conv(x, weight, stride, padding), rtol=1e-12, atol=1e-12)
-    check_gradient(lambda x, w: BACKEND.conv(x, w, stride, padding), x, weight)
+    bias = RNG.normal(size=outputs)
+    expected = slow_conv(x, weight, stride, padding)
+    y = BACKEND.conv(x, weight, None, stride, padding)
+    np.testing.assert_allclose(y, expected, rtol=1e-12, atol=1e-12)
+    y = BACKEND.conv(x, weight, bias, stride, padding)
+    np.testing.assert_allclose(y, expected + bias[:, None, None], rtol=1e-12, atol=1e-12)
+    check_gradient(lambda x, w, b: BACKEND.conv(x, w, b, stride, padding), x, weight, bias)
+
+
+@pytest.mark.parametrize(
+    ("n", "channels", "height", "width", "outputs", "kernel", "stride", "padding"), CONVOLUTIONS
+)
+def test_conv_transpose_is_the_adjoint(
+    n, channels, height, width, outputs, kernel, stride, padding
+):
+    """<conv(x), y> = <x, conv_transpose(y)> for all x and y, and the bias comes on top."""
+    x = RNG.normal(size=(n, channels, height, width))
+    weight = RNG.normal(size=(outputs, channels, kernel, kernel))
+    maps = BACKEND.conv(x, weight, None, stride, padding)
+    y, bias = RNG.normal(size=maps.shape), RNG.normal(size=channels)
+    spread = BACKEND.conv_transpose(y, weight, None, (height, width), stride, padding)
+    np.testing.assert_allclose(np.sum(maps * y), np.sum(x * spread), rtol=1e-10)
+    assert spread.shape == x.shape
+    with_bias = BACKEND.conv_transpose(y, weight, bias, (height, width), stride, padding)
+    np.testing.assert_allclose(with_bias - spread, np.broadcast_to(bias[:, None, None], x.shape))
+    check_gradient(
+        lambda y, w, b: BACKEND.conv_transpose(y, w, b, (height, width), stride, padding),
+        y, weight, bias,
+    )  # fmt: skip
+
+
+def test_relu():
+    x = np.array([[-1.5, -0.0, 0.0, 2.5]])
+    assert BACKEND.relu(x).tolist() == [[0, 0, 0, 2.5]]
+    check_gradient(BACKEND.relu, np.array([[-1.5, -0.2, 0.3, 2.5]]))
+    _, _, gradients = BACKEND.value_and_grad(lambda p: (XP.sum(BACKEND.relu(p["x"])), {}))({"x": x})
+    assert gradients["x"].tolist() == [[0, 0, 0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +187,7 @@ def test_every_primitive_keeps_the_dtype(dtype):
     w = RNG.normal(size=(3, 2, 3, 3)).astype(dtype)
 
     def function(p):
-        y = BACKEND.conv(p["x"], p["w"], 1, ((1, 1), (1, 1)))
+        y = BACKEND.conv(p["x"], p["w"], None, 1, ((1, 1), (1, 1)))
         y = BACKEND.max_pool(y, 2)
         y = BACKEND.window(y, np.array([0, -1]), np.array([1, 0]), 2, 2)
         return XP.sum(y), {"y": y}
