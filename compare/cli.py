@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from compare import UsageError
 
 if TYPE_CHECKING:
-    from compare.learned.training import Progress
+    from compare.learned.training import Progress, Recipe
     from compare.run import Plan
+    from compare.solvers import Entry
+    from compare.tasks import Task
 
-PRESETS = {"quick": 15, "paper": 100}
-"""Epochs; the rest of the recipe is the published one in both."""
+PRESETS = ("quick", "paper")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,14 +62,28 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--preset",
         default="quick",
-        help=f"quick: {PRESETS['quick']} epochs (default); paper: the published recipe in full, "
-        f"{PRESETS['paper']} epochs",
+        help="quick: a minute or a few (default); paper: the published recipe in full",
     )
     run.add_argument("--epochs", metavar="N", help="instead of the preset's; for every learner")
+    run.add_argument("--learning-rate", metavar="X", help="of Adam, instead of the preset's")
+    run.add_argument("--l2", metavar="X", help="penalty on convolution kernels")
+    run.add_argument("--batch", metavar="N", help="samples a step")
+    run.add_argument("--loss", metavar="NAME", help="one of the task's")
+    run.add_argument("--lr-schedule", metavar="NAME", help="constant or step")
+    run.add_argument("--width", metavar="N", help="channel multiplier: 1, 2 or 3")
+    run.add_argument("--kernel", metavar="N", help="side of the kernels: 2, 3 or 4")
+    run.add_argument(
+        "--coordinates",
+        metavar="NAME",
+        help="given to networks in pixels, as published, or scaled to [-1, 1]",
+    )
     run.add_argument("--backend", default="numpy", help="what learned networks run on (numpy)")
     run.add_argument("--device", default="auto", help="of the backend; auto takes the best")
     run.add_argument(
         "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
+    )
+    run.add_argument(
+        "--eval-size", metavar="SIZES", help="score on these canvases too, comma-separated"
     )
     run.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
     run.add_argument("--force", action="store_true", help="repeat runs that are finished")
@@ -101,62 +116,115 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.preset not in PRESETS:
-        raise UsageError(f"unknown preset '{options.preset}'; choose from: {', '.join(PRESETS)}")
-    epochs = _count("--epochs", options.epochs or str(PRESETS[options.preset]))
     seeds = _count("--seeds", options.seeds)
-    plans = _plans(options, seeds, epochs)
+    plans = _plans(options, seeds)
     out = _writable(options.out)
-
-    from compare.scoring import summarise
 
     started = time.perf_counter()
     records = _execute(plans, out, options.force)
-    summaries = summarise(records)
     seconds = time.perf_counter() - started
-    setting = plans[0].setting
+
+    from itertools import combinations, groupby
+
+    from compare.run import outcomes
+    from compare.scoring import paired, summarise
+
+    task = plans[0].setting.task
+    summaries = summarise(records)
+    pairs = {
+        split: [paired(*two) for two in combinations(outcomes(list(group), out), 2)]
+        for split, group in groupby(plans, key=lambda plan: plan.setting.split)
+    }
+    header = _header(options, plans)
     if options.json:
-        print(
-            json.dumps(
-                _strict_json({**_header(options, epochs, setting), "rows": summaries}), indent=2
-            )
-        )
+        answer = {**header, "rows": summaries, "pairs": pairs}
+        print(json.dumps(_strict_json(answer), indent=2))
         return 0
     from compare.tables import comparison
 
-    print(comparison(summaries, _heading(options, epochs, setting)))
+    print(comparison(task, header, summaries, pairs))
     print(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
     return 0
 
 
-def _plans(options: argparse.Namespace, seeds: int, epochs: int) -> list[Plan]:
-    """Check every name and size, and lay out the runs in the order of the table."""
+def _plans(options: argparse.Namespace, seeds: int) -> list[Plan]:
+    """Check every name and number, and lay out the runs in the order of the table."""
     from compare import backends, tasks
     from compare.run import Plan
     from compare.solvers import Setting, offered
 
     task = tasks.load(options.task)
+    if options.preset not in PRESETS:
+        raise UsageError(f"unknown preset '{options.preset}'; choose from: {', '.join(PRESETS)}")
+    epochs = _count("--epochs", options.epochs or str(task.epochs[options.preset]))
     solvers = offered(task.name)
     splits = _names("split", options.split, task.splits)
-    names = _names("solver", options.solver, tuple(solvers))
-    height, width = _size(options.size)
-    for split in splits:
-        task.split(split, height, width)
+    chosen = {name: solvers[name] for name in _names("solver", options.solver, tuple(solvers))}
+    recipes = _recipes(options, task, chosen)
+    size = _size("--size", options.size)
+    others = options.eval_size.split(",") if options.eval_size else ()
+    elsewhere = tuple(dict.fromkeys(_size("--eval-size", text) for text in others))
+    for other in elsewhere:
+        task.everywhere(*other)
     backend = backends.load(options.backend, options.device)
     plans = []
     for split in splits:
-        setting = Setting(task, split, height, width, backend)
-        for name in names:
-            entry = solvers[name]
-            try:
-                entry.build(setting, None)
-            except ValueError as error:
-                raise UsageError(f"solver '{name}' cannot do {height}x{width}: {error}") from error
-            if entry.recipe is None:
-                plans.append(Plan(setting, name, entry, seed=0, epochs=0))
-            else:
-                plans += [Plan(setting, name, entry, seed, epochs) for seed in range(seeds)]
+        task.split(split, *size)
+        setting = Setting(task, split, *size, backend)
+        for name, entry in chosen.items():
+            for height, width in (size, *elsewhere):
+                try:
+                    entry.build(Setting(task, split, height, width, backend), recipes[name], None)
+                except ValueError as error:
+                    raise UsageError(
+                        f"solver '{name}' cannot do {height}x{width}: {error}"
+                    ) from error
+            recipe = recipes[name]
+            own = (range(seeds), epochs) if recipe else ((0,), 0)
+            plans += [
+                Plan(setting, name, entry, recipe, seed, own[1], elsewhere) for seed in own[0]
+            ]
     return plans
+
+
+def _recipes(
+    options: argparse.Namespace, task: Task, chosen: dict[str, Entry]
+) -> dict[str, Recipe | None]:
+    """Return each solver's recipe with what the options change in it."""
+    from dataclasses import replace
+
+    changes: dict[str, Any] = {
+        "learning_rate": _number("--learning-rate", options.learning_rate, above=True),
+        "l2": _number("--l2", options.l2, above=False),
+        "batch": _count("--batch", options.batch) if options.batch else None,
+        "loss": _choice("loss", options.loss, task.losses),
+        "schedule": _choice("lr-schedule", options.lr_schedule, ("constant", "step")),
+        "coordinates": _choice("coordinates", options.coordinates, ("scaled", "pixels")),
+    }
+    for name, numbers in (("width", ("1", "2", "3")), ("kernel", ("2", "3", "4"))):
+        number = _choice(name, getattr(options, name), numbers)
+        changes[name] = int(number) if number else None
+    changes = {name: value for name, value in changes.items() if value is not None}
+    for name in changes:
+        if name in ("width", "kernel", "coordinates") and not any(
+            name in entry.options for entry in chosen.values()
+        ):
+            raise UsageError(
+                f"--{name} changes nothing here: none of the solvers {', '.join(chosen)} has it"
+            )
+    return {
+        name: replace(
+            entry.recipes[options.preset],
+            **{
+                key: value
+                for key, value in changes.items()
+                if key not in ("width", "kernel", "coordinates") or key in entry.options
+            },
+        )
+        if entry.recipes
+        else None
+        for name, entry in chosen.items()
+    }
 
 
 def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
@@ -194,24 +262,17 @@ def _say(message: str, bar: Any) -> None:
     bar.write(f"compare: {message}", file=sys.stderr)
 
 
-def _header(options: argparse.Namespace, epochs: int, setting: Any) -> dict[str, Any]:
+def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
+    setting = plans[0].setting
     return {
-        "task": options.task,
+        "task": setting.task.name,
         "size": [setting.height, setting.width],
         "preset": options.preset,
-        "epochs": epochs,
+        "epochs": max(plan.epochs for plan in plans),
+        "seeds": int(options.seeds),
         "backend": setting.backend.name,
         "device": setting.backend.device,
     }
-
-
-def _heading(options: argparse.Namespace, epochs: int, setting: Any) -> str:
-    last = int(options.seeds) - 1
-    return (
-        f"{options.task} on a {setting.height}x{setting.width} canvas. Every learned solver: "
-        f"{epochs} epochs,\n{'seed 0' if last == 0 else f'seeds 0 to {last}'}, "
-        f"{setting.backend.name} on {setting.backend.device}."
-    )
 
 
 def _strict_json(value: Any) -> Any:
@@ -229,10 +290,30 @@ def _count(option: str, text: str) -> int:
     return int(text)
 
 
-def _size(text: str) -> tuple[int, int]:
-    parts = text.lower().split("x")
+def _number(option: str, text: str | None, above: bool) -> float | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not (0 < number < float("inf") or (number == 0 and not above)):
+        raise UsageError(
+            f"{option} is '{text}'; give a number {'above 0' if above else '0 or more'}"
+        )
+    return number
+
+
+def _choice(name: str, text: str | None, known: tuple[str, ...]) -> str | None:
+    if text is not None and text not in known:
+        raise UsageError(f"unknown {name} '{text}'; choose from: {', '.join(known)}")
+    return text
+
+
+def _size(option: str, text: str) -> tuple[int, int]:
+    parts = text.strip().lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
-        raise UsageError(f"--size is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
+        raise UsageError(f"{option} is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
     return int(parts[0]), int(parts[-1])
 
 
@@ -294,7 +375,7 @@ def _export(options: argparse.Namespace) -> int:
     from handcrafted import NETWORKS
 
     (task,) = _names("task", options.task, tuple(NETWORKS))
-    height, width = _size(options.size)
+    height, width = _size("--size", options.size)
     file = Path(options.file)
     if file.suffix != ".onnx":
         raise UsageError(f"'{file}' does not end in .onnx")
@@ -321,8 +402,8 @@ def _list(options: argparse.Namespace) -> int:
     from compare.solvers import offered
 
     print("tasks and their solvers")
-    for name, summary in tasks.SUMMARIES.items():
-        print(f"  {name}: {summary}")
+    for name in tasks.known():
+        print(f"  {name}: {tasks.load(name).summary}")
         for solver, entry in offered(name).items():
             print(f"    {solver:<12} {entry.summary}")
     print("\nbackends")

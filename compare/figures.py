@@ -21,11 +21,13 @@ def error_map(
     errors: dict[str, NDArray[Any]],
     size: tuple[int, int],
     title: str,
+    label: str = "error (pixels)",
 ) -> Figure:
     """Draw the error at every position of the canvas, training and held-out side by side.
 
-    positions: (n, 2) pixels and errors: (n,) pixels, each under "train" and "test"; size: the
-    canvas's (height, width). Both pictures share one scale, from 0 to the largest error.
+    positions: (n, 2) pixels and errors: (n,), each under "train" and "test"; size: the canvas's
+    (height, width); label: what the error is, with its unit. Both pictures share one scale, from 0
+    to the largest error.
     """
     everything = np.concatenate([errors["train"], errors["test"]])
     finite = everything[np.isfinite(everything)]
@@ -44,16 +46,16 @@ def error_map(
         ax.set_title(
             f"{names[part]}: {len(error)} positions\n"
             + (
-                "every one exact"
+                "no error anywhere"
                 if right == 1
-                else f"mean {error.mean():.3g}, worst {error.max():.3g} px"
+                else f"mean {error.mean():.3g}, worst {error.max():.3g}"
             ),
             fontsize=10,
         )
         ax.set_xlabel("x (pixels)")
         ax.set_facecolor("0.92")
     axes[0].set_ylabel("y (pixels)")
-    figure.colorbar(image, ax=axes, label="error (pixels)")
+    figure.colorbar(image, ax=axes, label=label)
     figure.suptitle(title, fontsize=11)
     return figure
 

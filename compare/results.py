@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from compare import UsageError
 
-FORMAT = 1
+FORMAT = 2
 """Rises when the meaning of a file changes, so that an old one is not taken for a new one."""
 
 

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -18,13 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import compare
 from compare import results
 from compare.datasets import Dataset
-from compare.learned.training import Progress
-from compare.scoring import microseconds_a_sample
+from compare.learned.training import Progress, Recipe
+from compare.scoring import Measures, Outcome, Scores, joined, microseconds_a_sample, outcome
 from compare.solvers import Budget, Entry, Learned, Setting, Solver
+from compare.tasks import Task
 
 TIMED_SAMPLES = 256
 """Held-out samples that predictions are timed on."""
@@ -37,9 +39,13 @@ class Plan:
     setting: Setting
     solver: str
     entry: Entry
+    recipe: Recipe | None
+    """None for a solver that learns nothing."""
     seed: int
     epochs: int
     """0 for a solver that learns nothing."""
+    elsewhere: tuple[tuple[int, int], ...] = ()
+    """Other canvases, (height, width), to score the solver on."""
 
     def arguments(self) -> dict[str, Any]:
         """Return everything that determines the result, but for the machine and the code."""
@@ -51,7 +57,8 @@ class Plan:
             "solver": self.solver,
             "seed": self.seed,
             "epochs": self.epochs,
-            "recipe": asdict(self.entry.recipe) if self.entry.recipe else None,
+            "recipe": asdict(self.recipe) if self.recipe else None,
+            "elsewhere": [list(size) for size in self.elsewhere],
             "backend": setting.backend.name,
             "device": setting.backend.device,
         }
@@ -74,40 +81,40 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
     directory = plan.directory(out)
     directory.mkdir(exist_ok=True)
     checkpoint = directory / "checkpoint.npz"
-    solver = plan.entry.build(plan.setting, checkpoint)
+    solver = plan.entry.build(plan.setting, plan.recipe, checkpoint)
     task = plan.setting.task
     split = task.split(plan.setting.split, plan.setting.height, plan.setting.width)
 
     solver.fit(split.train, seed=plan.seed, budget=Budget(plan.epochs), on_progress=on_progress)
     parts = {"train": split.train, "test": split.test}
-    predictions = {name: _predict(solver, data) for name, data in parts.items()}
-    targets = {name: data.targets() for name, data in parts.items()}
-    scores = {name: task.score(predictions[name], targets[name]) for name in parts}
+    answers = {name: _answers(task, solver, data) for name, data in parts.items()}
+    scores = {name: task.score(measures) for name, (measures, _) in answers.items()}
     state = solver.state if isinstance(solver, Learned) else None
+    timed = split.test.inputs(slice(TIMED_SAMPLES))
     record = {
         "format": results.FORMAT,
         **plan.arguments(),
         "status": "diverged" if state and not np.isfinite(state.losses[-1]) else "finished",
         "samples": {name: len(data) for name, data in parts.items()},
         "scores": scores,
+        "success": bool(task.succeeded(scores["test"])),
+        "elsewhere": {f"{h}x{w}": _elsewhere(plan, solver, h, w) for h, w in plan.elsewhere},
         "cost": asdict(solver.describe()),
         "timing": {
             "train_seconds": state.seconds if state else 0.0,
-            "predict_microseconds": microseconds_a_sample(
-                solver.predict, split.test.inputs(0, TIMED_SAMPLES)
-            ),
+            "predict_microseconds": microseconds_a_sample(solver.predict, timed),
         },
         "environment": environment(),
     }
 
-    errors = {name: task.error(predictions[name], targets[name]) for name in parts}
     save(
         error_map(
             {name: data.positions for name, data in parts.items()},
-            errors,
+            {name: measures.error for name, (measures, _) in answers.items()},
             (plan.setting.height, plan.setting.width),
             title=f"{plan.solver}, {plan.setting.split} split"
             + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
+            label=task.error,
         ),
         directory / "error.png",
     )
@@ -116,10 +123,13 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
         {
             f"{name}_{what}": array
             for name, data in parts.items()
+            for measures, kept in (answers[name],)
             for what, array in (
                 ("positions", data.positions),
-                ("predictions", predictions[name]),
-                ("targets", targets[name]),
+                ("predictions", kept),
+                ("exact", measures.exact),
+                ("right", measures.right),
+                ("error", measures.error),
             )
         },
     )
@@ -138,8 +148,38 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
     return record
 
 
-def _predict(solver: Solver, data: Dataset) -> Any:
-    return np.concatenate([solver.predict(inputs) for inputs in data.chunks()])
+def _answers(task: Task, solver: Solver, data: Dataset) -> tuple[Measures, NDArray[Any]]:
+    """Measure a solver's answers to all samples; returns what is kept of the answers too."""
+    measures, kept = [], []
+    for part in data.chunks():
+        answers = solver.predict(data.inputs(part))
+        measures.append(task.measure(answers, data.targets(part)))
+        kept.append(task.keep(answers))
+    return joined(measures), np.concatenate(kept)
+
+
+def _elsewhere(plan: Plan, solver: Solver, height: int, width: int) -> Scores | None:
+    """Score a solver on another canvas; None if what it learned does not fit there."""
+    setting = replace(plan.setting, height=height, width=width)
+    other = plan.entry.build(setting, plan.recipe, None)
+    if isinstance(solver, Learned) and isinstance(other, Learned):
+        try:
+            solver.transfer(other)
+        except ValueError:
+            return None
+    task = setting.task
+    return task.score(_answers(task, other, task.everywhere(height, width))[0])
+
+
+def outcomes(plans: list[Plan], out: Path) -> list[Outcome]:
+    """Read what each solver came to at each held-out position, from its seeds' directories."""
+    right: dict[str, list[Any]] = {}
+    error: dict[str, list[Any]] = {}
+    for plan in plans:
+        arrays = results.read_arrays(plan.directory(out) / "predictions.npz")
+        right.setdefault(plan.solver, []).append(arrays["test_right"])
+        error.setdefault(plan.solver, []).append(arrays["test_error"])
+    return [outcome(solver, right[solver], error[solver]) for solver in right]
 
 
 @cache

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
+
+from compare.tasks import Column, Task
 
 
 def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -20,51 +23,124 @@ def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
     return "\n".join(lines)
 
 
-def comparison(summaries: list[dict[str, Any]], heading: str) -> str:
-    """Set out the summaries of `compare.scoring.summarise`: how exact, then at what cost."""
-    parts = [heading]
+def comparison(
+    task: Task,
+    header: dict[str, Any],
+    summaries: list[dict[str, Any]],
+    pairs: dict[str, list[dict[str, Any]]],
+) -> str:
+    """Set out what `compare.scoring` made of the runs: how exact, at what cost, what follows."""
+    parts = [heading(header)]
     for split in dict.fromkeys(row["split"] for row in summaries):
         rows = [row for row in summaries if row["split"] == split]
-        parts += ["", f"{split} split, {rows[0]['held_out']:,} held-out positions: how exact"]
-        parts += [columns([_ACCURACY, *map(_accuracy, rows)])]
-        parts += ["", f"{split} split: at what cost", columns([_COST, *map(_cost, rows)])]
+        first = rows[0]
+        parts += ["", f"{split} split, {first['held_out']:,} held-out positions"]
+        parts += [_scores(task, [(row["solver"], row["test"]) for row in rows])]
+        parts += ["", f"{split} split, {first['trained_on']:,} positions trained on"]
+        parts += [_scores(task, [(row["solver"], row["train"]) for row in rows])]
+        for size in first["elsewhere"]:
+            parts += ["", f"{split} split, every position of a {size} canvas"]
+            parts += [_scores(task, [(row["solver"], row["elsewhere"][size]) for row in rows])]
+        parts += ["", f"{split} split: cost, and luck"]
+        parts += [columns([_COST, *map(_cost, rows)])]
+        parts += ["", f"{split} split: what may be concluded"]
+        parts += [
+            fill(line, 80, subsequent_indent="  ") for line in conclusions(rows, pairs[split])
+        ]
     diverged = sum(row["diverged"] for row in summaries)
     if diverged:
         parts += ["", f"{diverged} runs diverged: their loss was no longer finite."]
-    return "\n".join([*parts, "", _LEGEND])
+    return "\n".join([*parts, "", task.legend, fill(_LEGEND.format(success=task.success), 80)])
 
 
-_ACCURACY = ("solver", "exact", "rounded", "mean error px", "worst error px", "< 1/2 px")
-_COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "seeds")
-_LEGEND = """\
-exact: equal to the target in x and y, nothing rounded. rounded: right after
-rounding to whole pixels. Errors are Euclidean distances in pixels: the median
-over seeds (smallest..largest). < 1/2 px: seeds whose worst error is under half
-a pixel. learned: parameters. multiply-adds: for one sample, computed densely.
-us/sample: median microseconds to predict one sample, from bitmap to pixels."""
-
-
-def _accuracy(row: dict[str, Any]) -> tuple[str, ...]:
-    test, runs = row["test"], max(len(row["seeds"]), 1)
+def heading(header: dict[str, Any]) -> str:
+    """Say what was run."""
+    height, width = header["size"]
+    last = header["seeds"] - 1
+    epochs = f"{header['epochs']} epochs" if header["epochs"] != 1 else "1 epoch"
     return (
-        row["solver"],
-        _percent(test["exact"]["median"]),
-        _percent(test["rounded"]["median"]),
-        _spread(test["mean_error"]),
-        _spread(test["worst_error"]),
-        f"{row['within_half_pixel'] * runs:.0f}/{runs}",
+        f"{header['task']} on a {height}x{width} canvas. Every learned solver: {epochs},\n"
+        f"{'seed 0' if last == 0 else f'seeds 0 to {last}'}, "
+        f"{header['backend']} on {header['device']}."
     )
 
 
+_COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")
+_LEGEND = """Over seeds: the median (smallest..largest). success: seeds with {success}, and the
+Wilson interval of that rate. learned: parameters. multiply-adds: for one sample, computed densely.
+us/sample: median microseconds to predict one."""
+
+
+def _scores(task: Task, rows: list[tuple[str, dict[str, Any] | None]]) -> str:
+    cells = [("solver", *(column.title for column in task.columns))]
+    for solver, scores in rows:
+        if scores is None:
+            cells.append((solver, "cannot", *[""] * (len(task.columns) - 1)))
+        else:
+            cells.append(
+                (solver, *(_cell(column, scores[column.score]) for column in task.columns))
+            )
+    return columns(cells)
+
+
+def _cell(column: Column, spread: dict[str, float]) -> str:
+    if column.share:
+        return _percent(spread["median"])
+    return _spread(spread, column.digits)
+
+
 def _cost(row: dict[str, Any]) -> tuple[str, ...]:
+    low, high = row["success"]["wilson95"]
+    luck = (f"{100 * low:.0f}..{100 * high:.0f} %",) if row["seeds"] else ("",)
     return (
         row["solver"],
         f"{row['cost']['parameters']:,}",
         f"{row['cost']['multiply_adds']:,}",
         _number(row["train_seconds"]["median"]),
         _number(row["predict_microseconds"]["median"]),
-        str(len(row["seeds"])) if row["seeds"] else "none needed",
+        f"{row['success']['runs']}/{row['success']['of']}"
+        if row["seeds"]
+        else ("yes" if row["success"]["runs"] else "no"),
+        *luck,
     )
+
+
+def conclusions(rows: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list[str]:
+    """Say in words what the figures show, and how far they reach."""
+    lines = []
+    learners = {row["solver"] for row in rows if row["seeds"]}
+    for pair in pairs:
+        first, second = pair["solvers"]
+        n = pair["positions"]
+        if "handcrafted" not in (first, second) and not {first, second} <= learners:
+            continue  # a learner against a ready-made answer: as against the handcrafted one
+        if pair["only_first_right"] == pair["only_second_right"] == 0 and not (
+            pair["first_closer"] or pair["second_closer"]
+        ):
+            lines.append(f"- {first} and {second}: the same at every one of {n} positions.")
+            continue
+        lines.append(
+            f"- {first} against {second}, on the same {n} positions: right where the other is "
+            f"wrong at {pair['only_first_right']} and {pair['only_second_right']} "
+            f"(McNemar p {_p(pair['mcnemar_p'])}, difference of shares "
+            f"{100 * pair['right_difference']:+.1f} %); closer at "
+            f"{100 * pair['first_closer']:.0f} % and {100 * pair['second_closer']:.0f} % "
+            f"(Wilcoxon p {_p(pair['wilcoxon_p'])}, rank-biserial r = "
+            f"{pair['rank_biserial']:+.2f})."
+        )
+    seeds = max((len(row["seeds"]) for row in rows), default=0)
+    if seeds:
+        lines.append(
+            "- These tests are about the positions of this split, each learner taken at its "
+            "median over seeds. What another seed would do, the range over "
+            + (f"{seeds} seeds tells" if seeds > 1 else "one seed cannot tell")
+            + "; another recipe or a longer training, nothing here tells."
+        )
+    return lines
+
+
+def _p(p: float) -> str:
+    return f"= {p:.2g}" if p >= 1e-4 else "< 1e-4"
 
 
 def _percent(share: float) -> str:
@@ -74,8 +150,11 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _spread(spread: dict[str, float]) -> str:
-    median, low, high = (_number(spread[key]) for key in ("median", "min", "max"))
+def _spread(spread: dict[str, float], digits: int | None = None) -> str:
+    median, low, high = (
+        _number(spread[key]) if digits is None else f"{spread[key]:.{digits}f}"
+        for key in ("median", "min", "max")
+    )
     return median if low == high else f"{median} ({low}..{high})"
 
 

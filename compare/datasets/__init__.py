@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 __all__ = ["Dataset", "Split"]
 
 _CHUNK_BYTES = 1 << 23
-"""Inputs drawn at a time; small enough to stay near the processor, large enough to be few."""
+"""Drawn at a time: small enough to stay near the processor, large enough to be few."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,20 @@ class Dataset:
         """Return the number of samples."""
         return len(self.positions)
 
-    def inputs(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Draw the inputs of samples `start` to `stop`."""
-        return self.draw_inputs(self.positions[start:stop])
+    def inputs(self, part: slice = slice(None)) -> NDArray[Any]:
+        """Draw the inputs of a part of the samples."""
+        return self.draw_inputs(self.positions[part])
 
-    def targets(self) -> NDArray[Any]:
-        """Draw the targets of all samples."""
-        return self.draw_targets(self.positions)
+    def targets(self, part: slice = slice(None)) -> NDArray[Any]:
+        """Draw the targets of a part of the samples."""
+        return self.draw_targets(self.positions[part])
 
-    def chunks(self) -> Iterator[NDArray[Any]]:
-        """Draw all inputs in order, a few megabytes at a time."""
-        step = max(1, _CHUNK_BYTES // self.inputs(0, 1).nbytes)
+    def chunks(self) -> Iterator[slice]:
+        """Cut the samples, in order, into parts that take a few megabytes when drawn."""
+        one = slice(1)
+        step = max(1, _CHUNK_BYTES // max(self.inputs(one).nbytes, self.targets(one).nbytes))
         for start in range(0, len(self), step):
-            yield self.inputs(start, start + step)
+            yield slice(start, min(start + step, len(self)))
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ x in the outer loop and y in the inner one, and only where it lies on the canvas
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compare import UsageError
+from compare.datasets import Dataset, Split
 
 RADIUS = 4
 """Pixels from the square's centre to its edge."""
@@ -63,3 +65,41 @@ def one_hot(positions: NDArray[Any], height: int, width: int) -> NDArray[np.floa
     x, y = positions.T
     bitmaps[np.arange(len(positions)), 0, y, x] = 1
     return bitmaps
+
+
+def squares(positions: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Draw pictures of the square, 1 on 0, centred at (x, y), (n, 1, height, width)."""
+    columns = abs(np.arange(width) - positions[:, :1]) <= RADIUS
+    rows = abs(np.arange(height) - positions[:, 1:]) <= RADIUS
+    return np.asarray((rows[:, :, None] & columns[:, None, :])[:, None], dtype=np.float32)
+
+
+def coordinates(positions: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Return the positions themselves as float32, (n, 2)."""
+    return positions.astype(np.float32)
+
+
+Draw: TypeAlias = Callable[[NDArray[Any], int, int], NDArray[Any]]
+"""(positions, height, width) to arrays with the sample first."""
+
+
+def everywhere(height: int, width: int, inputs: Draw, targets: Draw) -> Dataset:
+    """Return the samples at every centre; `UsageError` for a canvas that is too small."""
+    return _dataset(centres(height, width), height, width, inputs, targets)
+
+
+def split(name: str, height: int, width: int, inputs: Draw, targets: Draw) -> Split:
+    """Return the samples of a split; `UsageError` for a canvas that is too small."""
+    places, test = centres(height, width), held_out(name, height, width)
+    return Split(
+        _dataset(places[~test], height, width, inputs, targets),
+        _dataset(places[test], height, width, inputs, targets),
+    )
+
+
+def _dataset(places: NDArray[Any], height: int, width: int, inputs: Draw, targets: Draw) -> Dataset:
+    return Dataset(
+        places,
+        lambda positions: inputs(positions, height, width),
+        lambda positions: targets(positions, height, width),
+    )

@@ -8,28 +8,28 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend
 from compare.learned.architecture import Architecture
+from compare.learned.architectures import Coordinates
 from compare.learned.layers import Maps
+from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched
 from compare.results import read_arrays, write_arrays
 
 Arrays: TypeAlias = dict[str, Array]
 HostArrays: TypeAlias = dict[str, NDArray[Any]]
-Loss: TypeAlias = Callable[[Any, Array, Array], Array]
-
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written when this much training has passed since the last."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: Adam with an L2 penalty on the convolution kernels.
+    """How a network is built and trained: Adam with an L2 penalty on the convolution kernels.
 
     Kingma & Ba 2015, arXiv:1412.6980; betas, batch and penalty as in the authors' CoordConv code.
     """
@@ -37,6 +37,15 @@ class Recipe:
     learning_rate: float
     l2: float = 1e-5
     batch: int = 256
+    loss: str = "mse"
+    schedule: Literal["constant", "step"] = "constant"
+    """step: a tenth of the rate after each fifth of the epochs, as in the published grids."""
+    width: int = 1
+    """Multiplies the channels."""
+    kernel: int = 3
+    """Side of the kernels, where the architecture leaves it open."""
+    coordinates: Coordinates = "scaled"
+    """How a network that is given coordinates sees them."""
     beta1: float = 0.9
     beta2: float = 0.99
     epsilon: float = 1e-8
@@ -103,7 +112,6 @@ def train(
     architecture: Architecture,
     inputs: Patched | NDArray[Any],
     targets: NDArray[Any],
-    loss: Loss,
     recipe: Recipe,
     *,
     epochs: int,
@@ -119,7 +127,7 @@ def train(
     from what lies there: on the NumPy backend to the same bits as without the interruption.
     A loss that is no longer finite ends training at the end of its epoch.
     """
-    step = backend.jit(_step(architecture, loss, recipe, backend))
+    step = backend.jit(_step(architecture, recipe, backend))
     shared, samples = split_maps(inputs)
     shared = tuple(backend.asarray(array) for array in shared)
     samples = tuple(backend.asarray(array) for array in (targets, *samples))
@@ -139,7 +147,7 @@ def train(
         order = np.random.default_rng([seed, epoch]).permutation(count)
         for index in range(state.steps % steps_an_epoch, steps_an_epoch):
             chosen = backend.asarray(order[index * recipe.batch : (index + 1) * recipe.batch])
-            rate = _adam_rate(recipe, state.steps + 1)
+            rate = _adam_rate(recipe, state.steps + 1) * _decay(recipe, epoch, epochs)
             weights, mean, square, running_loss = step(
                 state.weights,
                 state.mean,
@@ -184,10 +192,10 @@ def _begin(architecture: Architecture, seed: int, backend: Backend) -> State:
 
 
 def _step(
-    architecture: Architecture, loss: Loss, recipe: Recipe, backend: Backend
+    architecture: Architecture, recipe: Recipe, backend: Backend
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array]]:
     """Build the function that is one training step; it is pure, so a backend may compile it."""
-    xp = backend.xp
+    xp, loss = backend.xp, LOSSES[recipe.loss]
     decayed = [name for name, p in architecture.parameters().items() if p.decayed]
 
     def objective(
@@ -218,19 +226,21 @@ def _step(
             for name, w in trained.items()
         }
         count = targets.shape[0]
-        piece = _piece(architecture, backend, count, bool(shared))
+        size = count
+        if not architecture.mixes_samples():
+            size = piece(architecture, backend, count, join_maps(shared, samples))
 
         def differentiate(start: int) -> tuple[Array, Arrays, Arrays]:
-            part = slice(start, start + piece)
+            part = slice(start, start + size)
             maps = join_maps(shared, tuple(array[part] for array in samples))
-            share = min(piece, count - start) / count
+            share = min(size, count - start) / count
             result: tuple[Array, Arrays, Arrays] = differentiated(
                 trained, running, maps, targets[part], share
             )
             return result
 
         statistics: Arrays = {}  # of the last part; layers that keep any take the batch whole
-        for loss_, statistics, pulled in backend.map(differentiate, range(0, count, piece)):  # noqa: B007
+        for loss_, statistics, pulled in backend.map(differentiate, range(0, count, size)):  # noqa: B007
             value = value + loss_
             gradients = {name: gradients[name] + pulled[name] for name in gradients}
         # Adam with the bias corrections folded into the rate, as TensorFlow has it.
@@ -248,15 +258,19 @@ def _step(
     return step
 
 
-def _piece(architecture: Architecture, backend: Backend, count: int, patched: bool) -> int:
-    """How many samples to differentiate at a time; the gradient is the same sum in any case."""
-    if patched or architecture.mixes_samples():
+def piece(architecture: Architecture, backend: Backend, count: int, maps: Maps) -> int:
+    """Return how many of `count` samples to compute at a time; the sums are the same anyway."""
+    if isinstance(maps, Patched):
         return count
-    return min(count, max(1, backend.piece() // max(map(math.prod, architecture.shapes()))))
+    return max(1, min(count, backend.piece() // max(map(math.prod, architecture.shapes()))))
 
 
 def _adam_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * math.sqrt(1 - recipe.beta2**step) / (1 - recipe.beta1**step)
+
+
+def _decay(recipe: Recipe, epoch: int, epochs: int) -> float:
+    return 0.1 ** (epoch * 5 // epochs) if recipe.schedule == "step" else 1.0
 
 
 def split_maps(inputs: Patched | NDArray[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:

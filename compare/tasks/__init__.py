@@ -1,49 +1,90 @@
-"""The tasks by name; a task's module is imported when it is asked for."""
+"""The tasks by name; a task's module is imported when it is asked for.
+
+Other packages add theirs under the entry-point group `compare.tasks`: the entry's name is the
+task's, its value "module:TASK".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from numpy.typing import NDArray
 
 from compare import UsageError
-from compare.backends import Array
-from compare.datasets import Split
+from compare.datasets import Dataset, Split
+from compare.scoring import Measures, Scores
 
-__all__ = ["SUMMARIES", "Task", "load"]
+__all__ = ["Column", "Task", "known", "load"]
 
-SUMMARIES = {
-    "onehot2coord": "a bitmap with one hot pixel to that pixel's (x, y)",
-}
-"""Every task and what it maps to what, in the words of `compare list`."""
+_BUILT_IN = ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A score as the table shows it."""
+
+    score: str
+    title: str
+    share: bool = False
+    """Whether it is a share of the samples, printed as a percentage."""
+    digits: int | None = None
+    """Decimals; three figures if None."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A mapping to be computed, with its data, its loss and its scores."""
+    """A mapping to be computed, with its data, its losses and its scores."""
 
     name: str
+    summary: str
+    """What it maps to what, in the words of `compare list`."""
     splits: tuple[str, ...]
     split: Callable[[str, int, int], Split]
     """(split, height, width) to the data; UsageError for a canvas that is too small."""
+    everywhere: Callable[[int, int], Dataset]
+    """(height, width) to every sample there is; UsageError for a canvas that is too small."""
+    losses: tuple[str, ...]
+    """The names of the losses that fit, the default first."""
     encode: Callable[[NDArray[Any], int, int], NDArray[Any]]
-    """(targets, height, width) to what a learned network is trained to put out."""
-    decode: Callable[[NDArray[Any], int, int], NDArray[Any]]
-    """(network outputs, height, width) back to targets' units."""
-    loss: Callable[[Any, Array, Array], Array]
-    """(xp, network outputs, encoded targets) to the mean loss, a scalar."""
-    score: Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
-    """(predictions, targets) to figures by name."""
-    error: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
-    """(predictions, targets) to each sample's error in pixels, (n,)."""
+    """(positions, height, width) to what a learned network is trained to put out."""
+    decode: Callable[[NDArray[Any], int, int, str], NDArray[Any]]
+    """(network outputs, height, width, loss) to answers, in the targets' own units."""
+    keep: Callable[[NDArray[Any]], NDArray[Any]]
+    """(answers) to what is stored of them, with the sample first."""
+    measure: Callable[[NDArray[Any], NDArray[Any]], Measures]
+    """(answers, targets) to figures for each sample."""
+    score: Callable[[Measures], Scores]
+    """Figures for each sample to figures for all of them."""
+    columns: tuple[Column, ...]
+    """The scores that the table shows."""
+    legend: str
+    """What the columns mean."""
+    error: str
+    """What the error of one sample is, with its unit."""
+    success: str
+    """When a run counts as a success, in a few words."""
+    succeeded: Callable[[Scores], bool]
+    """(held-out scores) to whether it is one."""
+    epochs: dict[str, int]
+    """How long each preset trains."""
+
+
+def known() -> tuple[str, ...]:
+    """Return the names of all tasks, the built-in ones first."""
+    others = (point.name for point in entry_points(group="compare.tasks"))
+    return tuple(dict.fromkeys((*_BUILT_IN, *others)))
 
 
 def load(name: str) -> Task:
     """Import a task; UsageError lists the tasks if there is no such."""
-    if name not in SUMMARIES:
-        raise UsageError(f"unknown task '{name}'; choose from: {', '.join(SUMMARIES)}")
-    task: Task = import_module(f"compare.tasks.{name}").TASK
-    return task
+    if name in _BUILT_IN:
+        task: Task = import_module(f"compare.tasks.{name}").TASK
+        return task
+    for point in entry_points(group="compare.tasks", name=name):
+        task = point.load()
+        return task
+    raise UsageError(f"unknown task '{name}'; choose from: {', '.join(known())}")

@@ -6,48 +6,61 @@ Liu et al. 2018, arXiv:1807.03247, section 4.2. Learned networks are trained on
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.backends import Array
 from compare.datasets import Dataset, Split, not_so_clevr
-from compare.scoring import coordinate_error, coordinate_scores
-from compare.tasks import Task
+from compare.scoring import coordinate_measures, coordinate_scores
+from compare.tasks import Column, Task
 
 
 def _split(name: str, height: int, width: int) -> Split:
-    places = not_so_clevr.centres(height, width)
-    test = not_so_clevr.held_out(name, height, width)
-    dataset = partial(
-        Dataset,
-        draw_inputs=partial(not_so_clevr.one_hot, height=height, width=width),
-        draw_targets=partial(np.asarray, dtype=np.float32),
-    )
-    return Split(dataset(places[~test]), dataset(places[test]))
+    return not_so_clevr.split(name, height, width, not_so_clevr.one_hot, not_so_clevr.coordinates)
 
 
-def _encode(targets: NDArray[Any], height: int, width: int) -> NDArray[Any]:
-    return np.asarray(targets / np.array([width, height], dtype=targets.dtype))
+def _everywhere(height: int, width: int) -> Dataset:
+    return not_so_clevr.everywhere(height, width, not_so_clevr.one_hot, not_so_clevr.coordinates)
 
 
-def _decode(outputs: NDArray[Any], height: int, width: int) -> NDArray[Any]:
+def encode(positions: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Return (x / width, y / height)."""
+    return np.asarray(positions / np.array([width, height]), dtype=np.float32)
+
+
+def decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
+    """Return pixels."""
     return np.asarray(outputs * np.array([width, height], dtype=outputs.dtype))
 
 
-def _loss(xp: Any, outputs: Array, targets: Array) -> Array:
-    return xp.mean((outputs - targets) ** 2)
+COLUMNS = (
+    Column("exact", "exact", share=True),
+    Column("rounded", "rounded", share=True),
+    Column("mean_error", "mean error px"),
+    Column("worst_error", "worst error px"),
+)
 
+LEGEND = """\
+exact: equal to the target in x and y, nothing rounded. rounded: right after
+rounding to whole pixels. Errors are Euclidean distances in pixels."""
 
 TASK = Task(
     name="onehot2coord",
+    summary="a bitmap with one hot pixel to that pixel's (x, y)",
     splits=not_so_clevr.SPLITS,
     split=_split,
-    encode=_encode,
-    decode=_decode,
-    loss=_loss,
+    everywhere=_everywhere,
+    losses=("mse",),
+    encode=encode,
+    decode=decode,
+    keep=np.asarray,
+    measure=coordinate_measures,
     score=coordinate_scores,
-    error=coordinate_error,
+    columns=COLUMNS,
+    legend=LEGEND,
+    error="error (pixels)",
+    success="worst error under half a pixel",
+    succeeded=lambda scores: scores["worst_error"] < 0.5,
+    epochs={"quick": 15, "paper": 100},
 )

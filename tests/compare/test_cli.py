@@ -53,7 +53,8 @@ def test_predictions_give_the_scores_again(finished):
     for path in finished.glob("*/run.json"):
         record = json.loads(path.read_text())
         arrays = read_arrays(path.with_name("predictions.npz"))
-        right = (arrays["test_predictions"] == arrays["test_targets"]).all(axis=1)
+        right = (arrays["test_predictions"] == arrays["test_positions"]).all(axis=1)
+        assert (arrays["test_exact"] == right).all()
         assert record["scores"]["test"]["exact"] == right.mean()
         if record["solver"] in ("handcrafted", "argmax"):
             assert right.all()
@@ -74,6 +75,7 @@ def test_json_is_all_there_is_on_standard_output(finished, capsys):
     assert len(answer["rows"]) == 8
     handcrafted = next(row for row in answer["rows"] if row["solver"] == "handcrafted")
     assert handcrafted["test"]["exact"] == {"median": 1.0, "min": 1.0, "max": 1.0}
+    assert {pair["positions"] for pair in answer["pairs"]["uniform"]} == {handcrafted["held_out"]}
 
 
 def test_the_table_fits_80_columns_and_names_its_budget(finished, capsys):
@@ -82,7 +84,7 @@ def test_the_table_fits_80_columns_and_names_its_budget(finished, capsys):
     assert err == ""
     table = out.split("\n\nDone in")[0]
     assert max(map(len, table.splitlines())) <= 80
-    assert "Every learned solver: 1 epochs" in table
+    assert "Every learned solver: 1 epoch," in table
     for name in ("handcrafted", "coordconv", "conv", "argmax", "uniform", "quadrant"):
         assert name in table
 
@@ -138,6 +140,17 @@ BAD = [
     ([*RUN, "--epochs", "0"], "--epochs is '0'; give a whole number, 1 or more"),
     ([*RUN, "--epochs", "-1"], "--epochs is '-1'"),
     ([*RUN, "--epochs", "many"], "--epochs is 'many'"),
+    ([*RUN, "--learning-rate", "0"], "--learning-rate is '0'; give a number above 0"),
+    ([*RUN, "--learning-rate", "nan"], "--learning-rate is 'nan'; give a number above 0"),
+    ([*RUN, "--l2", "-1"], "--l2 is '-1'; give a number 0 or more"),
+    ([*RUN, "--batch", "0"], "--batch is '0'; give a whole number, 1 or more"),
+    ([*RUN, "--loss", "sigmoid"], "unknown loss 'sigmoid'; choose from: mse"),
+    ([*RUN, "--lr-schedule", "cosine"], "unknown lr-schedule 'cosine'; choose from: constant"),
+    ([*RUN, "--width", "4"], "unknown width '4'; choose from: 1, 2, 3"),
+    ([*RUN, "--kernel", "3"], "--kernel changes nothing here: none of the solvers handcrafted, "),
+    ([*RUN, "--coordinates", "polar"], "unknown coordinates 'polar'; choose from: scaled, pixels"),
+    ([*RUN, "--eval-size", "20,8"], "8x8 is too small for the 9x9 square"),
+    ([*RUN, "--eval-size", "wide"], "--eval-size is 'wide'; give pixels as N or as HEIGHTxWIDTH"),
     ([*RUN, "--sizes", "3"], "unrecognized arguments: --sizes"),
     (["run"], "required: --task"),
     (["walk"], "invalid choice: 'walk'"),

@@ -21,7 +21,7 @@ def test_each_error_stands_at_its_pixel_on_one_scale():
 def test_exactness_is_said_in_words():
     errors = {"train": np.zeros(2), "test": np.zeros(1)}
     figure = error_map(POSITIONS, errors, (12, 16), "title")
-    assert all("every one exact" in ax.get_title() for ax in figure.axes[:2])
+    assert all("no error anywhere" in ax.get_title() for ax in figure.axes[:2])
 
 
 def test_an_infinite_error_takes_the_last_colour():

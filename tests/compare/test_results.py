@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from compare.results import (
+    FORMAT,
     read_arrays,
     read_record,
     write_arrays,
@@ -52,9 +53,9 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_no_record_is_not_an_error_but_a_wrong_one_is(tmp_path):
     assert read_record(tmp_path) is None
-    write_json(tmp_path / "run.json", {"format": 1, "scores": {}})
-    assert read_record(tmp_path) == {"format": 1, "scores": {}}
-    for text in ("", "{", "[]", '{"format": 0, "scores": {}}', '{"format": 1}'):
+    write_json(tmp_path / "run.json", {"format": FORMAT, "scores": {}})
+    assert read_record(tmp_path) == {"format": FORMAT, "scores": {}}
+    for text in ("", "{", "[]", '{"format": 0, "scores": {}}', '{"format": 2}'):
         (tmp_path / "run.json").write_text(text)
         with pytest.raises(ValueError, match=r"run\.json is damaged"):
             read_record(tmp_path)

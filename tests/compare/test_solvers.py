@@ -14,7 +14,7 @@ SPLIT = TASK.split("uniform", 16, 20)
 
 @pytest.mark.parametrize("name", ["handcrafted", "argmax"])
 def test_solvers_that_learn_nothing_are_exact(name):
-    solver = offered("onehot2coord")[name].build(SETTING, None)
+    solver = offered("onehot2coord")[name].build(SETTING, None, None)
     solver.fit(SPLIT.train, seed=0, budget=Budget(1), on_progress=lambda _: None)
     predictions = solver.predict(SPLIT.test.inputs())
     assert (predictions == SPLIT.test.targets()).all()
@@ -23,7 +23,7 @@ def test_solvers_that_learn_nothing_are_exact(name):
 
 @pytest.mark.parametrize("name", ["coordconv", "conv"])
 def test_learners_predict_pixels(name):
-    solver = offered("onehot2coord")[name].build(SETTING, None)
+    solver = offered("onehot2coord")[name].build(SETTING, None, None)
     seen = []
     solver.fit(SPLIT.train, seed=0, budget=Budget(2), on_progress=seen.append)
     assert [progress.epoch for progress in seen] == [1, 2]
@@ -38,7 +38,7 @@ def test_learners_predict_pixels(name):
 def test_the_baseline_is_the_one_published_for_the_split():
     entry = offered("onehot2coord")["conv"]
     counts = {
-        split: entry.build(Setting(TASK, split, 64, 64, SETTING.backend), None)
+        split: entry.build(Setting(TASK, split, 64, 64, SETTING.backend), None, None)
         .describe()
         .parameters
         for split in not_so_clevr.SPLITS
@@ -47,7 +47,7 @@ def test_the_baseline_is_the_one_published_for_the_split():
 
 
 def test_an_untrained_network_does_not_predict():
-    solver = offered("onehot2coord")["coordconv"].build(SETTING, None)
+    solver = offered("onehot2coord")["coordconv"].build(SETTING, None, None)
     assert isinstance(solver, Learned)
     with pytest.raises(ValueError, match="has not been trained; call fit first"):
         solver.predict(SPLIT.test.inputs())

@@ -1,6 +1,7 @@
 import pytest
 
-from compare.tables import _number, _percent, _spread, columns, comparison
+from compare import tasks
+from compare.tables import _number, _percent, _spread, columns, comparison, conclusions
 
 
 def test_columns_align():
@@ -33,17 +34,65 @@ def test_a_spread_of_one_value_is_that_value():
     assert _spread({"median": 2.0, "min": 1.0, "max": 3.5}) == "2.00 (1.00..3.50)"
 
 
-def test_the_widest_rows_fit_80_columns():
+def widest(task, solver, seeds=range(100)):
     spread = {"median": 45.612, "min": 31.411, "max": 71.999}
     share = {"median": 0.99999, "min": 0.1, "max": 1.0}
-    row = {
-        "split": "quadrant", "solver": "handcrafted", "held_out": 729, "seeds": list(range(100)),
-        "test": {"exact": share, "rounded": share, "mean_error": spread, "worst_error": spread},
-        "within_half_pixel": 0.37, "diverged": 2,
+    scores = {
+        column.score: share if column.share or "IoU" in column.title else spread
+        for column in task.columns
+    }
+    return {
+        "split": "quadrant", "solver": solver, "held_out": 729, "trained_on": 2407,
+        "seeds": list(seeds), "test": scores, "train": scores,
+        "elsewhere": {"128x1024": scores, "9x9": None},
+        "success": {"runs": 37, "of": 100, "wilson95": (0.282, 0.468)}, "diverged": 2,
         "cost": {"parameters": 10_072_850, "multiply_adds": 3_837_064_000},
         "train_seconds": spread, "predict_microseconds": {"median": 123456.7},
     }  # fmt: skip
-    text = comparison([row], "heading")
+
+
+PAIR = {
+    "solvers": ["handcrafted", "coordconv"], "positions": 729, "only_first_right": 728,
+    "only_second_right": 0, "mcnemar_p": 1e-200, "right_difference": 0.998, "first_closer": 1.0,
+    "second_closer": 0.0, "wilcoxon_p": 0.0312, "rank_biserial": -1.0,
+}  # fmt: skip
+HEADER = {
+    "task": "", "size": [64, 64], "epochs": 1, "seeds": 100, "backend": "numpy", "device": "cpu",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", tasks.known())
+def test_the_widest_rows_fit_80_columns(name):
+    task = tasks.load(name)
+    rows = [widest(task, "handcrafted", ()), widest(task, "coordconv")]
+    text = comparison(task, {**HEADER, "task": name}, rows, {"quadrant": [PAIR]})
     assert max(map(len, text.splitlines())) <= 80
     assert "37/100" in text
-    assert "2 runs diverged" in text
+    assert "28..47 %" in text
+    assert "4 runs diverged" in text
+    assert "every position of a 128x1024 canvas" in text
+    assert "cannot" in text
+    assert "Every learned solver: 1 epoch," in text
+
+
+def test_conclusions_are_sentences_with_their_limits():
+    task = tasks.load("onehot2coord")
+    rows = [widest(task, "handcrafted", ()), widest(task, "coordconv"), widest(task, "argmax", ())]
+    same = {
+        **PAIR,
+        "solvers": ["handcrafted", "argmax"],
+        "only_first_right": 0,
+        "first_closer": 0.0,
+    }
+    skipped = {**PAIR, "solvers": ["coordconv", "argmax"]}
+    lines = conclusions(rows, [PAIR, same, skipped])
+    assert lines[0] == (
+        "- handcrafted against coordconv, on the same 729 positions: right where the other is wrong "
+        "at 728 and 0 (McNemar p < 1e-4, difference of shares +99.8 %); closer at 100 % and 0 % "
+        "(Wilcoxon p = 0.031, rank-biserial r = -1.00)."
+    )
+    assert lines[1] == "- handcrafted and argmax: the same at every one of 729 positions."
+    assert "the range over 100 seeds tells" in lines[2]
+    assert len(lines) == 3
+    one = conclusions([widest(task, "coordconv", (0,))], [])
+    assert "one seed cannot tell" in one[0]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from compare import backends
-from compare.learned import training
+from compare.learned import losses, training
 from compare.learned.architecture import Architecture
-from compare.learned.layers import BatchNorm, Conv, CoordConv, Flatten, GlobalMeanPool, Relu
+from compare.learned.layers import BatchNorm, Conv, CoordConv, Flatten, GlobalMeanPool, Relu, Tile
 from compare.learned.patched import gather
 from compare.learned.training import Recipe, State, train
 from compare.tasks import load
@@ -14,6 +14,8 @@ from compare.tasks import load
 TASK = load("onehot2coord")
 SIZE = (16, 20)
 DATA = TASK.split("uniform", *SIZE).train
+INPUTS = gather([DATA.inputs()])
+TARGETS = TASK.encode(DATA.positions, *SIZE)
 NETWORK = Architecture(
     (1, *SIZE),
     (CoordConv(4, kernel=1), Conv(4, kernel=3), BatchNorm(), Relu(), Conv(2, 3), GlobalMeanPool(),
@@ -23,7 +25,7 @@ NETWORK = Architecture(
 
 def run(epochs=4, seed=0, batch=16, **arguments):
     return train(
-        NETWORK, gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE), TASK.loss,
+        NETWORK, INPUTS, TARGETS,
         Recipe(0.01, batch=batch), epochs=epochs, seed=seed, backend=backends.load("numpy"),
         **arguments,
     )  # fmt: skip
@@ -57,8 +59,8 @@ def test_one_step_is_adam():
     gradients = []
     recipe = Recipe(0.01, l2=0.0)
     backend = backends.load("numpy")
-    step = training._step(NETWORK, TASK.loss, recipe, backend)
-    inputs, targets = gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE)
+    step = training._step(NETWORK, recipe, backend)
+    inputs, targets = INPUTS, TARGETS
     state = training._begin(NETWORK, 0, backend)
     shared, samples = training.split_maps(inputs)
     arrays = (state.weights, state.mean, state.square, np.zeros((), np.float32))
@@ -79,12 +81,12 @@ def test_one_step_is_adam():
 
 def test_the_penalty_pulls_kernels_and_leaves_biases():
     backend = backends.load("numpy")
-    inputs, targets = gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE)
+    inputs, targets = INPUTS, TARGETS
     shared, samples = training.split_maps(inputs)
     means = {}
     for l2 in (0.0, 1.0):
         state = training._begin(NETWORK, 0, backend)
-        step = training._step(NETWORK, TASK.loss, Recipe(0.01, l2=l2), backend)
+        step = training._step(NETWORK, Recipe(0.01, l2=l2), backend)
         _, means[l2], _, _ = step(
             state.weights, state.mean, state.square, np.float32(0), 0.01, shared, targets, *samples
         )
@@ -93,6 +95,32 @@ def test_the_penalty_pulls_kernels_and_leaves_biases():
         means[1.0]["0.weight"] - means[0.0]["0.weight"], 0.1 * 2 * kernels, rtol=1e-4, atol=1e-6
     )
     assert np.array_equal(means[1.0]["0.bias"], means[0.0]["0.bias"])
+
+
+def test_pieces_of_a_batch_add_up_to_the_whole(monkeypatch):
+    network = Architecture((2,), (Tile(5, 6), CoordConv(8, 1), Relu(), Conv(1, 3), Flatten()))
+    inputs = np.random.default_rng(0).normal(size=(13, 2))
+    targets = np.random.default_rng(1).integers(30, size=13)
+    backend = backends.load("numpy")
+    means = []
+    for piece in (1 << 30, 240, 480):
+        monkeypatch.setattr(type(backend), "piece", lambda self, piece=piece: piece)
+        state = training._begin(network, 0, backend)
+        weights = {name: array.astype(float) for name, array in state.weights.items()}
+        step = training._step(network, Recipe(0.01, loss="softmax"), backend)
+        arguments = (weights, state.mean, state.square, 0.0, 0.01, (), targets, inputs)
+        _, mean, _, loss = step(*arguments)
+        means.append({**mean, "loss": loss})
+    for mean in means[1:]:
+        for name, expected in means[0].items():
+            np.testing.assert_allclose(mean[name], expected, rtol=1e-10, atol=1e-12)
+
+
+def test_the_step_schedule_takes_a_tenth_after_each_fifth():
+    recipe = Recipe(0.01, schedule="step")
+    rates = [training._decay(recipe, epoch, 1000) for epoch in (0, 199, 200, 400, 600, 800, 999)]
+    np.testing.assert_allclose(rates, [1, 1, 0.1, 0.01, 1e-3, 1e-4, 1e-4])
+    assert training._decay(Recipe(0.01), 900, 1000) == 1
 
 
 class KilledError(Exception):
@@ -128,13 +156,15 @@ def test_a_damaged_checkpoint_is_named_and_training_starts_anew(tmp_path):
     assert same(resumed, run())
 
 
-def test_a_loss_that_is_not_finite_ends_the_run():
+def test_a_loss_that_is_not_finite_ends_the_run(monkeypatch):
     def broken(xp, outputs, targets):
-        return TASK.loss(xp, outputs, targets) * np.float32(np.inf)
+        return losses.mse(xp, outputs, targets) * np.float32(np.inf)
+
+    monkeypatch.setitem(losses.LOSSES, "mse", broken)
 
     with np.errstate(all="ignore"):
         state = train(
-            NETWORK, gather(DATA.chunks()), TASK.encode(DATA.targets(), *SIZE), broken,
+            NETWORK, INPUTS, TARGETS,
             Recipe(0.01), epochs=50, seed=0, backend=backends.load("numpy"),
         )  # fmt: skip
     assert len(state.losses) == 1

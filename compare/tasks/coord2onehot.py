@@ -1,0 +1,62 @@
+"""(x, y) to the bitmap with that one pixel hot: the CoordConv paper's classification task.
+
+Liu et al. 2018, arXiv:1807.03247, section 4.1. Learned networks choose one of all pixels by a
+softmax over them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.datasets import Dataset, Split, not_so_clevr
+from compare.scoring import bitmap_measures, bitmap_scores, brightest
+from compare.tasks import Column, Task
+
+
+def _split(name: str, height: int, width: int) -> Split:
+    return not_so_clevr.split(name, height, width, not_so_clevr.coordinates, not_so_clevr.one_hot)
+
+
+def _everywhere(height: int, width: int) -> Dataset:
+    return not_so_clevr.everywhere(height, width, not_so_clevr.coordinates, not_so_clevr.one_hot)
+
+
+def _encode(positions: NDArray[Any], height: int, width: int) -> NDArray[np.int64]:
+    return np.asarray(positions[:, 1] * width + positions[:, 0])
+
+
+def _decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
+    exponentials = np.exp(outputs - outputs.max(axis=(1, 2, 3), keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=(1, 2, 3), keepdims=True))
+
+
+TASK = Task(
+    name="coord2onehot",
+    summary="(x, y) to the bitmap with that one pixel hot",
+    splits=not_so_clevr.SPLITS,
+    split=_split,
+    everywhere=_everywhere,
+    losses=("softmax",),
+    encode=_encode,
+    decode=_decode,
+    keep=brightest,
+    measure=bitmap_measures,
+    score=bitmap_scores,
+    columns=(
+        Column("exact", "exact", share=True),
+        Column("accuracy", "accuracy", share=True),
+        Column("mean_error", "mean error px"),
+        Column("worst_error", "worst error px"),
+    ),
+    legend="""\
+exact: every pixel equal to the target's, nothing rounded; a learned network's
+pixels are its probabilities. accuracy: the brightest pixel is the hot one.
+Errors: from the brightest pixel to the hot one, Euclidean, in pixels.""",
+    error="distance (pixels)",
+    success="every held-out pixel right",
+    succeeded=lambda scores: scores["accuracy"] == 1,
+    epochs={"quick": 2, "paper": 1000},
+)
