@@ -145,8 +145,10 @@ def _p(p: float) -> str:
 
 def _percent(share: float) -> str:
     # A share that is not 1 is never printed as 100 %, nor one that is not 0 as 0 %.
-    if 0 < share < 0.001 or 0.999 < share < 1:
-        return f"{min(max(100 * share, 0.001), 99.999):.3f} %"
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
     return f"{100 * share:.3g} %"
 
 
