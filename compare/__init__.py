@@ -6,3 +6,11 @@ class UsageError(ValueError):
 
     The command line prints the message on one line and exits with code 2.
     """
+
+
+class RunError(RuntimeError):
+    """A run that was under way cannot go on; the message says why and what to do.
+
+    The command line prints the message on one line and exits with code 1. Runs that were finished
+    before are kept.
+    """
