@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compare import UsageError
+from compare import RunError, UsageError
 
 if TYPE_CHECKING:
     from compare.learned.training import Progress, Recipe
@@ -36,6 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
+    except RunError as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ncompare: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
@@ -78,7 +81,17 @@ def _parser() -> argparse.ArgumentParser:
         help="given to networks in pixels, as published, or scaled to [-1, 1]",
     )
     run.add_argument("--backend", default="numpy", help="what learned networks run on (numpy)")
-    run.add_argument("--device", default="auto", help="of the backend; auto takes the best")
+    run.add_argument(
+        "--device",
+        default="auto",
+        help="cpu, cuda:N, mps, tpu:N; all of them with jax; auto, the best (default), is named "
+        "above the table",
+    )
+    run.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="float32 (default), or, to be faster, tf32 or bf16 where the backend has them",
+    )
     run.add_argument(
         "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
     )
@@ -111,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
 
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
+    listing.add_argument(
+        "--devices", action="store_true", help="import every backend and ask it for its devices"
+    )
     listing.set_defaults(command=_list)
     return parser
 
@@ -118,11 +134,14 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     seeds = _count("--seeds", options.seeds)
     plans = _plans(options, seeds)
-    out = _writable(options.out)
+    first = plans[0].setting.backend.first
+    out = _writable(options.out) if first else Path(options.out)
 
     started = time.perf_counter()
     records = _execute(plans, out, options.force)
     seconds = time.perf_counter() - started
+    if not first:
+        return 0  # of several processes that compute together, one reports
 
     from itertools import combinations, groupby
 
@@ -166,7 +185,7 @@ def _plans(options: argparse.Namespace, seeds: int) -> list[Plan]:
     elsewhere = tuple(dict.fromkeys(_size("--eval-size", text) for text in others))
     for other in elsewhere:
         task.everywhere(*other)
-    backend = backends.load(options.backend, options.device)
+    backend = backends.load(options.backend, options.device, options.precision)
     plans = []
     for split in splits:
         task.split(split, *size)
@@ -235,8 +254,13 @@ def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
     from compare.run import execute
 
     records: list[dict[str, Any]] = []
+    backend = plans[0].setting.backend
     # Scoring and drawing takes about as long as one epoch, and every run does it once.
-    with tqdm(total=sum(plan.epochs + 1 for plan in plans), unit="epoch", disable=None) as bar:
+    with tqdm(
+        total=sum(plan.epochs + 1 for plan in plans),
+        unit="epoch",
+        disable=None if backend.first else True,
+    ) as bar:
         for plan in plans:
             bar.set_description(
                 f"{plan.setting.split} {plan.solver}"
@@ -244,11 +268,13 @@ def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
             )
             directory = plan.directory(out)
             before = bar.n
+            record = None
             try:
-                record = None if force else read_record(directory)
+                if not force and backend.first:
+                    record = read_record(directory)
             except ValueError as error:
                 _say(f"{error}; running it again", bar)
-                record = None
+            record = backend.agreed(record)
 
             def advance(progress: Progress, before: float = before) -> None:
                 bar.update(before + progress.epoch - bar.n)
@@ -272,6 +298,7 @@ def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
         "seeds": int(options.seeds),
         "backend": setting.backend.name,
         "device": setting.backend.device,
+        "precision": setting.backend.precision,
     }
 
 
@@ -408,10 +435,12 @@ def _list(options: argparse.Namespace) -> int:
             print(f"    {solver:<12} {entry.summary}")
     print("\nbackends")
     for backend in backends.available().values():
-        state = (
-            f"devices: {', '.join(backend.backend_class().devices())}"
-            if backend.installed
-            else f"not installed; {backend.install}"
-        )
+        # Importing PyTorch or JAX takes seconds, so the quick answer leaves them alone.
+        if not backend.installed:
+            state = f"not installed; {backend.install}"
+        elif options.devices or backend.requires in sys.modules:
+            state = f"devices: {', '.join(backend.backend_class().devices())}"
+        else:
+            state = "installed; compare list --devices asks it for its devices"
         print(f"  {backend.name:<8} {state}")
     return 0

@@ -61,6 +61,7 @@ class Plan:
             "elsewhere": [list(size) for size in self.elsewhere],
             "backend": setting.backend.name,
             "device": setting.backend.device,
+            "precision": setting.backend.precision,
         }
 
     def directory(self, out: Path) -> Path:
@@ -78,8 +79,10 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
     """Carry a plan out and return its record; a training that was cut off goes on."""
     from compare.figures import error_map, save
 
+    backend = plan.setting.backend
     directory = plan.directory(out)
-    directory.mkdir(exist_ok=True)
+    if backend.first:
+        directory.mkdir(exist_ok=True)
     checkpoint = directory / "checkpoint.npz"
     solver = plan.entry.build(plan.setting, plan.recipe, checkpoint)
     task = plan.setting.task
@@ -104,8 +107,10 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
             "train_seconds": state.seconds if state else 0.0,
             "predict_microseconds": microseconds_a_sample(solver.predict, timed),
         },
-        "environment": environment(),
+        "environment": {**environment(), **backend.about()},
     }
+    if not backend.first:
+        return record  # several processes computed this run together, and one writes it
 
     save(
         error_map(
@@ -135,12 +140,12 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
     )
     losses = state.losses if state else ()
     weights = state.weights if state else {}
-    to_numpy = plan.setting.backend.to_numpy
     results.write_csv(
         directory / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1))
     )
     results.write_arrays(
-        directory / "weights.npz", {name: to_numpy(array) for name, array in weights.items()}
+        directory / "weights.npz",
+        {name: backend.to_numpy(array) for name, array in weights.items()},
     )
     # The record comes last: where it lies, everything else does.
     results.write_json(directory / "run.json", record)
