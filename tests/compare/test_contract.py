@@ -2,7 +2,7 @@
 
 import pytest
 
-from compare.backends.contract import BackendContract
+from compare.backends.contract import BackendContract, published
 
 
 class TestNumpy(BackendContract):
@@ -17,8 +17,19 @@ class TestTorch(BackendContract):
         pytest.importorskip("torch")
 
 
+# What takes XLA longest to compile; run with  pytest -m slow tests/compare/test_contract.py
+SLOW = {"conv_regressor_quadrant", "coordconv_renderer", "deconv"}
+
+
 class TestJax(BackendContract):
     name = "jax"
+
+    @pytest.mark.parametrize(
+        "architecture",
+        [pytest.param(a, marks=[pytest.mark.slow] if a in SLOW else []) for a in published()],
+    )
+    def test_parity(self, backend, architecture):
+        super().test_parity(backend, architecture)
 
     @pytest.fixture(autouse=True)
     def installed(self):

@@ -47,8 +47,11 @@ def check_same(one, several, device):
         assert record["device"] == device
         _, expected, other = one[solver]
         for name, array in expected.items():
+            # A bias just before a batch norm has no effect and no gradient but rounding, which Adam
+            # blows up; the batch norm's running mean follows it.
+            bound = 1e-3 if name in ("9.bias", "10.mean") and solver == "conv" else 1e-5
             np.testing.assert_allclose(
-                weights[name], array, rtol=0, atol=1e-4 * max(1, np.abs(array).max())
+                weights[name], array, rtol=0, atol=bound * max(1, np.abs(array).max()), err_msg=name
             )
         curves = [
             np.loadtxt(each / "history.csv", delimiter=",", skiprows=1)[:, 1]
@@ -113,6 +116,15 @@ assert backend.spread(np.arange(7))[1].tolist() == list(range(7))
     )  # fmt: skip
 
 
+# The command, but for the ten seconds that it waits before it writes a first checkpoint.
+IMPATIENT = """
+from compare.learned import training
+training.CHECKPOINT_SECONDS = 0.5
+from compare.cli import main
+raise SystemExit(main())
+"""
+
+
 def start(rank, port, out):
     """One of two processes, as `torchrun` starts them, to go on for much longer than the test."""
     arguments = [*RUN, "--split", "uniform", "--solver", "coordconv", "--backend", "torch"]
@@ -120,7 +132,7 @@ def start(rank, port, out):
     variables = {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
                  "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)}  # fmt: skip
     return subprocess.Popen(
-        [sys.executable, "-m", "compare", *arguments, "--out", str(out)],
+        [sys.executable, "-c", IMPATIENT, *arguments, "--out", str(out)],
         env=environment(**variables), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
@@ -131,7 +143,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)]
+)
 def test_a_lost_worker_stops_all_and_the_run_goes_on_from_there(tmp_path, fault):
     pytest.importorskip("torch")
     port = free_port()
@@ -140,7 +154,7 @@ def test_a_lost_worker_stops_all_and_the_run_goes_on_from_there(tmp_path, fault)
         wait_for(lambda: list(tmp_path.glob("*/checkpoint.npz")), first)
         second.send_signal(fault)
         lost = time.perf_counter()
-        out, err = first.communicate(timeout=60)
+        _, err = first.communicate(timeout=60)
         assert time.perf_counter() - lost < 60
     finally:
         for process in (first, second):
