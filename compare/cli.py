@@ -39,6 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
     except RunError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
+    except MemoryError as error:
+        # Outside of a training step, which names its batch: the data or the predictions.
+        print(
+            f"compare: out of memory ({' '.join(str(error).split())[:120]}); try a smaller --size "
+            "or another --device; runs that were finished before are kept",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("\ncompare: interrupted; the same command goes on from here", file=sys.stderr)
         return 130

@@ -88,7 +88,8 @@ class JaxBackend(Alone):
         dtype = None if like is None else like.dtype
         if isinstance(like, jax.core.Tracer):
             return jnp.asarray(array, dtype)  # a constant of what is being compiled
-        return jax.device_put(np.asarray(array, dtype), self._everywhere)
+        with _memory_errors():
+            return jax.device_put(np.asarray(array, dtype), self._everywhere)
 
     def to_numpy(self, array: Any) -> NDArray[Any]:
         """Copy to the host."""

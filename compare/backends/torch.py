@@ -104,11 +104,12 @@ class TorchBackend(Alone):
         host = torch.from_numpy(np.array(array))  # a copy: PyTorch would share the array's memory
         if like is not None:
             host = host.to(like.dtype)
-        if self._device.type == "cuda":
-            return host.pin_memory().to(self._device, non_blocking=True)
         if self._device.type == "mps" and host.dtype == torch.float64:
             host = host.float()  # Apple's GPUs have no float64
-        return host.to(self._device)
+        with _memory_errors():
+            if self._device.type == "cuda":
+                return host.pin_memory().to(self._device, non_blocking=True)
+            return host.to(self._device)
 
     def to_numpy(self, array: Tensor) -> NDArray[Any]:
         """Copy to the host."""
