@@ -41,7 +41,8 @@ GRADIENT_BOUND = 5e-4
 
 One rounding is 6e-8. An output is reached over about twenty layers, each a sum of up to some
 thousand products whose order is the library's own; that leaves a few hundred roundings. Through
-a gradient pass as many again, and the sums run over the batch and the picture besides.
+a gradient pass as many again, and the sums run over the batch and the picture besides; and where
+a gradient is zero but for rounding, the share is of a thousandth (see `Parity`).
 """
 
 
