@@ -89,7 +89,8 @@ class JaxBackend(Alone):
         if isinstance(like, jax.core.Tracer):
             return jnp.asarray(array, dtype)  # a constant of what is being compiled
         with _memory_errors():
-            return jax.device_put(np.asarray(array, dtype), self._everywhere)
+            # A copy of its own, for on a CPU JAX may go on using the memory of the one it is given.
+            return jax.device_put(np.array(array, dtype), self._everywhere)
 
     def to_numpy(self, array: Any) -> NDArray[Any]:
         """Copy to the host."""

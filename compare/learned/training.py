@@ -137,7 +137,9 @@ def train(
     from what lies there: on the NumPy backend to the same bits as without the interruption.
     A loss that is no longer finite ends training at the end of its epoch.
     """
-    step = _indexed_step(architecture, recipe, backend)
+    # The rates come to the step as numbers, so that one that is compiled serves all of them.
+    at_any_rate = replace(recipe, learning_rate=1.0, schedule="constant")
+    step = _indexed_step(architecture, at_any_rate, backend)
     shared, samples = split_maps(inputs)
     shared = tuple(backend.asarray(array) for array in shared)
     samples = tuple(backend.asarray(array) for array in (targets, *samples))

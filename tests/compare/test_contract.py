@@ -18,7 +18,7 @@ class TestTorch(BackendContract):
 
 
 # What takes XLA longest to compile; run with  pytest -m slow tests/compare/test_contract.py
-SLOW = {"conv_regressor_quadrant", "coordconv_renderer", "deconv"}
+QUICK = {"coordconv_regressor", "coordconv_classifier"}
 
 
 class TestJax(BackendContract):
@@ -26,10 +26,20 @@ class TestJax(BackendContract):
 
     @pytest.mark.parametrize(
         "architecture",
-        [pytest.param(a, marks=[pytest.mark.slow] if a in SLOW else []) for a in published()],
+        [pytest.param(a, marks=[] if a in QUICK else [pytest.mark.slow]) for a in published()],
     )
     def test_parity(self, backend, architecture):
         super().test_parity(backend, architecture)
+
+    @pytest.mark.parametrize(
+        ("architecture", "batch"),
+        [
+            ("coordconv_regressor", 8),
+            pytest.param("conv_regressor_quadrant", 22, marks=pytest.mark.slow),
+        ],
+    )
+    def test_learning_curves_overlap(self, backend, architecture, batch):
+        super().test_learning_curves_overlap(backend, architecture, batch)
 
     @pytest.fixture(autouse=True)
     def installed(self):
