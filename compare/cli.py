@@ -9,15 +9,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compare import UsageError
+from compare import StorageError, UsageError
+from compare.options import choice, count, names, pixels
 
 if TYPE_CHECKING:
-    from compare.learned.training import Progress, Recipe
-    from compare.run import Plan
-    from compare.solvers import Entry
-    from compare.tasks import Task
-
-PRESETS = ("quick", "paper")
+    from compare.learned.training import Progress
+    from compare.plan import Plan, Request
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
+    except StorageError as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ncompare: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
@@ -116,8 +116,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    seeds = _count("--seeds", options.seeds)
-    plans = _plans(options, seeds)
+    from compare.plan import lay_out
+
+    plans = lay_out(_request(options))
     out = _writable(options.out)
 
     started = time.perf_counter()
@@ -147,115 +148,54 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plans(options: argparse.Namespace, seeds: int) -> list[Plan]:
-    """Check every name and number, and lay out the runs in the order of the table."""
-    from compare import backends, tasks
-    from compare.run import Plan
-    from compare.solvers import Setting, offered
+def _request(options: argparse.Namespace) -> Request:
+    """Read what `compare run` was asked for."""
+    from dataclasses import fields
 
-    task = tasks.load(options.task)
-    if options.preset not in PRESETS:
-        raise UsageError(f"unknown preset '{options.preset}'; choose from: {', '.join(PRESETS)}")
-    epochs = _count("--epochs", options.epochs or str(task.epochs[options.preset]))
-    solvers = offered(task.name)
-    splits = _names("split", options.split, task.splits)
-    chosen = {name: solvers[name] for name in _names("solver", options.solver, tuple(solvers))}
-    recipes = _recipes(options, task, chosen)
-    size = _size("--size", options.size)
-    others = options.eval_size.split(",") if options.eval_size else ()
-    elsewhere = tuple(dict.fromkeys(_size("--eval-size", text) for text in others))
-    for other in elsewhere:
-        task.everywhere(*other)
-    backend = backends.load(options.backend, options.device)
-    plans = []
-    for split in splits:
-        task.split(split, *size)
-        setting = Setting(task, split, *size, backend)
-        for name, entry in chosen.items():
-            for height, width in (size, *elsewhere):
-                try:
-                    entry.build(Setting(task, split, height, width, backend), recipes[name], None)
-                except ValueError as error:
-                    raise UsageError(
-                        f"solver '{name}' cannot do {height}x{width}: {error}"
-                    ) from error
-            recipe = recipes[name]
-            own = (range(seeds), epochs) if recipe else ((0,), 0)
-            plans += [
-                Plan(setting, name, entry, recipe, seed, own[1], elsewhere) for seed in own[0]
-            ]
-    return plans
+    from compare.plan import Request
 
-
-def _recipes(
-    options: argparse.Namespace, task: Task, chosen: dict[str, Entry]
-) -> dict[str, Recipe | None]:
-    """Return each solver's recipe with what the options change in it."""
-    from dataclasses import replace
-
-    changes: dict[str, Any] = {
-        "learning_rate": _number("--learning-rate", options.learning_rate, above=True),
-        "l2": _number("--l2", options.l2, above=False),
-        "batch": _count("--batch", options.batch) if options.batch else None,
-        "loss": _choice("loss", options.loss, task.losses),
-        "schedule": _choice("lr-schedule", options.lr_schedule, ("constant", "step")),
-        "coordinates": _choice("coordinates", options.coordinates, ("scaled", "pixels")),
-    }
-    for name, numbers in (("width", ("1", "2", "3")), ("kernel", ("2", "3", "4"))):
-        number = _choice(name, getattr(options, name), numbers)
-        changes[name] = int(number) if number else None
-    changes = {name: value for name, value in changes.items() if value is not None}
-    for name in changes:
-        if name in ("width", "kernel", "coordinates") and not any(
-            name in entry.options for entry in chosen.values()
-        ):
-            raise UsageError(
-                f"--{name} changes nothing here: none of the solvers {', '.join(chosen)} has it"
-            )
-    return {
-        name: replace(
-            entry.recipes[options.preset],
-            **{
-                key: value
-                for key, value in changes.items()
-                if key not in ("width", "kernel", "coordinates") or key in entry.options
-            },
-        )
-        if entry.recipes
-        else None
-        for name, entry in chosen.items()
-    }
+    texts = {field.name: getattr(options, field.name) for field in fields(Request)}
+    return Request(**{**texts, "seeds": tuple(range(count("--seeds", options.seeds)))})
 
 
 def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
-    """Carry the plans out under one progress bar, skipping what is already on disk."""
+    """Carry the plans out under one progress bar, skipping what is already on disk.
+
+    A run that another process is at is left to it; its record is taken when it is there.
+    """
+    from collections import deque
+
     from tqdm import tqdm
 
-    from compare.results import read_record
-    from compare.run import execute
+    from compare.run import settle
 
-    records: list[dict[str, Any]] = []
+    records: dict[str, dict[str, Any]] = {}
     # Scoring and drawing takes about as long as one epoch, and every run does it once.
     with tqdm(total=sum(plan.epochs + 1 for plan in plans), unit="epoch", disable=None) as bar:
-        for plan in plans:
+        waiting, busy = deque(plans), set[str]()
+        while waiting:
+            plan = waiting.popleft()
             bar.set_description(
                 f"{plan.setting.split} {plan.solver}"
                 + (f" seed {plan.seed}" if plan.epochs else "")
             )
-            directory = plan.directory(out)
             before = bar.n
-            try:
-                record = None if force else read_record(directory)
-            except ValueError as error:
-                _say(f"{error}; running it again", bar)
-                record = None
 
             def advance(progress: Progress, before: float = before) -> None:
                 bar.update(before + progress.epoch - bar.n)
 
-            records.append(record or execute(plan, out, advance))
+            record = settle(plan, out, advance, force=force, say=lambda message: _say(message, bar))
+            if record is None:
+                if plan.name() not in busy:
+                    _say(f"another process is at {plan.directory(out)}; it is left to that", bar)
+                    busy.add(plan.name())
+                waiting.append(plan)
+                if len(busy.intersection(plan.name() for plan in waiting)) == len(waiting):
+                    time.sleep(0.2)
+                continue
+            records[plan.name()] = record
             bar.update(before + plan.epochs + 1 - bar.n)
-    return records
+    return [records[plan.name()] for plan in plans]
 
 
 def _say(message: str, bar: Any) -> None:
@@ -284,49 +224,6 @@ def _strict_json(value: Any) -> Any:
     return None if isinstance(value, float) and value - value != 0 else value
 
 
-def _count(option: str, text: str) -> int:
-    if not text.strip().isdecimal() or int(text) == 0:
-        raise UsageError(f"{option} is '{text}'; give a whole number, 1 or more")
-    return int(text)
-
-
-def _number(option: str, text: str | None, above: bool) -> float | None:
-    if text is None:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not (0 < number < float("inf") or (number == 0 and not above)):
-        raise UsageError(
-            f"{option} is '{text}'; give a number {'above 0' if above else '0 or more'}"
-        )
-    return number
-
-
-def _choice(name: str, text: str | None, known: tuple[str, ...]) -> str | None:
-    if text is not None and text not in known:
-        raise UsageError(f"unknown {name} '{text}'; choose from: {', '.join(known)}")
-    return text
-
-
-def _size(option: str, text: str) -> tuple[int, int]:
-    parts = text.strip().lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
-        raise UsageError(f"{option} is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
-    return int(parts[0]), int(parts[-1])
-
-
-def _names(kind: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    if text is None:
-        return known
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    for name in names:
-        if name not in known:
-            raise UsageError(f"unknown {kind} '{name}'; choose from: {', '.join(known)}")
-    return names
-
-
 def _writable(path: str) -> Path:
     from compare.results import writable_directory
 
@@ -336,11 +233,10 @@ def _writable(path: str) -> Path:
 def _prove(options: argparse.Namespace) -> int:
     from handcrafted.proofs import CLAIMS, ProofError, Proved, prove
 
-    tasks = _names("task", options.task, tuple(CLAIMS))
+    tasks = names("task", options.task, tuple(CLAIMS))
     dtypes = ("float16", "float32", "float64", "int64")
-    if options.dtype not in dtypes:
-        raise UsageError(f"unknown dtype '{options.dtype}'; choose from: {', '.join(dtypes)}")
-    max_size = _count("--max-size", options.max_size)
+    choice("dtype", options.dtype, dtypes)
+    max_size = count("--max-size", options.max_size)
     from handcrafted.exactness import require_exact
 
     try:
@@ -374,8 +270,8 @@ def _prove(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handcrafted import NETWORKS
 
-    (task,) = _names("task", options.task, tuple(NETWORKS))
-    height, width = _size("--size", options.size)
+    (task,) = names("task", options.task, tuple(NETWORKS))
+    height, width = pixels("--size", options.size)
     file = Path(options.file)
     if file.suffix != ".onnx":
         raise UsageError(f"'{file}' does not end in .onnx")
