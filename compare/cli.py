@@ -110,6 +110,41 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--task", required=True, help="whose network")
     export.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
 
+    answers = commands.add_parser(
+        "results",
+        help="list, filter, group and sort the runs in a directory",
+        description="List, filter, group and sort the runs in a directory. Files that are not to "
+        "be trusted are named on standard error and left out.",
+    )
+    answers.set_defaults(command=_results)
+    answers.add_argument("out", metavar="DIR", nargs="?", default="runs", help="(default runs)")
+    answers.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="such as solver=conv,coordconv or 'test_exact>=0.5'; all that are given must hold",
+    )
+    answers.add_argument("--by", metavar="COLUMNS", help="one row for the runs equal in these")
+    answers.add_argument("--sort", metavar="COLUMNS", help="the first column first")
+    answers.add_argument("--reverse", action="store_true", help="sort downwards")
+    answers.add_argument("--columns", metavar="NAMES", help="show these, comma-separated")
+    answers.add_argument("--format", default="table", help="table, csv, json or markdown")
+    answers.add_argument(
+        "--check",
+        action="store_true",
+        help="read every file of every run, and name what is not as it was written",
+    )
+
+    again = commands.add_parser(
+        "rerun",
+        help="repeat a finished run and say whether its scores are the same",
+        description="Repeat a finished run from its run.json, and say whether its scores are the "
+        "same. The exit code is 0 if they are and 1 if not.",
+    )
+    again.set_defaults(command=_rerun)
+    again.add_argument("run", metavar="RUN", help="the run's directory, or its run.json")
+
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
     listing.set_defaults(command=_list)
     return parser
@@ -228,6 +263,63 @@ def _writable(path: str) -> Path:
     from compare.results import writable_directory
 
     return writable_directory(Path(path))
+
+
+def _results(options: argparse.Namespace) -> int:
+    from compare import query, results
+
+    choice("format", options.format, query.FORMATS)
+    found, complaints = results.records(options.out)
+    for name in list(found) if options.check else ():
+        try:
+            results.read_record(Path(options.out) / name, check_files=True)
+        except ValueError as error:
+            complaints.append(str(error))
+            del found[name]
+    for complaint in complaints:
+        print(f"compare: {complaint}; skipped", file=sys.stderr)
+    table = query.where(results.tidy(found), options.where)
+    if len(table) == 0 and options.format in ("table", "markdown"):
+        among = f" that match, of {len(found):,}" if options.where else ""
+        print(f"compare: no runs in {options.out}/{among}", file=sys.stderr)
+        return 0
+    if options.by:
+        table = query.group(table, _listed(options.by))
+    if options.sort:
+        table = query.sort(table, _listed(options.sort), options.reverse)
+    chosen = _listed(options.columns) if options.columns else None
+    print(query.render(table, options.format, chosen))
+    return 0
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    from compare.rerun import rerun
+    from compare.tables import columns
+
+    repetition = rerun(Path(options.run))
+    print(f"{repetition.run}\n")
+    print(columns([("score", "then", "now"), *_texts(repetition.scores)]))
+    if repetition.environment:
+        print("\nWhat the result also depends on has changed:")
+        for name, then, now in _texts(repetition.environment):
+            print(f"  {name}: {then} then, {now} now")
+    verdicts = {
+        "scores": repetition.same,
+        "predictions": repetition.predictions,
+        "weights": repetition.weights,
+    }
+    print()
+    for what, same in verdicts.items():
+        print(f"The {what} are {'the same, to the last bit' if same else 'NOT the same'}.")
+    return 0 if repetition.same else 1
+
+
+def _texts(rows: list[tuple[str, Any, Any]]) -> list[tuple[str, str, str]]:
+    return [(name, str(then), str(now)) for name, then, now in rows]
 
 
 def _prove(options: argparse.Namespace) -> int:

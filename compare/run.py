@@ -169,7 +169,7 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
     results.write_arrays(
         directory / "weights.npz", {name: to_numpy(array) for name, array in weights.items()}
     )
-    results.write_record(directory, record, FILES)
+    record = results.write_record(directory, record, FILES)
     for name in ("checkpoint.npz", "failure.json"):
         (directory / name).unlink(missing_ok=True)
     return record
