@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +16,7 @@ from compare.options import choice, count, names, pixels
 if TYPE_CHECKING:
     from compare.learned.training import Progress
     from compare.plan import Plan, Request
+    from compare.sweep import Estimate
 
 
 class _Parser(argparse.ArgumentParser):
@@ -109,6 +111,25 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("file", help="to write, ending in .onnx")
     export.add_argument("--task", required=True, help="whose network")
     export.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
+
+    sweep = commands.add_parser(
+        "sweep",
+        help="carry out every run of a grid in a TOML file",
+        description="Carry out every run of a grid in a TOML file, here or on a cluster. "
+        "Finished runs in --out are not repeated; one that was cut off goes on.",
+    )
+    sweep.set_defaults(command=_sweep)
+    sweep.add_argument("file", metavar="FILE", help="such as sweeps/quick.toml")
+    sweep.add_argument("--workers", metavar="N", help="on N processes that share the cores")
+    sweep.add_argument(
+        "--scheduler", metavar="ADDRESS", help="on a Dask cluster, such as tcp://host:8786"
+    )
+    sweep.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
+    sweep.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    sweep.add_argument(
+        "--dry-run", action="store_true", help="check the file and estimate the time, no more"
+    )
+    sweep.add_argument("--json", action="store_true", help="print the summary as JSON")
 
     answers = commands.add_parser(
         "results",
@@ -263,6 +284,127 @@ def _writable(path: str) -> Path:
     from compare.results import writable_directory
 
     return writable_directory(Path(path))
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    if options.workers and options.scheduler:
+        raise UsageError("--workers is for this machine and --scheduler for a cluster; give one")
+    workers = count("--workers", options.workers) if options.workers else 0
+    from functools import partial
+
+    from compare import backends, sweep
+
+    load = sweep.remote if options.scheduler else backends.load
+    plans = sweep.plans(Path(options.file), load)
+    out = _writable(options.out)
+    client = sweep.connect(options.scheduler) if options.scheduler else None
+    try:
+        measure: sweep.Measure = sweep.measure_here
+        if workers:
+            measure = partial(sweep.measure_on_processes, workers)
+        if client is not None:
+            measure = partial(sweep.measure_on_cluster, client)
+        todo = plans if options.force else [plan for plan in plans if not sweep.finished(plan, out)]
+        _announce(options, plans, todo, sweep.estimate(todo, measure), client)
+        if options.dry_run:
+            return 0
+        started = time.perf_counter()
+        stopped = _carry_out(options, todo, out, workers, client)
+        seconds = time.perf_counter() - started
+    finally:
+        if client is not None:
+            client.close()
+    if stopped:
+        raise StorageError(stopped)
+    return _summary(options, plans, out, seconds)
+
+
+def _announce(
+    options: argparse.Namespace,
+    plans: list[Plan],
+    todo: list[Plan],
+    estimate: Estimate,
+    client: Any,
+) -> None:
+    """Say how many runs there are and about how long they take."""
+    done = len(plans) - len(todo)
+    counted = f"{len(plans):,} runs" + (f", {done:,} of them finished" if done else "")
+    at_once, where = 1, "here, one after another"
+    if options.workers:
+        at_once, where = int(options.workers), f"on {options.workers} processes"
+    if client is not None:
+        at_once = sum(client.nthreads().values())
+        where = f"on {at_once} threads of {len(client.nthreads())} workers"
+    lines = [f"{counted}."]
+    if estimate.unknown < len(todo):
+        seconds = estimate.seconds / max(1, min(at_once, len(todo)))
+        lines = [f"{counted}: about {_duration(seconds)} {where}."]
+    if estimate.unknown:
+        lines.append(f"No estimate for {estimate.unknown:,} of them: no worker has measured them.")
+    print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _carry_out(
+    options: argparse.Namespace, todo: list[Plan], out: Path, workers: int, client: Any
+) -> str:
+    """Carry out what is to do, under a progress bar; returns why it stopped early, if it did."""
+    from tqdm import tqdm
+
+    from compare import sweep
+
+    epochs = {plan.name(): plan.epochs + 1 for plan in todo}
+    ended = 0
+    with tqdm(total=sum(epochs.values()), unit="epoch", disable=None) as bar:
+
+        def advance(plan: Plan, progress: Progress) -> None:
+            bar.set_description(plan.name().rsplit("-", 2)[0])
+            bar.update(ended + progress.epoch - bar.n)
+
+        if client is not None:
+            outcomes = sweep.on_cluster(todo, out, options.force, client)
+        elif workers:
+            outcomes = sweep.on_processes(todo, out, options.force, workers)
+        else:
+            outcomes = sweep.in_this_process(todo, out, options.force, advance)
+        with closing(outcomes):
+            for outcome in outcomes:
+                for message in outcome.said:
+                    _say(message, bar)
+                if not outcome.stored:
+                    return outcome.error
+                if outcome.status == "failed":
+                    _say(f"{outcome.run} failed: {outcome.error}", bar)
+                ended += epochs[outcome.run]
+                bar.update(ended - bar.n)
+    return ""
+
+
+def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds: float) -> int:
+    """Print what the sweep's runs came to; returns the exit code."""
+    from compare import query, results
+
+    names = {plan.name() for plan in plans}
+    found, _ = results.records(out)
+    table = results.tidy({name: record for name, record in found.items() if name in names})
+    states = {
+        state: int((table["status"] == state).sum()) for state in ("finished", "diverged", "failed")
+    }
+    groups = query.group(table, ("task", "split", "solver"))
+    if options.json:
+        answer = {"runs": len(plans), **states, "groups": query.plain(groups)}
+        print(json.dumps(answer, indent=2))
+    else:
+        print(f"\n{query.render(groups, 'table')}\n")
+        counted = ", ".join(f"{number:,} {state}" for state, number in states.items())
+        print(f"{counted}, in {_duration(seconds)}. To ask more: compare results {out}")
+    return 1 if states["failed"] else 0
 
 
 def _results(options: argparse.Namespace) -> int:

@@ -165,11 +165,7 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
     """
     names = _known(table, chosen) if chosen else list(table.dtype.names or ())
     if style == "json":
-        objects = [
-            {name: _plain(value) for name, value in zip(names, row, strict=True)}
-            for row in zip(*(table[name].tolist() for name in names), strict=True)
-        ]
-        return json.dumps(objects, indent=2)
+        return json.dumps(plain(table, names), indent=2)
     if style == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -201,6 +197,15 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
     else:
         body = aligned(rows, left=left if _texts_first(table, cells) else 1)
     return f"{above}\n\n{body}" if above else body
+
+
+def plain(table: Table, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return the rows as JSON has them, None where there is no finite number."""
+    names = list(names or table.dtype.names or ())
+    return [
+        {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        for row in zip(*(table[name].tolist() for name in names), strict=True)
+    ]
 
 
 def _texts_first(table: Table, names: Sequence[str] | dict[str, Any]) -> bool:

@@ -77,16 +77,20 @@ def settle(
         except StorageError:
             raise
         except Exception as error:
-            failure = {
-                "format": results.FORMAT,
-                "arguments": plan.arguments(),
-                "status": "failed",
-                "error": f"{type(error).__name__}: {error}",
-                "traceback": traceback.format_exc(),
-                "environment": environment(plan.setting.backend),
-            }
-            results.write_failure(directory, failure)
+            record = failure(plan, f"{type(error).__name__}: {error}")
+            results.write_failure(directory, {**record, "traceback": traceback.format_exc()})
             raise
+
+
+def failure(plan: Plan, error: str) -> Record:
+    """Return the record of a run that failed."""
+    return {
+        "format": results.FORMAT,
+        "arguments": plan.arguments(),
+        "status": "failed",
+        "error": error,
+        "environment": environment(plan.setting.backend),
+    }
 
 
 @contextmanager
