@@ -306,6 +306,12 @@ def _sweep(options: argparse.Namespace) -> int:
             measure = partial(sweep.measure_on_cluster, client)
         todo = plans if options.force else [plan for plan in plans if not sweep.finished(plan, out)]
         _announce(options, plans, todo, sweep.estimate(todo, measure), client)
+        if client is not None and sweep.lacks_gpu(todo, client):
+            print(
+                "compare: no worker offers a GPU yet, which some runs wait for; "
+                "start some with: dask worker ADDRESS --resources GPU=1",
+                file=sys.stderr,
+            )
         if options.dry_run:
             return 0
         started = time.perf_counter()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,16 @@ class Plan:
 
     def name(self) -> str:
         """Return the name of the run's own directory; it holds a digest of the arguments."""
-        return results.directory_name(self.arguments(), version("handcrafted"))
+        return results.directory_name(self.arguments(), _version())
 
     def directory(self, out: Path) -> Path:
         """Return the run's own directory."""
         return out / self.name()
+
+
+@cache
+def _version() -> str:
+    return version("handcrafted")
 
 
 @dataclass(frozen=True)
@@ -94,16 +100,18 @@ def lay_out(
     request: Request,
     spell: Callable[[str], str] = option,
     load: Callable[[str, str], Backend] = backends.load,
+    offer: Callable[[str], dict[str, Entry]] = offered,
 ) -> list[Plan]:
     """Check every name and number, and lay out the runs in the order of the table.
 
-    `spell` names a field of the request in messages; `load` finds the backend and its device.
+    `spell` names a field of the request in messages; `load` finds the backend and its device,
+    `offer` a task's solvers.
     Raises `UsageError` for the first thing that cannot be done.
     """
     task = tasks.load(request.task)
     choice("preset", request.preset, PRESETS)
     epochs = count(spell("epochs"), request.epochs or str(task.epochs[request.preset]))
-    solvers = offered(task.name)
+    solvers = offer(task.name)
     splits = names("split", request.split, task.splits)
     chosen = {name: solvers[name] for name in names("solver", request.solver, tuple(solvers))}
     recipes = _recipes(request, task, chosen, spell)

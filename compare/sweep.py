@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cache, partial
 from itertools import count, pairwise, product
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -32,7 +32,7 @@ from compare.backends import Backend
 from compare.learned.training import Progress
 from compare.plan import Plan, Request, lay_out, restored
 from compare.run import settle
-from compare.solvers import Budget, Learned
+from compare.solvers import Budget, Learned, offered
 
 TRIES = 3
 """How many processes may die of a run before it counts as failed."""
@@ -142,9 +142,12 @@ def remote(name: str, device: str) -> Backend:
 def plans(file: Path, load: Callable[[str, str], Backend] = backends.load) -> list[Plan]:
     """Lay out every run of a sweep's file, each once; `UsageError` names the file and the fault."""
     laid: dict[str, Plan] = {}
-    for request in read(file):
+    requests = read(file)
+    # What is installed is looked up once: it takes longer than all else here.
+    load, offer = cache(load), cache(offered)
+    for request in requests:
         try:
-            points = lay_out(request, spell=str, load=load)
+            points = lay_out(request, str, load, offer)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
         for plan in points:
@@ -359,6 +362,18 @@ def on_cluster(
         client.cancel(list(planned))
 
 
+def lacks_gpu(todo: Sequence[Plan], client: Any) -> bool:
+    """Whether a run needs a GPU and no worker there is now offers one."""
+    if not any(on_gpu(plan) for plan in todo):
+        return False
+    workers = client.run_on_scheduler(_offers)
+    return bool(workers) and not any(workers)
+
+
+def _offers(dask_scheduler: Any) -> list[bool]:
+    return [ws.resources.get("GPU", 0) >= 1 for ws in dask_scheduler.workers.values()]
+
+
 def _arrived(directory: Path) -> bool:
     """Whether a run's record is here; a network's disk may take a moment."""
     for _ in range(50):
@@ -392,7 +407,7 @@ def connect(address: str) -> Any:
             "run: pip install 'handcrafted[cluster]'"
         ) from error
     try:
-        return Client(address, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
+        return Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise UsageError(
             f"no Dask scheduler answers at '{address}'; start one with 'dask scheduler' and give "
