@@ -6,3 +6,11 @@ class UsageError(ValueError):
 
     The command line prints the message on one line and exits with code 2.
     """
+
+
+class StorageError(OSError):
+    """A file could not be written; the message names it and says why.
+
+    What was on disk before is as it was. The command line prints the message on one line and
+    exits with code 1.
+    """

@@ -130,10 +130,14 @@ _TRACING = Lock()
 
 @cache
 def _threads() -> tuple[ThreadPoolExecutor, Any]:
-    """A thread for each core, and the switch that keeps BLAS from using all cores in each."""
+    """As many threads as BLAS may use, and the switch that keeps BLAS to one core in each."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadPoolExecutor(os.cpu_count()), ThreadpoolController()
+    controller = ThreadpoolController()
+    allowed = (
+        library["num_threads"] for library in controller.info() if library["user_api"] == "blas"
+    )
+    return ThreadPoolExecutor(max(allowed, default=os.cpu_count() or 1)), controller
 
 
 def _keep_freed_memory() -> None:

@@ -19,7 +19,7 @@ from compare.learned.architectures import Coordinates
 from compare.learned.layers import Maps
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched
-from compare.results import read_arrays, write_arrays
+from compare.results import read_sealed_arrays, write_sealed_arrays
 
 Arrays: TypeAlias = dict[str, Array]
 HostArrays: TypeAlias = dict[str, NDArray[Any]]
@@ -88,12 +88,21 @@ class State:
         arrays["losses"] = np.asarray(self.losses, dtype=np.float64)
         arrays["running_loss"] = backend.to_numpy(self.running_loss)
         arrays["seconds"] = np.asarray(self.seconds)
-        write_arrays(path, arrays)
+        write_sealed_arrays(path, arrays)
 
     @classmethod
-    def read(cls, path: Path, backend: Backend) -> State:
-        """Read a checkpoint; ValueError if it is not a whole one."""
-        arrays = read_arrays(path)
+    def read(cls, path: Path, backend: Backend, like: State) -> State:
+        """Read a checkpoint; ValueError if it is not a whole one, or not of a state `like` this."""
+        arrays = read_sealed_arrays(path)
+        wanted = {
+            f"{group}/{name}": array.shape
+            for group in ("weights", "mean", "square")
+            for name, array in getattr(like, group).items()
+        }
+        scalars = {"steps", "losses", "running_loss", "seconds"}
+        found = {name: array.shape for name, array in arrays.items() if name not in scalars}
+        if found != wanted or not scalars <= arrays.keys():
+            raise ValueError(f"{path} is the checkpoint of another network")
         groups: dict[str, Arrays] = {"weights": {}, "mean": {}, "square": {}}
         for key, array in arrays.items():
             group, _, name = key.partition("/")
@@ -137,12 +146,14 @@ def train(
     state = _begin(architecture, seed, backend)
     if checkpoint is not None and checkpoint.exists():
         try:
-            state = State.read(checkpoint, backend)
+            state = State.read(checkpoint, backend, like=state)
         except ValueError as error:
             warnings.warn(f"{error}; training starts anew", stacklevel=2)
     started = saved = time.perf_counter()
     earlier = state.seconds
     for epoch in range(state.steps // steps_an_epoch, epochs):
+        if state.losses and not np.isfinite(state.losses[-1]):
+            break
         # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
         order = np.random.default_rng([seed, epoch]).permutation(count)
         for index in range(state.steps % steps_an_epoch, steps_an_epoch):
@@ -175,8 +186,6 @@ def train(
                 state.save(checkpoint, backend)
                 saved = now
         on_progress(Progress(epoch + 1, epochs, state.losses[-1]))
-        if not np.isfinite(state.losses[-1]):
-            break
     return state
 
 
