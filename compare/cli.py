@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compare import StorageError, UsageError
+from compare import RunError, StorageError, UsageError
 from compare.options import choice, count, names, pixels
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
-    except StorageError as error:
+    except (RunError, StorageError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -80,7 +80,17 @@ def _parser() -> argparse.ArgumentParser:
         help="given to networks in pixels, as published, or scaled to [-1, 1]",
     )
     run.add_argument("--backend", default="numpy", help="what learned networks run on (numpy)")
-    run.add_argument("--device", default="auto", help="of the backend; auto takes the best")
+    run.add_argument(
+        "--device",
+        default="auto",
+        help="cpu, cuda:N, mps, tpu:N; all of them with jax; auto, the best (default), is named "
+        "above the table",
+    )
+    run.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="float32 (default), or, to be faster, tf32 or bf16 where the backend has them",
+    )
     run.add_argument(
         "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
     )
@@ -167,6 +177,9 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("run", metavar="RUN", help="the run's directory, or its run.json")
 
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
+    listing.add_argument(
+        "--devices", action="store_true", help="import every backend and ask it for its devices"
+    )
     listing.set_defaults(command=_list)
     return parser
 
@@ -175,11 +188,14 @@ def _run(options: argparse.Namespace) -> int:
     from compare.plan import lay_out
 
     plans = lay_out(_request(options))
-    out = _writable(options.out)
+    first = plans[0].setting.backend.first
+    out = _writable(options.out) if first else Path(options.out)
 
     started = time.perf_counter()
     records = _execute(plans, out, options.force)
     seconds = time.perf_counter() - started
+    if not first:
+        return 0  # of several processes that compute together, one reports
 
     from itertools import combinations, groupby
 
@@ -227,7 +243,11 @@ def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
 
     records: dict[str, dict[str, Any]] = {}
     # Scoring and drawing takes about as long as one epoch, and every run does it once.
-    with tqdm(total=sum(plan.epochs + 1 for plan in plans), unit="epoch", disable=None) as bar:
+    with tqdm(
+        total=sum(plan.epochs + 1 for plan in plans),
+        unit="epoch",
+        disable=None if plans[0].setting.backend.first else True,
+    ) as bar:
         waiting, busy = deque(plans), set[str]()
         while waiting:
             plan = waiting.popleft()
@@ -268,6 +288,7 @@ def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
         "seeds": int(options.seeds),
         "backend": setting.backend.name,
         "device": setting.backend.device,
+        "precision": setting.backend.precision,
     }
 
 
@@ -544,10 +565,12 @@ def _list(options: argparse.Namespace) -> int:
             print(f"    {solver:<12} {entry.summary}")
     print("\nbackends")
     for backend in backends.available().values():
-        state = (
-            f"devices: {', '.join(backend.backend_class().devices())}"
-            if backend.installed
-            else f"not installed; {backend.install}"
-        )
+        # Importing PyTorch or JAX takes seconds, so the quick answer leaves them alone.
+        if not backend.installed:
+            state = f"not installed; {backend.install}"
+        elif options.devices or backend.requires in sys.modules:
+            state = f"devices: {', '.join(backend.backend_class().devices())}"
+        else:
+            state = "installed; compare list --devices asks it for its devices"
         print(f"  {backend.name:<8} {state}")
     return 0
