@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from compare import UsageError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from compare.learned.training import Progress, Recipe
+    from compare.report import Plot
     from compare.run import Plan
     from compare.solvers import Entry
     from compare.tasks import Task
@@ -109,6 +112,19 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("file", help="to write, ending in .onnx")
     export.add_argument("--task", required=True, help="whose network")
     export.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
+
+    report = commands.add_parser(
+        "report",
+        help="write a page about the runs, and figures for a paper",
+        description="Write one self-contained page about the finished runs in a directory, with "
+        "an interactive figure; and, with --figures, every figure as SVG and PNG.",
+    )
+    report.set_defaults(command=_report)
+    report.add_argument("runs", nargs="?", default="runs", help="directory of runs (default runs)")
+    report.add_argument(
+        "-o", "--output", metavar="FILE", default="report.html", help="page (default report.html)"
+    )
+    report.add_argument("--figures", metavar="DIR", help="write every figure here too")
 
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
     listing.set_defaults(command=_list)
@@ -394,6 +410,40 @@ def _export(options: argparse.Namespace) -> int:
     model = to_onnx(network)
     write_whole(file, lambda stream: stream.write(model))
     print(f"{network} written to {file}, {len(model):,} bytes")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from compare import figures
+    from compare.report import all_plots, page, read_runs, sections
+    from compare.results import write_whole
+
+    file = Path(options.output)
+    if file.is_dir():
+        raise UsageError(f"-o is '{file}', a directory; give a file, such as report.html")
+    runs, complaints = read_runs(Path(options.runs))
+    for complaint in complaints:
+        print(f"compare: {complaint}", file=sys.stderr)
+    directory = _writable(options.figures) if options.figures else None
+    _writable(str(file.parent))
+    found = sections(runs)
+    count = len(all_plots(found))
+    with tqdm(total=count, unit="figure", disable=None) as bar:
+
+        def drawn(plot: Plot, figure: Figure, svg: str) -> None:
+            bar.set_description(plot.name)
+            if directory:
+                write_whole(directory / f"{plot.name}.svg", lambda file: file.write(svg.encode()))
+                figures.save(figure, directory / f"{plot.name}.png")
+            bar.update()
+
+        text = page(found, complaints, options.runs, drawn)
+    write_whole(file, lambda stream: stream.write(text.encode()))
+    print(f"{len(runs)} runs reported in {file}, {len(text.encode()) / 1e6:.1f} MB")
+    if directory:
+        print(f"{count} figures, each as SVG and PNG, in {directory}/")
     return 0
 
 

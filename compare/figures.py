@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -33,8 +33,9 @@ ONE_COLUMN, TWO_COLUMNS = 3.5, 7.2
 ERROR_COLOURS = "cividis"
 """Perceptually uniform, and read alike with and without colour-blindness (Nunez et al. 2018)."""
 
-INK, EMPTY, FAINT = "#1b1b1f", "#ececee", "#a6a6ac"
-"""Text and lines; canvas without a sample; what only gives context. The report recolours them."""
+PAPER, INK, EMPTY, FAINT = "#fffffe", "#1b1b1f", "#ececee", "#a6a6ac"
+"""What is drawn on; text and lines; canvas without a sample; what only gives context. The report
+gives the first three the colours of its page."""
 
 _READY_MADE = ("#767676", "D")
 _SOLVERS = {
@@ -47,7 +48,7 @@ _SOLVERS = {
 }
 _OTHERS = (("#cc79a7", "v"), ("#88511d", "P"), ("#3f9aa6", "X"), ("#999933", "h"))
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.labelsize": 8,
@@ -56,6 +57,7 @@ STYLE: dict[str, Any] = {
     "legend.fontsize": 7,
     "figure.titlesize": 9,
     "figure.dpi": 150,
+    "figure.facecolor": PAPER,
     "savefig.dpi": 300,
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
@@ -322,7 +324,14 @@ def _canvas(ax: Axes, size: tuple[int, int], margin: float = 0.0) -> None:
 def _dots(ax: Axes, places: NDArray[Any], tone: str, size: tuple[int, int]) -> None:
     finite = places[np.isfinite(places).all(axis=1)]
     # Thousands of dots: as pixels inside the vector figure, or the file would be megabytes.
-    ax.scatter(*finite.T, s=1.6 * (64 / max(size)) ** 2, color=tone, linewidths=0, rasterized=True)
+    ax.scatter(
+        finite[:, 0],
+        finite[:, 1],
+        s=1.6 * (64 / max(size)) ** 2,
+        color=tone,
+        linewidths=0,
+        rasterized=True,
+    )
 
 
 # --- Learning, and cost ---------------------------------------------------------------------
@@ -510,7 +519,7 @@ def point(
     """
     height, width = size
     figure = _figure(TWO_COLUMNS, 5.5)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1, 1.25))
+    upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.25)))
     upper.suptitle("By hand: four fixed steps, nothing learned", weight="bold")
     x, y = round(width * 0.64), round(height * 0.19)
     _draw_steps(upper.subplots(1, 4), x, y, size)
@@ -528,7 +537,7 @@ def point(
         both = [
             np.concatenate([each[part] for part in _NAMES]) for each in (run.positions, run.errors)
         ]
-        image = _error_image(ax, *both, size, largest)
+        image = _error_image(ax, both[0], both[1], size, largest)
         count = learned[run.solver]
         ax.set_title(
             f"{run.solver}: {f'{count:,} numbers' if count else 'nothing'} learned\n"
@@ -568,15 +577,14 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def svg(figure: Figure) -> str:
-    """Return the figure as an SVG element without a background, to stand inside a page."""
+    """Return the figure as an SVG document."""
     stream = io.BytesIO()
-    _write(figure, stream, "svg", transparent=True)
-    text = stream.getvalue().decode()
-    return text[text.index("<svg") :]
+    _write(figure, stream, "svg")
+    return stream.getvalue().decode()
 
 
-def _write(figure: Figure, file: Any, format_: str, **options: Any) -> None:
+def _write(figure: Figure, file: IO[bytes], format_: str) -> None:
     # Without the date, so that the same figure gives the same file.
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with rc_context(STYLE):
-        figure.savefig(file, format=format_, metadata=dated.get(format_), **options)
+        figure.savefig(file, format=format_, metadata=dated.get(format_))

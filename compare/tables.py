@@ -92,7 +92,7 @@ def score_cells(
 
 def _cell(column: Column, spread: dict[str, float]) -> str:
     if column.share:
-        return _percent(spread["median"])
+        return percent(spread["median"])
     return _spread(spread, column.digits)
 
 
@@ -151,7 +151,8 @@ def _p(p: float) -> str:
     return f"= {p:.2g}" if p >= 1e-4 else "< 1e-4"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Write a share of the samples."""
     # A share that is not 1 is never printed as 100 %, nor one that is not 0 as 0 %.
     if 0 < share < 0.001:
         return "<0.1 %"
