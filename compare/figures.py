@@ -164,7 +164,9 @@ def error_maps(
     largest = min(everything, diagonal)
     columns = len(runs)
     side = (TWO_COLUMNS - 1.1) / max(columns, 3)
-    figure = _figure(1.1 + side * columns, 1.0 + 2 * (side * size[0] / size[1] + 0.3), "compressed")
+    figure = _figure(
+        1.1 + side * columns, 0.8 + 2 * (side * size[0] / size[1] + 0.22), "compressed"
+    )
     axes = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for run, column in zip(runs, axes.T, strict=True):
         for part, ax in zip(_NAMES, column, strict=True):
@@ -263,7 +265,7 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
         outside = 0
         for part, tone in (
             ("train", FAINT),
-            ("test", INK if run is targets else colour(run.solver)),
+            ("test", "#6b6b73" if run is targets else colour(run.solver)),
         ):
             _dots(ax, run.predictions[part], tone, size)
             x, y = run.predictions[part].T
@@ -484,7 +486,7 @@ def _draw_steps(axes: Sequence[Axes], x: int, y: int, size: tuple[int, int]) -> 
         ax.imshow(drawn[0, 0], cmap=colours, vmin=low, vmax=high, interpolation="nearest")
         _bare(ax)
         ax.set(title=title, xticks=[0, x, width - 1], yticks=[0, y, height - 1])
-        tone = "white" if drawn is bitmap else INK
+        tone = "white" if drawn is bitmap else "black"  # on the picture, not on the page
         ax.text(
             x + (-2 if x > width / 2 else 2),
             y + height * (0.13 if y < height / 2 else -0.13),

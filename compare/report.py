@@ -218,16 +218,10 @@ def plots(section: Section) -> Iterator[Plot]:
     """Lay out the figures of a section, in the order of the page."""
     task, size, name = section.task, section.size, section.name
     splits = section.splits()
-    typical = {split: section.typical(split) for split in splits}
-    yield Plot(
-        f"{name}-data",
-        "Which positions each split trains on, and which it holds out.",
-        lambda: figures.data(
-            {split: runs[0].answers().positions for split, runs in typical.items()}, size
-        ),
-    )
     for split in splits:
-        answers = [run.answers() for run in typical[split]]
+        answers = [run.answers() for run in section.typical(split) if _on_canvas(run, size)]
+        if not answers:
+            continue
         title = f"{task.name}, {split} split"
         if drawn := _predictions(section, split, answers, title):
             yield Plot(f"{name}-{split}-predictions", *drawn)
@@ -336,11 +330,47 @@ def point(section: Section) -> Plot | None:
     )
 
 
+def data_plots(found: Sequence[Section]) -> list[tuple[Plot, Section]]:
+    """Return a figure of the splits for each size of canvas, with the section it is drawn from."""
+    pairs: dict[tuple[int, int], tuple[Plot, Section]] = {}
+    for section in found:
+        size = section.size
+        positions: dict[str, Mapping[str, NDArray[Any]]] = {
+            run.split: run.answers().positions for run in section.runs if _on_canvas(run, size)
+        }
+        if positions and size not in pairs:
+            plot = Plot(
+                f"data-{size[0]}x{size[1]}",
+                f"Which positions of a {size[0]}x{size[1]} canvas each split trains on, and which "
+                "it holds out.",
+                lambda size=size, positions=positions: figures.data(positions, size),  # type: ignore[misc]
+            )
+            pairs[size] = (plot, section)
+    return [pairs[size] for size in sorted(pairs, reverse=True)]
+
+
+def _on_canvas(run: Run, size: tuple[int, int]) -> bool:
+    """Say whether a run's samples are told apart by a place on the canvas, as pictures need it."""
+    for places in run.answers().positions.values():
+        if places.ndim != 2 or places.shape[1] != 2 or not np.issubdtype(places.dtype, np.integer):
+            return False
+        if (places < 0).any() or (places >= size[::-1]).any():
+            return False
+    return True
+
+
+def points(found: Sequence[Section]) -> list[tuple[Plot, Section]]:
+    """Return the picture that makes the point, if there are runs for it, of the largest canvas."""
+    return [(plot, section) for section in found if (plot := point(section))][-1:]
+
+
 def all_plots(found: Sequence[Section]) -> list[Plot]:
     """Return every figure, the one that makes the point first."""
-    points = [plot for section in found if (plot := point(section))]
-    # The largest canvas makes it best, and there is one file of the name.
-    return [*points[-1:], *(plot for section in found for plot in plots(section))]
+    return [
+        *(plot for plot, _ in points(found)),
+        *(plot for plot, _ in data_plots(found)),
+        *(plot for section in found for plot in plots(section)),
+    ]
 
 
 # --- The page -------------------------------------------------------------------------------
@@ -386,13 +416,16 @@ def page(
             "wide": figure.get_figwidth() > (figures.ONE_COLUMN + figures.TWO_COLUMNS) / 2,
         }
 
-    points = [(plot, section) for section in found if (plot := point(section))][-1:]
     return environment.get_template("report.html").render(
         source=source,
-        point=next(
-            ({**drawn(plot), "commands": commands(section, source)} for plot, section in points),
-            None,
-        ),
+        points=[
+            {**drawn(plot), "commands": commands(section, source)}
+            for plot, section in points(found)
+        ],
+        data=[
+            {**drawn(plot), "commands": commands(section, source)}
+            for plot, section in data_plots(found)
+        ],
         sections=[
             {
                 "id": section.name,

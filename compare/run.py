@@ -107,17 +107,16 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
         "environment": environment(),
     }
 
-    save(
-        error_map(
-            {name: data.positions for name, data in parts.items()},
-            {name: measures.error for name, (measures, _) in answers.items()},
-            (plan.setting.height, plan.setting.width),
-            title=f"{plan.solver}, {plan.setting.split} split"
-            + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
-            label=task.error,
-        ),
-        directory / "error.png",
+    picture = error_map(
+        {name: data.positions for name, data in parts.items()},
+        {name: measures.error for name, (measures, _) in answers.items()},
+        (plan.setting.height, plan.setting.width),
+        title=f"{plan.solver}, {plan.setting.split} split"
+        + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
+        label=task.error,
     )
+    for ending in ("png", "svg"):
+        save(picture, directory / f"error.{ending}")
     results.write_arrays(
         directory / "predictions.npz",
         {

@@ -104,23 +104,22 @@
     const along = (from, across, length, width) =>
       axis === "x" ? [from, across, length, width] : [across, from, width, length];
     context.fillStyle = line;
-    context.globalAlpha = 0.35;
+    context.globalAlpha = 0.6;
     context.fillRect(...along(edge, 0, edge, edge));
     context.globalAlpha = 1;
     const across = (axis === "x" ? hot.y : hot.x) * SCALE;
     context.fillStyle = cut;
     for (let step = 0; step < lost; step++) {
-      context.fillRect(...along(edge + step * SCALE + 1, across + 1, SCALE - 2, SCALE - 2));
+      context.fillRect(...along(edge + step * SCALE, across, SCALE, SCALE));
     }
     context.fillRect(...along(edge - 1.5, 0, 3, edge)); // the border
-    context.font = `${SCALE * 5.5}px system-ui, sans-serif`;
+    context.font = `600 ${SCALE * (axis === "x" ? 9 : 6.5)}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    const low = (axis === "x" ? hot.y : hot.x) < SIZE / 2;
-    const [u, v] = [edge * 1.5, low ? edge * 0.8 : edge * 0.2];
     const words = `cut off: ${lost}`;
-    if (axis === "x") context.fillText(words, u, v);
-    else context.fillText(words, edge / 2, low && hot.x > 8 && hot.x < 56 ? edge * 1.9 : edge * 1.9);
+    // Where the trail is not: below or above it; no trail reaches the last pixel of an endless row.
+    if (axis === "x") context.fillText(words, edge * 1.5, edge * (hot.y < SIZE / 2 ? 0.85 : 0.15));
+    else context.fillText(words, edge * 0.5, edge * (lost > SIZE * 0.75 ? 1.5 : 1.88));
   }
 
   /** The map's own numbers around the hot pixel; a dot beyond the edge. */
