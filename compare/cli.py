@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compare import UsageError
+from compare import UsageError, progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         options = _parser().parse_args(arguments)
+        progress.level.set(getattr(options, "loudness", progress.NORMAL))
         code: int = options.command(options)
         return code
     except UsageError as error:
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="compare",
         description="Weight-free networks beside learned ones, on the same data, scored.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser(
@@ -90,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
     run.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print what would be run, and where; do nothing"
+    )
     run.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
 
     prove = commands.add_parser(
@@ -128,12 +133,53 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
     listing.set_defaults(command=_list)
+
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands, options and names in a shell",
+        description="Print a completion script. For bash, once and for all:  compare completion "
+        "bash > ~/.local/share/bash-completion/completions/compare",
+    )
+    completion.set_defaults(command=_completion)
+    completion.add_argument("shell", help="bash, zsh or tcsh")
+
+    for each in (parser, *commands.choices.values()):
+        _add_loudness(each)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; looks it up no earlier than that."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"compare {version('handcrafted')}")
+        parser.exit()
+
+
+def _add_loudness(parser: argparse.ArgumentParser) -> None:
+    """Let -q and -v stand before the command or after it."""
+    either = parser.add_mutually_exclusive_group()
+    for names, level, what in (
+        (("-q", "--quiet"), progress.QUIET, "say nothing but what was asked for, and errors"),
+        (("-v", "--verbose"), progress.VERBOSE, "say more on standard error"),
+    ):
+        either.add_argument(
+            *names,
+            action="store_const",
+            const=level,
+            dest="loudness",
+            default=argparse.SUPPRESS,
+            help=what,
+        )
 
 
 def _run(options: argparse.Namespace) -> int:
     seeds = _count("--seeds", options.seeds)
     plans = _plans(options, seeds)
+    if options.dry_run:
+        return _dry_run(options, plans)
     out = _writable(options.out)
 
     started = time.perf_counter()
@@ -159,7 +205,35 @@ def _run(options: argparse.Namespace) -> int:
     from compare.tables import comparison
 
     print(comparison(task, header, summaries, pairs))
-    print(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    progress.note(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    progress.note(f"A page about them, with pictures: compare report {out}")
+    return 0
+
+
+def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
+    """Print what would be run, and where, and leave no trace."""
+    from compare.results import read_record
+
+    rows = []
+    for plan in plans:
+        directory = plan.directory(Path(options.out))
+        try:
+            finished = read_record(directory) is not None and not options.force
+        except ValueError:
+            finished = False
+        cut_off = (directory / "checkpoint.npz").exists()
+        state = "finished" if finished else "goes on" if cut_off else "to run"
+        rows.append({"state": state, "directory": str(directory), **plan.arguments()})
+    if options.json:
+        print(json.dumps(_strict_json(rows), indent=2))
+        return 0
+    backend = plans[0].setting.backend
+    print(f"{len(rows)} runs on {backend.name}, {backend.device}; none was started.\n")
+    for row in rows:
+        learned = f"{row['epochs']} epochs" if row["epochs"] else "nothing to learn"
+        seed = f" seed {row['seed']}" if row["epochs"] else ""
+        print(f"{row['state']:<8}  {row['split']} {row['solver']}{seed}: {learned}")
+        print(f"          {row['directory']}")
     return 0
 
 
@@ -245,14 +319,12 @@ def _recipes(
 
 def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
     """Carry the plans out under one progress bar, skipping what is already on disk."""
-    from tqdm import tqdm
-
     from compare.results import read_record
     from compare.run import execute
 
     records: list[dict[str, Any]] = []
     # Scoring and drawing takes about as long as one epoch, and every run does it once.
-    with tqdm(total=sum(plan.epochs + 1 for plan in plans), unit="epoch", disable=None) as bar:
+    with progress.bar(sum(plan.epochs + 1 for plan in plans), "epoch") as bar:
         for plan in plans:
             bar.set_description(
                 f"{plan.setting.split} {plan.solver}"
@@ -266,9 +338,10 @@ def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
                 _say(f"{error}; running it again", bar)
                 record = None
 
-            def advance(progress: Progress, before: float = before) -> None:
-                bar.update(before + progress.epoch - bar.n)
+            def advance(done: Progress, before: float = before) -> None:
+                bar.update(before + done.epoch - bar.n)
 
+            progress.detail(f"{'already finished' if record else 'to run'}: {directory}")
             records.append(record or execute(plan, out, advance))
             bar.update(before + plan.epochs + 1 - bar.n)
     return records
@@ -367,18 +440,23 @@ def _prove(options: argparse.Namespace) -> int:
     from textwrap import wrap
 
     complete, cases, started = True, 0, time.perf_counter()
+    # Each claim by lemmas and by enumeration, and one about the dtype.
+    count = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks)
     try:
-        for result in prove(tasks, max_size, options.dtype):
-            if isinstance(result, Proved):
-                cases += result.cases
-                print(f"proved   {result.network}")
-                details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
-            else:
-                complete &= not result.gap
-                print(f"SKIPPED  {result.network}")
-                details = result.reason
-            for line in (result.claim, *wrap(details, 70)):
-                print(f"         {line}", flush=True)
+        with progress.bar(count, "proof") as bar:
+            for result in prove(tasks, max_size, options.dtype):
+                if isinstance(result, Proved):
+                    cases += result.cases
+                    lines = [f"proved   {result.network}"]
+                    details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
+                else:
+                    complete &= not result.gap
+                    lines = [f"SKIPPED  {result.network}"]
+                    details = result.reason
+                lines += [f"         {line}" for line in (result.claim, *wrap(details, 70))]
+                with bar.external_write_mode():
+                    print(*lines, sep="\n", flush=True)
+                bar.update()
     except ProofError as error:
         print(f"compare: NOT PROVED: {error}", file=sys.stderr)
         return 1
@@ -409,13 +487,11 @@ def _export(options: argparse.Namespace) -> int:
 
     model = to_onnx(network)
     write_whole(file, lambda stream: stream.write(model))
-    print(f"{network} written to {file}, {len(model):,} bytes")
+    progress.note(f"{network} written to {file}, {len(model):,} bytes")
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     from compare import figures
     from compare.report import all_plots, page, read_runs, sections
     from compare.results import write_whole
@@ -430,9 +506,10 @@ def _report(options: argparse.Namespace) -> int:
     _writable(str(file.parent))
     found = sections(runs)
     count = len(all_plots(found))
-    with tqdm(total=count, unit="figure", disable=None) as bar:
+    with progress.bar(count, "figure") as bar:
 
         def drawn(plot: Plot, figure: Figure, svg: str) -> None:
+            progress.detail(f"drawn: {plot.name}")
             bar.set_description(plot.name)
             if directory:
                 write_whole(directory / f"{plot.name}.svg", lambda file: file.write(svg.encode()))
@@ -441,9 +518,9 @@ def _report(options: argparse.Namespace) -> int:
 
         text = page(found, complaints, options.runs, drawn)
     write_whole(file, lambda stream: stream.write(text.encode()))
-    print(f"{len(runs)} runs reported in {file}, {len(text.encode()) / 1e6:.1f} MB")
+    progress.note(f"{len(runs)} runs reported in {file}, {len(text.encode()) / 1e6:.1f} MB")
     if directory:
-        print(f"{count} figures, each as SVG and PNG, in {directory}/")
+        progress.note(f"{count} figures, each as SVG and PNG, in {directory}/")
     return 0
 
 
@@ -464,4 +541,11 @@ def _list(options: argparse.Namespace) -> int:
             else f"not installed; {backend.install}"
         )
         print(f"  {backend.name:<8} {state}")
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from compare.completion import script
+
+    print(script(_parser(), options.shell))
     return 0

@@ -34,7 +34,16 @@ PIXELS = EDGES + [(_DRAWN.randrange(64), _DRAWN.randrange(64)) for _ in range(50
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo")
-    arguments = ["--task", "onehot2coord", "--size", "16", "--solver", "handcrafted,argmax"]
+    arguments = [
+        "--task",
+        "onehot2coord",
+        "--size",
+        "16",
+        "--split",
+        "quadrant",
+        "--solver",
+        "handcrafted",
+    ]
     assert cli.main(["run", *arguments, "--out", str(out / "runs")]) == 0
     page = out / "report.html"
     assert cli.main(["report", str(out / "runs"), "-o", str(page)]) == 0
@@ -59,11 +68,17 @@ def page(request, browser, address):
     width, scheme = request.param
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    feature = {"name": "prefers-color-scheme", "value": scheme}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    prefer(browser, scheme)
     browser.get(address)
     yield browser
     assert browser.get_log("browser") == []
+
+
+def prefer(browser, scheme):
+    """Be a reader who prefers light or dark, and no smooth scrolling to wait for."""
+    wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in wishes.items()]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def choose(page, network):
@@ -72,34 +87,39 @@ def choose(page, network):
 
 def click(page, x, y):
     """Click at the middle of a pixel, as a mouse does."""
-    bitmap = page.find_element(By.ID, "bitmap")
-    page.execute_script("arguments[0].scrollIntoView({block: 'center'})", bitmap)
-    box = page.execute_script(
-        "const b = arguments[0].getBoundingClientRect(); return [b.left, b.top, b.width]", bitmap
+    left, top, side = page.execute_script(
+        "const bitmap = document.getElementById('bitmap');"
+        "bitmap.scrollIntoView({block: 'center'});"
+        "const box = bitmap.getBoundingClientRect(); return [box.left, box.top, box.width]"
     )
-    left, top, side = box
     where = {"x": left + (x + 0.5) * side / 64, "y": top + (y + 0.5) * side / 64}
     for kind in ("mousePressed", "mouseReleased"):
         event = {"type": kind, "button": "left", "clickCount": 1, **where}
         page.execute_cdp_cmd("Input.dispatchMouseEvent", event)
 
 
+def texts(page, *names):
+    """Return what elements say, by id."""
+    script = "return arguments[0].map(name => document.getElementById(name).innerText)"
+    return tuple(page.execute_script(script, names))
+
+
 def answer(page):
-    return tuple(int(page.find_element(By.ID, f"answer-{axis}").text) for axis in "xy")
+    return tuple(map(int, texts(page, "answer-x", "answer-y")))
 
 
 @pytest.mark.parametrize("network", ["with", "without"])
 def test_the_pixel_clicked_is_the_one_found(page, network):
     choose(page, network)
-    page.execute_script("document.documentElement.style.scrollBehavior = 'auto'")
     for x, y in PIXELS:
         click(page, x, y)
-        assert answer(page) == (x, y)
-        for axis, coordinate in (("x", x), ("y", y)):
-            total = page.find_element(By.ID, f"sum-{axis}").text
-            assert total == str(64 - coordinate)
-            written = page.find_element(By.ID, f"subtraction-{axis}").text
-            assert written == f"64 \u2212 {64 - coordinate} = {coordinate}"
+        assert texts(page, "answer-x", "sum-x", "subtraction-x") == said(x)
+        assert texts(page, "answer-y", "sum-y", "subtraction-y") == said(y)
+
+
+def said(coordinate):
+    total = 64 - coordinate
+    return str(coordinate), str(total), f"64 \u2212 {total} = {coordinate}"
 
 
 def near(page, axis, which):
@@ -134,11 +154,9 @@ def test_the_keyboard_is_enough(page):
     bitmap.send_keys(Keys.HOME, Keys.PAGE_UP, Keys.ARROW_LEFT)
     assert answer(page) == (0, 0)
     field = page.find_element(By.ID, "x")
-    field.clear()
-    field.send_keys("57")
+    field.send_keys(Keys.CONTROL, "a", Keys.NULL, "57")
     assert answer(page) == (57, 0)
-    field.clear()
-    field.send_keys("99")  # 9 is a column, 99 is none
+    field.send_keys(Keys.CONTROL, "a", Keys.NULL, "99")  # 9 is a column, 99 is none
     assert answer(page) == (9, 0)
 
 
@@ -159,8 +177,7 @@ def test_the_page_is_as_wide_as_the_window(page):
 def test_dark_and_light_differ(browser, address):
     seen = set()
     for scheme in ("light", "dark"):
-        feature = {"name": "prefers-color-scheme", "value": scheme}
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        prefer(browser, scheme)
         browser.get(address)
         seen.add(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
     assert len(seen) == 2
