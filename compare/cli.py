@@ -141,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         "bash > ~/.local/share/bash-completion/completions/compare",
     )
     completion.set_defaults(command=_completion)
-    completion.add_argument("shell", help="bash, zsh or tcsh")
+    completion.add_argument("shell", help="bash, zsh or another that shtab knows")
 
     for each in (parser, *commands.choices.values()):
         _add_loudness(each)

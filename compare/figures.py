@@ -590,3 +590,5 @@ def _write(figure: Figure, file: IO[bytes], format_: str) -> None:
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     with rc_context(STYLE):
         figure.savefig(file, format=format_, metadata=dated.get(format_))
+    # It is laid out now; to do it again for another format would take as long as the drawing.
+    figure.set_layout_engine("none")
