@@ -37,7 +37,7 @@ TIMED_SAMPLES = 256
 """Held-out samples that predictions are timed on."""
 
 
-FILES = ("history.csv", "predictions.npz", "weights.npz", "error.png")
+FILES = ("history.csv", "predictions.npz", "weights.npz", "error.png", "error.svg")
 """What a finished run leaves beside its record."""
 
 
@@ -150,17 +150,16 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
 
     # The record goes first and comes last: where it lies, everything else belongs to it.
     (directory / "run.json").unlink(missing_ok=True)
-    save(
-        error_map(
-            {name: data.positions for name, data in parts.items()},
-            {name: measures.error for name, (measures, _) in answers.items()},
-            (plan.setting.height, plan.setting.width),
-            title=f"{plan.solver}, {plan.setting.split} split"
-            + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
-            label=task.error,
-        ),
-        directory / "error.png",
+    picture = error_map(
+        {name: data.positions for name, data in parts.items()},
+        {name: measures.error for name, (measures, _) in answers.items()},
+        (plan.setting.height, plan.setting.width),
+        title=f"{plan.solver}, {plan.setting.split} split"
+        + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
+        label=task.error,
     )
+    for ending in ("png", "svg"):
+        save(picture, directory / f"error.{ending}")
     results.write_arrays(
         directory / "predictions.npz",
         {
