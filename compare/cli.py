@@ -451,7 +451,7 @@ def _announce(
         seconds = estimate.seconds / max(1, min(at_once, len(todo)))
         lines = [f"{counted}: about {_duration(seconds)} {where}."]
     if estimate.unknown:
-        lines.append(f"No estimate for {estimate.unknown:,} of them: no worker has measured them.")
+        lines.append(f"{estimate.unknown:,} of them could not be measured, and are not in it.")
     print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout, flush=True)
 
 
@@ -532,7 +532,7 @@ def _results(options: argparse.Namespace) -> int:
     table = query.where(results.tidy(found), options.where)
     if len(table) == 0 and options.format in ("table", "markdown"):
         among = f" that match, of {len(found):,}" if options.where else ""
-        print(f"compare: no runs in {options.out}/{among}", file=sys.stderr)
+        print(f"compare: no runs in {Path(options.out)}/{among}", file=sys.stderr)
         return 0
     if options.by:
         table = query.group(table, _listed(options.by))

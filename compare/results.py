@@ -144,7 +144,7 @@ def _unsealed(path: str, name: str) -> Record:
             return record
     except FileNotFoundError:
         raise
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         pass
     raise ValueError(
         f"{path} is damaged, was changed after it was written, or belongs to another run"

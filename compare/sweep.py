@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import tomllib
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -323,20 +324,20 @@ def on_cluster(
     """
     from distributed import as_completed
 
-    planned: dict[str, Plan] = {}
+    planned: dict[str, tuple[Plan, Any]] = {}
     keys = (f"compare-{uuid4()}" for _ in count())
 
     def submit(plan: Plan) -> Any:
         resources = {"GPU": 1} if on_gpu(plan) else None
         arguments = (plan.arguments(), str(out.absolute()), force)
         future = client.submit(carry_out, *arguments, key=next(keys), resources=resources)
-        planned[future.key] = plan
+        planned[future.key] = plan, future
         return future
 
     waiting: Any = as_completed([submit(plan) for plan in todo])  # type: ignore[no-untyped-call]
     try:
         for future in waiting:
-            plan = planned.pop(future.key)
+            plan, _ = planned.pop(future.key)
             error = future.exception()
             if isinstance(error, UsageError):
                 raise error
@@ -360,7 +361,7 @@ def on_cluster(
                 )
             yield outcome
     finally:
-        client.cancel(list(planned))
+        client.cancel([future for _, future in planned.values()])
 
 
 def lacks_gpu(todo: Sequence[Plan], client: Any) -> bool:
@@ -464,23 +465,30 @@ def _kind(plan: Plan) -> Any:
     return network, recipe and recipe.batch, setting.backend.name, setting.backend.device
 
 
-def seconds_a_step(arguments: dict[str, Any]) -> float:
-    """Train on one batch again and again, and return the shortest time that took."""
-    plan = restored(arguments)
-    setting = plan.setting
-    assert plan.recipe is not None
-    train = setting.task.split(setting.split, setting.height, setting.width).train
-    first = type(train)(train.positions[: plan.recipe.batch], train.draw_inputs, train.draw_targets)
+def seconds_a_step(arguments: dict[str, Any]) -> float | None:
+    """Train on one batch again and again, and return the shortest time that took.
+
+    None for a run that cannot even do that; why, it will say itself when it is carried out.
+    """
     moments: list[float] = []
-    solver = plan.entry.build(setting, plan.recipe, None)
-    solver.fit(
-        first,
-        seed=0,
-        budget=Budget(3),
-        on_progress=lambda _: moments.append(time.perf_counter()),
-    )
+    try:
+        plan = restored(arguments)
+        setting = plan.setting
+        assert plan.recipe is not None
+        train = setting.task.split(setting.split, setting.height, setting.width).train
+        first = replace(train, positions=train.positions[: plan.recipe.batch])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            plan.entry.build(setting, plan.recipe, None).fit(
+                first,
+                seed=0,
+                budget=Budget(3),
+                on_progress=lambda _: moments.append(time.perf_counter()),
+            )
+    except Exception:
+        return None
     # The first step compiles and warms up. One that diverges at once leaves a single moment.
-    return min((b - a for a, b in pairwise(moments)), default=0.0)
+    return min((b - a for a, b in pairwise(moments)), default=None)
 
 
 def measure_here(sample: Sequence[Plan]) -> list[float | None]:
@@ -493,7 +501,10 @@ def measure_on_processes(workers: int, sample: Sequence[Plan]) -> list[float | N
     processes = min(workers, max(1, len(sample)))
     threads = max(1, cores() // workers)
     with ProcessPoolExecutor(processes, get_context("spawn"), _begin_worker, (threads,)) as pool:
-        return list(pool.map(seconds_a_step, [plan.arguments() for plan in sample]))
+        try:
+            return list(pool.map(seconds_a_step, [plan.arguments() for plan in sample]))
+        except BrokenProcessPool:
+            return [None] * len(sample)
 
 
 def measure_on_cluster(client: Any, sample: Sequence[Plan]) -> list[float | None]:

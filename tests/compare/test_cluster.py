@@ -177,15 +177,16 @@ def until(condition, seconds=90):
         time.sleep(0.02)
 
 
-def holds_a_run(process):
-    """Whether a process has the lock of a run's directory open."""
+def run_of(process):
+    """The directory whose lock a process has open, None if it does no run now."""
     for link in Path(f"/proc/{process.pid}/fd").glob("*"):
         try:
-            if os.readlink(link).endswith("/.lock"):
-                return True
+            target = Path(os.readlink(link))
         except OSError:
             continue
-    return False
+        if target.name == ".lock":
+            return target.parent
+    return None
 
 
 @pytest.mark.slow
@@ -209,20 +210,19 @@ def test_the_run_of_a_worker_that_is_killed_is_taken_up_by_the_other(dask, tmp_p
 
     def in_the_middle():
         assert process.poll() is None, process.communicate()
-        return list(out.glob("*/checkpoint.npz")) and holds_a_run(workers[0])
+        run = run_of(workers[0])
+        return run is not None and (run / "checkpoint.npz").exists()
 
     until(in_the_middle, 180)
-    (victim,) = {path.parent.name for path in out.glob("*/checkpoint.npz")
-                 if f"{path.parent}/.lock" in {os.readlink(link) for link in
-                                               Path(f"/proc/{workers[0].pid}/fd").glob("*")
-                                               if link.is_symlink()}} or {""}  # fmt: skip
+    victim = run_of(workers[0])
     workers[0].send_signal(signal.SIGKILL)
     printed, err = process.communicate(timeout=300)
-    print(f"killed worker one in the middle of {victim or 'a run'}\n{printed}{err}")
+    print(f"killed worker one in the middle of {victim.name}\n{printed}{err}")
     assert process.returncode == 0, err
     assert "Traceback" not in err
     assert "4 finished, 0 diverged, 0 failed" in printed
     assert workers[1].poll() is None
     log = (tmp_path / "dask0.log").read_text()
     assert "Remove worker" in log
+    assert (victim / "run.json").exists()
     assert same(weights(out), weights(whole))

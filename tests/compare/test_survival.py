@@ -1,5 +1,6 @@
 """Runs that are killed, that find the disk full, and that meet others on the same directory."""
 
+import os
 import random
 import shutil
 import signal
@@ -39,8 +40,9 @@ raise SystemExit(cli.main(arguments))
 def start(arguments, out, log="-", limit=0):
     command = [sys.executable, "-c", PROGRAM, str(log), str(limit), *arguments, "--out", str(out)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(out).parent
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(out).parent,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
 
 
 def finish(process, timeout=120):
