@@ -17,13 +17,14 @@ release = metadata.version("handcrafted")
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 html_theme = "furo"
 html_title = "handcrafted"
-html_static_path: list[str] = []
+html_show_copyright = False
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 html_math_renderer = "mathjax"
 
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": False}
+autodoc_default_options = {"members": True}
+highlight_language = "none"  # indented blocks are formulas and commands as often as Python
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 
