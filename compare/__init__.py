@@ -14,3 +14,11 @@ class StorageError(OSError):
     What was on disk before is as it was. The command line prints the message on one line and
     exits with code 1.
     """
+
+
+class RunError(RuntimeError):
+    """A run that was under way cannot go on; the message says why and what to do.
+
+    The command line prints the message on one line and exits with code 1. Runs that were finished
+    before are kept.
+    """

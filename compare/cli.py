@@ -10,12 +10,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compare import StorageError, UsageError
+from compare import RunError, StorageError, UsageError, progress
 from compare.options import choice, count, names, pixels
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from compare.learned.training import Progress
     from compare.plan import Plan, Request
+    from compare.report import Plot
     from compare.sweep import Estimate
 
 
@@ -30,12 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         options = _parser().parse_args(arguments)
+        progress.level.set(getattr(options, "loudness", progress.NORMAL))
         code: int = options.command(options)
         return code
     except UsageError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
-    except StorageError as error:
+    except (RunError, StorageError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -48,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="compare",
         description="Weight-free networks beside learned ones, on the same data, scored.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser(
@@ -80,7 +85,17 @@ def _parser() -> argparse.ArgumentParser:
         help="given to networks in pixels, as published, or scaled to [-1, 1]",
     )
     run.add_argument("--backend", default="numpy", help="what learned networks run on (numpy)")
-    run.add_argument("--device", default="auto", help="of the backend; auto takes the best")
+    run.add_argument(
+        "--device",
+        default="auto",
+        help="cpu, cuda:N, mps, tpu:N; all of them with jax; auto, the best (default), is named "
+        "above the table",
+    )
+    run.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="float32 (default), or, to be faster, tf32 or bf16 where the backend has them",
+    )
     run.add_argument(
         "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
     )
@@ -89,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
     run.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print what would be run, and where; do nothing"
+    )
     run.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
 
     prove = commands.add_parser(
@@ -165,21 +183,80 @@ def _parser() -> argparse.ArgumentParser:
     )
     again.set_defaults(command=_rerun)
     again.add_argument("run", metavar="RUN", help="the run's directory, or its run.json")
+    report = commands.add_parser(
+        "report",
+        help="write a page about the runs, and figures for a paper",
+        description="Write one self-contained page about the finished runs in a directory, with "
+        "an interactive figure; and, with --figures, every figure as SVG and PNG.",
+    )
+    report.set_defaults(command=_report)
+    report.add_argument("runs", nargs="?", default="runs", help="directory of runs (default runs)")
+    report.add_argument(
+        "-o", "--output", metavar="FILE", default="report.html", help="page (default report.html)"
+    )
+    report.add_argument("--figures", metavar="DIR", help="write every figure here too")
 
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
+    listing.add_argument(
+        "--devices", action="store_true", help="import every backend and ask it for its devices"
+    )
     listing.set_defaults(command=_list)
+
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands, options and names in a shell",
+        description="Print a completion script. For bash, once and for all:  compare completion "
+        "bash > ~/.local/share/bash-completion/completions/compare",
+    )
+    completion.set_defaults(command=_completion)
+    completion.add_argument("shell", help="bash, zsh or another that shtab knows")
+
+    for each in (parser, *commands.choices.values()):
+        _add_loudness(each)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; looks it up no earlier than that."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"compare {version('handcrafted')}")
+        parser.exit()
+
+
+def _add_loudness(parser: argparse.ArgumentParser) -> None:
+    """Let -q and -v stand before the command or after it."""
+    either = parser.add_mutually_exclusive_group()
+    for spellings, level, what in (
+        (("-q", "--quiet"), progress.QUIET, "say nothing but what was asked for, and errors"),
+        (("-v", "--verbose"), progress.VERBOSE, "say more on standard error"),
+    ):
+        either.add_argument(
+            *spellings,
+            action="store_const",
+            const=level,
+            dest="loudness",
+            default=argparse.SUPPRESS,
+            help=what,
+        )
 
 
 def _run(options: argparse.Namespace) -> int:
     from compare.plan import lay_out
 
     plans = lay_out(_request(options))
-    out = _writable(options.out)
+    if options.dry_run:
+        return _dry_run(options, plans)
+    first = plans[0].setting.backend.first
+    out = _writable(options.out) if first else Path(options.out)
 
     started = time.perf_counter()
     records = _execute(plans, out, options.force)
     seconds = time.perf_counter() - started
+    if not first:
+        return 0  # of several processes that compute together, one reports
 
     from itertools import combinations, groupby
 
@@ -200,7 +277,35 @@ def _run(options: argparse.Namespace) -> int:
     from compare.tables import comparison
 
     print(comparison(task, header, summaries, pairs))
-    print(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    progress.note(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    progress.note(f"A page about them, with pictures: compare report {out}")
+    return 0
+
+
+def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
+    """Print what would be run, and where, and leave no trace."""
+    from compare.results import read_record
+
+    rows = []
+    for plan in plans:
+        directory = plan.directory(Path(options.out))
+        try:
+            finished = read_record(directory) is not None and not options.force
+        except ValueError:
+            finished = False
+        cut_off = (directory / "checkpoint.npz").exists()
+        state = "finished" if finished else "goes on" if cut_off else "to run"
+        rows.append({"state": state, "directory": str(directory), **plan.arguments()})
+    if options.json:
+        print(json.dumps(_strict_json(rows), indent=2))
+        return 0
+    backend = plans[0].setting.backend
+    print(f"{len(rows)} runs on {backend.name}, {backend.device}; none was started.\n")
+    for row in rows:
+        learned = f"{row['epochs']} epochs" if row["epochs"] else "nothing to learn"
+        seed = f" seed {row['seed']}" if row["epochs"] else ""
+        print(f"{row['state']:<8}  {row['split']} {row['solver']}{seed}: {learned}")
+        print(f"          {row['directory']}")
     return 0
 
 
@@ -221,13 +326,12 @@ def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
     """
     from collections import deque
 
-    from tqdm import tqdm
-
     from compare.run import settle
 
     records: dict[str, dict[str, Any]] = {}
     # Scoring and drawing takes about as long as one epoch, and every run does it once.
-    with tqdm(total=sum(plan.epochs + 1 for plan in plans), unit="epoch", disable=None) as bar:
+    first = plans[0].setting.backend.first
+    with progress.bar(sum(plan.epochs + 1 for plan in plans), "epoch", shown=first) as bar:
         waiting, busy = deque(plans), set[str]()
         while waiting:
             plan = waiting.popleft()
@@ -237,8 +341,8 @@ def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
             )
             before = bar.n
 
-            def advance(progress: Progress, before: float = before) -> None:
-                bar.update(before + progress.epoch - bar.n)
+            def advance(done: Progress, before: float = before) -> None:
+                bar.update(before + done.epoch - bar.n)
 
             record = settle(plan, out, advance, force=force, say=lambda message: _say(message, bar))
             if record is None:
@@ -268,6 +372,7 @@ def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
         "seeds": int(options.seeds),
         "backend": setting.backend.name,
         "device": setting.backend.device,
+        "precision": setting.backend.precision,
     }
 
 
@@ -361,17 +466,15 @@ def _carry_out(
     options: argparse.Namespace, todo: list[Plan], out: Path, workers: int, client: Any
 ) -> str:
     """Carry out what is to do, under a progress bar; returns why it stopped early, if it did."""
-    from tqdm import tqdm
-
     from compare import sweep
 
     epochs = {plan.name(): plan.epochs + 1 for plan in todo}
     ended = 0
-    with tqdm(total=sum(epochs.values()), unit="epoch", disable=None) as bar:
+    with progress.bar(sum(epochs.values()), "epoch") as bar:
 
-        def advance(plan: Plan, progress: Progress) -> None:
+        def advance(plan: Plan, done: Progress) -> None:
             bar.set_description(plan.name().rsplit("-", 2)[0])
-            bar.update(ended + progress.epoch - bar.n)
+            bar.update(ended + done.epoch - bar.n)
 
         if client is not None:
             outcomes = sweep.on_cluster(todo, out, options.force, client)
@@ -487,18 +590,23 @@ def _prove(options: argparse.Namespace) -> int:
     from textwrap import wrap
 
     complete, cases, started = True, 0, time.perf_counter()
+    # Each claim by lemmas and by enumeration, and one about the dtype.
+    proofs = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks)
     try:
-        for result in prove(tasks, max_size, options.dtype):
-            if isinstance(result, Proved):
-                cases += result.cases
-                print(f"proved   {result.network}")
-                details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
-            else:
-                complete &= not result.gap
-                print(f"SKIPPED  {result.network}")
-                details = result.reason
-            for line in (result.claim, *wrap(details, 70)):
-                print(f"         {line}", flush=True)
+        with progress.bar(proofs, "proof") as bar:
+            for result in prove(tasks, max_size, options.dtype):
+                if isinstance(result, Proved):
+                    cases += result.cases
+                    lines = [f"proved   {result.network}"]
+                    details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
+                else:
+                    complete &= not result.gap
+                    lines = [f"SKIPPED  {result.network}"]
+                    details = result.reason
+                lines += [f"         {line}" for line in (result.claim, *wrap(details, 70))]
+                with bar.external_write_mode():
+                    print(*lines, sep="\n", flush=True)
+                bar.update()
     except ProofError as error:
         print(f"compare: NOT PROVED: {error}", file=sys.stderr)
         return 1
@@ -529,7 +637,40 @@ def _export(options: argparse.Namespace) -> int:
 
     model = to_onnx(network)
     write_whole(file, lambda stream: stream.write(model))
-    print(f"{network} written to {file}, {len(model):,} bytes")
+    progress.note(f"{network} written to {file}, {len(model):,} bytes")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from compare import figures
+    from compare.report import all_plots, page, read_runs, sections
+    from compare.results import write_whole
+
+    file = Path(options.output)
+    if file.is_dir():
+        raise UsageError(f"-o is '{file}', a directory; give a file, such as report.html")
+    runs, complaints = read_runs(Path(options.runs))
+    for complaint in complaints:
+        print(f"compare: {complaint}", file=sys.stderr)
+    directory = _writable(options.figures) if options.figures else None
+    _writable(str(file.parent))
+    found = sections(runs)
+    count = len(all_plots(found))
+    with progress.bar(count, "figure") as bar:
+
+        def drawn(plot: Plot, figure: Figure, svg: str) -> None:
+            progress.detail(f"drawn: {plot.name}")
+            bar.set_description(plot.name)
+            if directory:
+                write_whole(directory / f"{plot.name}.svg", lambda file: file.write(svg.encode()))
+                figures.save(figure, directory / f"{plot.name}.png")
+            bar.update()
+
+        text = page(found, complaints, options.runs, drawn)
+    write_whole(file, lambda stream: stream.write(text.encode()))
+    progress.note(f"{len(runs)} runs reported in {file}, {len(text.encode()) / 1e6:.1f} MB")
+    if directory:
+        progress.note(f"{count} figures, each as SVG and PNG, in {directory}/")
     return 0
 
 
@@ -544,10 +685,19 @@ def _list(options: argparse.Namespace) -> int:
             print(f"    {solver:<12} {entry.summary}")
     print("\nbackends")
     for backend in backends.available().values():
-        state = (
-            f"devices: {', '.join(backend.backend_class().devices())}"
-            if backend.installed
-            else f"not installed; {backend.install}"
-        )
+        # Importing PyTorch or JAX takes seconds, so the quick answer leaves them alone.
+        if not backend.installed:
+            state = f"not installed; {backend.install}"
+        elif options.devices or backend.requires in sys.modules:
+            state = f"devices: {', '.join(backend.backend_class().devices())}"
+        else:
+            state = "installed; compare list --devices asks it for its devices"
         print(f"  {backend.name:<8} {state}")
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from compare.completion import script
+
+    print(script(_parser(), options.shell))
     return 0

@@ -51,6 +51,7 @@ class Plan:
             "elsewhere": [list(size) for size in self.elsewhere],
             "backend": setting.backend.name,
             "device": setting.backend.device,
+            "precision": setting.backend.precision,
         }
 
     def name(self) -> str:
@@ -87,6 +88,7 @@ class Request:
     coordinates: str | None = None
     backend: str = "numpy"
     device: str = "auto"
+    precision: str = "float32"
     size: str = "64"
     eval_size: str | None = None
 
@@ -99,13 +101,13 @@ def option(name: str) -> str:
 def lay_out(
     request: Request,
     spell: Callable[[str], str] = option,
-    load: Callable[[str, str], Backend] = backends.load,
+    load: Callable[[str, str, str], Backend] = backends.load,
     offer: Callable[[str], dict[str, Entry]] = offered,
 ) -> list[Plan]:
     """Check every name and number, and lay out the runs in the order of the table.
 
-    `spell` names a field of the request in messages; `load` finds the backend and its device,
-    `offer` a task's solvers.
+    `spell` names a field of the request in messages; `load` finds the backend, its device and its
+    precision, `offer` a task's solvers.
     Raises `UsageError` for the first thing that cannot be done.
     """
     task = tasks.load(request.task)
@@ -120,7 +122,7 @@ def lay_out(
     elsewhere = tuple(dict.fromkeys(pixels(spell("eval_size"), text) for text in others))
     for other in elsewhere:
         task.everywhere(*other)
-    backend = load(request.backend, request.device)
+    backend = load(request.backend, request.device, request.precision)
     plans = []
     for split in splits:
         task.split(split, *size)
@@ -142,7 +144,7 @@ def restored(arguments: Mapping[str, Any]) -> Plan:
         (solver,) = names("solver", arguments["solver"], tuple(solvers))
         (split,) = names("split", arguments["split"], task.splits)
         height, width = arguments["size"]
-        backend = backends.load(arguments["backend"], arguments["device"])
+        backend = backends.load(arguments["backend"], arguments["device"], arguments["precision"])
         plan = Plan(
             Setting(task, split, height, width, backend),
             solver,

@@ -37,7 +37,7 @@ TIMED_SAMPLES = 256
 """Held-out samples that predictions are timed on."""
 
 
-FILES = ("history.csv", "predictions.npz", "weights.npz", "error.png")
+FILES = ("history.csv", "predictions.npz", "weights.npz", "error.png", "error.svg")
 """What a finished run leaves beside its record."""
 
 
@@ -55,13 +55,21 @@ def settle(
     `say` is told, by name, of files that are not to be trusted. A run that fails leaves a
     `failure.json` that says why, and its exception is raised; `StorageError` if it is the disk.
     """
-    directory = plan.directory(out)
+    directory, backend = plan.directory(out), plan.setting.backend
+    if not backend.first:
+        # Several processes compute together; the first holds the directory and reads it for all.
+        mine, found = backend.agreed(None)
+        if mine and found is None:
+            return execute(plan, directory, on_progress)
+        theirs: Record | None = found
+        return theirs
     try:
         directory.mkdir(exist_ok=True)
     except OSError as error:
         raise results.refused(directory, error) from error
     with results.held(directory) as mine:
         if not mine:
+            backend.agreed((False, None))
             return None
         results.remove_leftovers(directory)
         try:
@@ -69,6 +77,7 @@ def settle(
         except ValueError as error:
             say(f"{error}; running it again")
             record = None
+        backend.agreed((True, record))
         if record is not None:
             return record
         try:
@@ -108,6 +117,7 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
     from compare.figures import error_map, save
 
     started = datetime.now(UTC).isoformat(timespec="seconds")
+    backend = plan.setting.backend
     checkpoint = directory / "checkpoint.npz"
     solver = plan.entry.build(plan.setting, plan.recipe, checkpoint)
     task = plan.setting.task
@@ -133,22 +143,23 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
             "train_seconds": state.seconds if state else 0.0,
             "predict_microseconds": microseconds_a_sample(solver.predict, timed),
         },
-        "environment": {**environment(plan.setting.backend), "started": started},
+        "environment": {**environment(backend), **backend.about(), "started": started},
     }
+    if not backend.first:
+        return record  # several processes computed this run together, and one writes it
 
     # The record goes first and comes last: where it lies, everything else belongs to it.
     (directory / "run.json").unlink(missing_ok=True)
-    save(
-        error_map(
-            {name: data.positions for name, data in parts.items()},
-            {name: measures.error for name, (measures, _) in answers.items()},
-            (plan.setting.height, plan.setting.width),
-            title=f"{plan.solver}, {plan.setting.split} split"
-            + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
-            label=task.error,
-        ),
-        directory / "error.png",
+    picture = error_map(
+        {name: data.positions for name, data in parts.items()},
+        {name: measures.error for name, (measures, _) in answers.items()},
+        (plan.setting.height, plan.setting.width),
+        title=f"{plan.solver}, {plan.setting.split} split"
+        + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
+        label=task.error,
     )
+    for ending in ("png", "svg"):
+        save(picture, directory / f"error.{ending}")
     results.write_arrays(
         directory / "predictions.npz",
         {
@@ -166,12 +177,12 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
     )
     losses = state.losses if state else ()
     weights = state.weights if state else {}
-    to_numpy = plan.setting.backend.to_numpy
     results.write_csv(
         directory / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1))
     )
     results.write_arrays(
-        directory / "weights.npz", {name: to_numpy(array) for name, array in weights.items()}
+        directory / "weights.npz",
+        {name: backend.to_numpy(array) for name, array in weights.items()},
     )
     record = results.write_record(directory, record, FILES)
     for name in ("checkpoint.npz", "failure.json"):

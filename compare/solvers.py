@@ -16,7 +16,7 @@ from compare.datasets import Dataset, not_so_clevr
 from compare.learned import architectures, training
 from compare.learned.architecture import Architecture
 from compare.learned.patched import Patched, gather
-from compare.learned.training import Progress, Recipe, State, join_maps, split_maps
+from compare.learned.training import Progress, Recipe, State, split_maps
 from compare.tasks import Task
 
 
@@ -110,6 +110,7 @@ class Learned:
         self.backend = backend
         self.checkpoint = checkpoint
         self.state: State | None = None
+        self._outputs = training.forward(architecture, backend)
 
     def fit(
         self,
@@ -143,11 +144,8 @@ class Learned:
 
         def outputs(start: int) -> NDArray[Any]:
             assert self.state is not None
-            part = (self.backend.asarray(array[start : start + step]) for array in samples)
-            values, _ = self.architecture.apply(
-                self.backend, self.state.weights, join_maps(shared, tuple(part))
-            )
-            return self.backend.to_numpy(values)
+            part = tuple(self.backend.asarray(array[start : start + step]) for array in samples)
+            return self.backend.to_numpy(self._outputs(self.state.weights, shared, part))
 
         parts = self.backend.map(outputs, range(0, len(inputs), step))
         return self.task.decode(np.concatenate(parts), *self.size, self.recipe.loss)

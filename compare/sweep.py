@@ -120,9 +120,10 @@ class Remote:
 
     name: str
     device: str
+    precision: str
 
 
-def remote(name: str, device: str) -> Backend:
+def remote(name: str, device: str, precision: str) -> Backend:
     """Stand in for a backend that workers load; `UsageError` if it has no such name, or no device.
 
     "auto" would mean another device, and so another run, on every machine.
@@ -131,16 +132,16 @@ def remote(name: str, device: str) -> Backend:
     if name not in known:
         raise UsageError(f"unknown backend '{name}'; choose from: {', '.join(known)}")
     if name == "numpy":
-        return backends.load(name, device)
+        return backends.load(name, device, precision)
     if device == "auto":
         raise UsageError(
             f"device 'auto' of backend '{name}' may be another on each worker; name the device"
         )
-    stand_in: Any = Remote(name, device)
+    stand_in: Any = Remote(name, device, precision)
     return stand_in  # type: ignore[no-any-return]
 
 
-def plans(file: Path, load: Callable[[str, str], Backend] = backends.load) -> list[Plan]:
+def plans(file: Path, load: Callable[[str, str, str], Backend] = backends.load) -> list[Plan]:
     """Lay out every run of a sweep's file, each once; `UsageError` names the file and the fault."""
     laid: dict[str, Plan] = {}
     requests = read(file)

@@ -21,21 +21,23 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from compare import UsageError
-from compare.backends.base import Padding, host_memory, unknown_device
+from compare.backends.base import Alone, Padding, host_memory, unknown_device
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class NumpyBackend:
+class NumpyBackend(Alone):
     """NumPy arrays, nothing compiled; see `compare.backends.base.Backend`."""
 
     name: ClassVar[str] = "numpy"
+    precisions: ClassVar[tuple[str, ...]] = ("float32",)
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", precision: str = "float32") -> None:
         """Take the CPU, the only device NumPy knows."""
         if device not in ("auto", "cpu"):
             raise UsageError(unknown_device(self.name, device, self.devices()))
         self.device = "cpu"
+        self.precision = precision
         self.xp: Any = autograd.numpy
         _keep_freed_memory()
 

@@ -33,7 +33,10 @@ def test_each_run_leaves_its_directory(finished):
     assert len(directories) == 2 * (2 * 2 + 2)
     for name in directories:
         files = {path.name for path in (finished / name).iterdir()} - {".lock"}
-        assert files == {"run.json", "history.csv", "predictions.npz", "weights.npz", "error.png"}
+        assert files == {"run.json", "history.csv", "predictions.npz", "weights.npz"} | {
+            "error.png",
+            "error.svg",
+        }
 
 
 def test_a_record_says_what_determined_it(finished):

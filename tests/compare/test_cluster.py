@@ -79,7 +79,7 @@ def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
     """Its backend is known here, and the device is none that a worker has."""
     plans = sweep.plans(write(tmp_path, 1))
     learned = plans[-1]
-    setting = replace(learned.setting, backend=sweep.Remote("numpy", "cpu:7"))
+    setting = replace(learned.setting, backend=sweep.Remote("numpy", "cpu:7", "float32"))
     out = tmp_path / "runs"
     out.mkdir()
     with sweep.connect(cluster.scheduler_address) as client:
@@ -93,7 +93,9 @@ def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
 def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
     """What the scheduler is asked for, seen from the scheduler."""
     (plan, *_) = sweep.plans(write(tmp_path, 1))
-    gpu = replace(plan, setting=replace(plan.setting, backend=sweep.Remote("numpy", "gpu:0")))
+    gpu = replace(
+        plan, setting=replace(plan.setting, backend=sweep.Remote("numpy", "gpu:0", "float32"))
+    )
     out = tmp_path / "runs"
     out.mkdir()
     options = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}

@@ -226,7 +226,9 @@ def test_what_a_result_depends_on_is_recorded(store):
     for key in ("python", "blas", "processor", "platform", "started", "handcrafted", "scipy"):
         assert environment[key], key
     assert {"gpus", "commit", "modified", "cores"} <= environment.keys()
-    assert set(record["files"]) == {"history.csv", "predictions.npz", "weights.npz", "error.png"}
+    assert set(record["files"]) == {
+        *("history.csv", "predictions.npz", "weights.npz", "error.png", "error.svg")
+    }
 
 
 def test_the_record_array_is_tidy(store):

@@ -92,7 +92,8 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path, kills)
             assert np.array_equal(found[name], array), name
         (directory,) = out.iterdir()
         assert {path.name for path in directory.iterdir()} == {
-            ".lock", "run.json", "history.csv", "predictions.npz", "weights.npz", "error.png"
+            ".lock", "run.json", "history.csv", "predictions.npz", "weights.npz", "error.png",
+            "error.svg",
         }  # fmt: skip
         print(f"run {cycle}: the weights equal the uninterrupted run's to the last bit")
         cycle += 1

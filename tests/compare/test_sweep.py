@@ -387,11 +387,11 @@ def test_only_devices_that_are_no_processor_need_a_gpu(tmp_path):
     (plan,) = sweep.plans(write(tmp_path, 'task = "onehot2coord"\nsolver = "argmax"\n'
                                           'size = 16\nsplit = "uniform"'))  # fmt: skip
     for device, needed in (("cpu", False), ("cuda:0", True), ("gpu:1", True), ("mps", True)):
-        setting = replace(plan.setting, backend=sweep.Remote("torch", device))
+        setting = replace(plan.setting, backend=sweep.Remote("torch", device, "float32"))
         assert sweep.on_gpu(replace(plan, setting=setting)) == needed
 
 
 def test_the_device_of_a_remote_backend_is_named():
     with pytest.raises(UsageError, match="unknown backend 'x'"):
-        sweep.remote("x", "cpu")
-    assert sweep.remote("numpy", "auto").device == "cpu"
+        sweep.remote("x", "cpu", "float32")
+    assert sweep.remote("numpy", "auto", "float32").device == "cpu"
