@@ -32,7 +32,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 
 _DETERMINED = (
-    "task", "split", "size", "solver", "backend", "device", "epochs",
+    "task", "split", "size", "solver", "backend", "device", "precision", "epochs",
     "learning_rate", "l2", "batch", "loss", "schedule", "width", "kernel", "coordinates", "seed",
 )  # fmt: skip
 """What tells one run from another, in the order of a listing."""

@@ -339,6 +339,7 @@ def _row(name: str, record: Record) -> Record:
         "seed": arguments.get("seed", 0),
         "backend": arguments.get("backend", ""),
         "device": arguments.get("device", ""),
+        "precision": arguments.get("precision", ""),
         "epochs": arguments.get("epochs", 0),
         **{key: recipe.get(key, "" if key in _TEXTS else None) for key in _RECIPE},
         "status": record.get("status", ""),

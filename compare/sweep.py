@@ -44,12 +44,11 @@ _PAUSE = 0.2
 _DRAWING_SECONDS = 0.5
 """What a run takes beside training and predicting, mostly for its picture."""
 
-_SPANNING = ("task", "preset", "epochs", "learning_rate", "l2", "batch", "loss", "lr_schedule",
-             "width", "kernel", "coordinates", "backend", "device", "size")  # fmt: skip
-"""Keys whose lists span the grid."""
-
 _JOINED = ("solver", "split", "eval_size")
-"""Keys whose lists belong to each point of it, as those of the options do."""
+"""Keys whose lists belong to each point of the grid, as those of the options do."""
+
+_SPANNING = tuple(field.name for field in fields(Request) if field.name not in ("seeds", *_JOINED))
+"""Keys whose lists span the grid."""
 
 
 def read(file: Path) -> list[Request]:
@@ -121,6 +120,10 @@ class Remote:
     name: str
     device: str
     precision: str
+
+    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Leave a function as it is: networks are laid out here, and computed elsewhere."""
+        return function
 
 
 def remote(name: str, device: str, precision: str) -> Backend:

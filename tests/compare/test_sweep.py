@@ -6,13 +6,14 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from compare import UsageError, cli, sweep
+from compare.plan import Request
 from compare.results import load, read_arrays
 
 QUICK, PAPER = Path("sweeps/quick.toml").absolute(), Path("sweeps/paper.toml").absolute()
@@ -62,6 +63,25 @@ def test_a_file_without_grids_is_one(tmp_path):
     plans = sweep.plans(write(tmp_path, text))
     assert len(plans) == 2 * 2 * 2
     assert {(p.setting.height, p.setting.width) for p in plans} == {(16, 16), (20, 24)}
+
+
+def test_every_option_of_a_run_is_a_key(tmp_path):
+    """None is read and then forgotten: each changes the plans, if only to refuse the value."""
+    base = 'task = "coord2image"\nsolver = "deconv"\nsize = 64\n'
+    plain = [plan.arguments() for plan in sweep.plans(write(tmp_path, base))]
+    values = {"task": '["coord2image", "coord2onehot"]', "seeds": "2", "split": '"uniform"',
+              "solver": '"coordconv"', "preset": '"paper"', "epochs": "2", "learning_rate": "0.3",
+              "l2": "0.3", "batch": "7", "loss": '"mse"', "lr_schedule": '"step"', "width": "2",
+              "kernel": "2", "coordinates": '"pixels"', "size": "32", "eval_size": '"32"',
+              "backend": '"none"', "device": '"none"', "precision": '"none"'}  # fmt: skip
+    assert values.keys() == {field.name for field in fields(Request)}
+    for key, value in values.items():
+        lines = [line for line in base.splitlines() if not line.startswith(key + " ")]
+        file = write(tmp_path, "\n".join([*lines, f"{key} = {value}"]))
+        try:
+            assert [plan.arguments() for plan in sweep.plans(file)] != plain, key
+        except UsageError as error:
+            assert "none" in str(error), key  # noqa: PT017
 
 
 def test_the_published_grid_is_whole():
@@ -389,6 +409,17 @@ def test_only_devices_that_are_no_processor_need_a_gpu(tmp_path):
     for device, needed in (("cpu", False), ("cuda:0", True), ("gpu:1", True), ("mps", True)):
         setting = replace(plan.setting, backend=sweep.Remote("torch", device, "float32"))
         assert sweep.on_gpu(replace(plan, setting=setting)) == needed
+
+
+def test_a_sweep_for_gpus_is_laid_out_where_there_is_none(tmp_path):
+    text = 'task = ["onehot2coord", "coord2image"]\nsize = 16\nseeds = 1\nbackend = "torch"\n'
+    file = write(tmp_path, text + 'device = "cuda:0"')
+    plans = sweep.plans(file, sweep.remote)
+    assert {plan.setting.backend.device for plan in plans} == {"cuda:0"}
+    assert all(sweep.on_gpu(plan) for plan in plans)
+    assert sweep.estimate(plans, lambda sample: [None] * len(sample)).unknown == 8
+    with pytest.raises(UsageError, match="device 'auto' of backend 'torch' may be another on each"):
+        sweep.plans(write(tmp_path, text), sweep.remote)
 
 
 def test_the_device_of_a_remote_backend_is_named():
