@@ -294,16 +294,14 @@ def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], titl
         1.2 + side * columns, 0.7 + rows * (side * height / width + 0.06), "compressed"
     )
     axes = figure.subplots(rows, columns, squeeze=False)
+    for ax, (x, y) in zip(axes[0], positions, strict=True):
+        ax.set_title(f"({x}, {y})")
     for row, (name, drawn) in zip(axes, examples.items(), strict=True):
-        for ax, picture, (x, y), target in zip(
-            row, drawn, positions, examples["target"], strict=True
-        ):
+        for ax, picture, target in zip(row, drawn, examples["target"], strict=True):
             ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.contour(target, [0.5], colors=colour("handcrafted"), linewidths=0.7)
             ax.set(xticks=[], yticks=[])
             _bare(ax)
-            if row is axes[0]:
-                ax.set_title(f"({x}, {y})")
         row[0].set_ylabel(name, rotation=0, ha="right", va="center")
     figure.suptitle(title)
     return figure

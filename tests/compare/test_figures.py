@@ -142,3 +142,16 @@ def test_the_four_steps_are_the_networks():
     maps = [ax.images[0].get_array() for ax in figure.axes[:3]]
     assert [float(drawn[3, 5]) for drawn in maps] == [1, 11, 11]
     assert [float(drawn.sum()) for drawn in (maps[0], maps[2])] == [1, 11]
+
+
+def test_pictures_say_where_their_centre_is_and_show_the_target():
+    target, drawn = np.zeros((2, 9, 9)), np.ones((2, 9, 9))
+    target[:, 2:5, 3:6] = 1
+    places = np.array([[4, 3], [5, 3]])
+    figure = pictures({"target": target, "conv": drawn}, places, "title")
+    upper, lower = figure.axes[:2], figure.axes[2:]
+    assert [ax.get_title() for ax in upper] == ["(4, 3)", "(5, 3)"]
+    assert lower[0].get_ylabel() == "conv"
+    assert (lower[1].images[0].get_array() == drawn[1]).all()
+    outline = lower[0].collections[0].get_paths()[0].get_extents()
+    assert (outline.x0, outline.x1) == (2.5, 5.5)
