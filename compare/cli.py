@@ -6,21 +6,20 @@ import argparse
 import json
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compare import UsageError, progress
+from compare import RunError, StorageError, UsageError, progress
+from compare.options import choice, count, names, pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from compare.learned.training import Progress, Recipe
+    from compare.learned.training import Progress
+    from compare.plan import Plan, Request
     from compare.report import Plot
-    from compare.run import Plan
-    from compare.solvers import Entry
-    from compare.tasks import Task
-
-PRESETS = ("quick", "paper")
+    from compare.sweep import Estimate
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
+    except (RunError, StorageError) as error:
+        print(f"compare: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ncompare: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
@@ -83,7 +85,17 @@ def _parser() -> argparse.ArgumentParser:
         help="given to networks in pixels, as published, or scaled to [-1, 1]",
     )
     run.add_argument("--backend", default="numpy", help="what learned networks run on (numpy)")
-    run.add_argument("--device", default="auto", help="of the backend; auto takes the best")
+    run.add_argument(
+        "--device",
+        default="auto",
+        help="cpu, cuda:N, mps, tpu:N; all of them with jax; auto, the best (default), is named "
+        "above the table",
+    )
+    run.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="float32 (default), or, to be faster, tf32 or bf16 where the backend has them",
+    )
     run.add_argument(
         "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
     )
@@ -118,6 +130,59 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--task", required=True, help="whose network")
     export.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
 
+    sweep = commands.add_parser(
+        "sweep",
+        help="carry out every run of a grid in a TOML file",
+        description="Carry out every run of a grid in a TOML file, here or on a cluster. "
+        "Finished runs in --out are not repeated; one that was cut off goes on.",
+    )
+    sweep.set_defaults(command=_sweep)
+    sweep.add_argument("file", metavar="FILE", help="such as sweeps/quick.toml")
+    sweep.add_argument("--workers", metavar="N", help="on N processes that share the cores")
+    sweep.add_argument(
+        "--scheduler", metavar="ADDRESS", help="on a Dask cluster, such as tcp://host:8786"
+    )
+    sweep.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
+    sweep.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    sweep.add_argument(
+        "--dry-run", action="store_true", help="check the file and estimate the time, no more"
+    )
+    sweep.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+    answers = commands.add_parser(
+        "results",
+        help="list, filter, group and sort the runs in a directory",
+        description="List, filter, group and sort the runs in a directory. Files that are not to "
+        "be trusted are named on standard error and left out.",
+    )
+    answers.set_defaults(command=_results)
+    answers.add_argument("out", metavar="DIR", nargs="?", default="runs", help="(default runs)")
+    answers.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="such as solver=conv,coordconv or 'test_exact>=0.5'; all that are given must hold",
+    )
+    answers.add_argument("--by", metavar="COLUMNS", help="one row for the runs equal in these")
+    answers.add_argument("--sort", metavar="COLUMNS", help="the first column first")
+    answers.add_argument("--reverse", action="store_true", help="sort downwards")
+    answers.add_argument("--columns", metavar="NAMES", help="show these, comma-separated")
+    answers.add_argument("--format", default="table", help="table, csv, json or markdown")
+    answers.add_argument(
+        "--check",
+        action="store_true",
+        help="read every file of every run, and name what is not as it was written",
+    )
+
+    again = commands.add_parser(
+        "rerun",
+        help="repeat a finished run and say whether its scores are the same",
+        description="Repeat a finished run from its run.json, and say whether its scores are the "
+        "same. The exit code is 0 if they are and 1 if not.",
+    )
+    again.set_defaults(command=_rerun)
+    again.add_argument("run", metavar="RUN", help="the run's directory, or its run.json")
     report = commands.add_parser(
         "report",
         help="write a page about the runs, and figures for a paper",
@@ -132,6 +197,9 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--figures", metavar="DIR", help="write every figure here too")
 
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
+    listing.add_argument(
+        "--devices", action="store_true", help="import every backend and ask it for its devices"
+    )
     listing.set_defaults(command=_list)
 
     completion = commands.add_parser(
@@ -161,12 +229,12 @@ class _Version(argparse.Action):
 def _add_loudness(parser: argparse.ArgumentParser) -> None:
     """Let -q and -v stand before the command or after it."""
     either = parser.add_mutually_exclusive_group()
-    for names, level, what in (
+    for spellings, level, what in (
         (("-q", "--quiet"), progress.QUIET, "say nothing but what was asked for, and errors"),
         (("-v", "--verbose"), progress.VERBOSE, "say more on standard error"),
     ):
         either.add_argument(
-            *names,
+            *spellings,
             action="store_const",
             const=level,
             dest="loudness",
@@ -176,15 +244,19 @@ def _add_loudness(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    seeds = _count("--seeds", options.seeds)
-    plans = _plans(options, seeds)
+    from compare.plan import lay_out
+
+    plans = lay_out(_request(options))
     if options.dry_run:
         return _dry_run(options, plans)
-    out = _writable(options.out)
+    first = plans[0].setting.backend.first
+    out = _writable(options.out) if first else Path(options.out)
 
     started = time.perf_counter()
     records = _execute(plans, out, options.force)
     seconds = time.perf_counter() - started
+    if not first:
+        return 0  # of several processes that compute together, one reports
 
     from itertools import combinations, groupby
 
@@ -237,114 +309,53 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     return 0
 
 
-def _plans(options: argparse.Namespace, seeds: int) -> list[Plan]:
-    """Check every name and number, and lay out the runs in the order of the table."""
-    from compare import backends, tasks
-    from compare.run import Plan
-    from compare.solvers import Setting, offered
+def _request(options: argparse.Namespace) -> Request:
+    """Read what `compare run` was asked for."""
+    from dataclasses import fields
 
-    task = tasks.load(options.task)
-    if options.preset not in PRESETS:
-        raise UsageError(f"unknown preset '{options.preset}'; choose from: {', '.join(PRESETS)}")
-    epochs = _count("--epochs", options.epochs or str(task.epochs[options.preset]))
-    solvers = offered(task.name)
-    splits = _names("split", options.split, task.splits)
-    chosen = {name: solvers[name] for name in _names("solver", options.solver, tuple(solvers))}
-    recipes = _recipes(options, task, chosen)
-    size = _size("--size", options.size)
-    others = options.eval_size.split(",") if options.eval_size else ()
-    elsewhere = tuple(dict.fromkeys(_size("--eval-size", text) for text in others))
-    for other in elsewhere:
-        task.everywhere(*other)
-    backend = backends.load(options.backend, options.device)
-    plans = []
-    for split in splits:
-        task.split(split, *size)
-        setting = Setting(task, split, *size, backend)
-        for name, entry in chosen.items():
-            for height, width in (size, *elsewhere):
-                try:
-                    entry.build(Setting(task, split, height, width, backend), recipes[name], None)
-                except ValueError as error:
-                    raise UsageError(
-                        f"solver '{name}' cannot do {height}x{width}: {error}"
-                    ) from error
-            recipe = recipes[name]
-            own = (range(seeds), epochs) if recipe else ((0,), 0)
-            plans += [
-                Plan(setting, name, entry, recipe, seed, own[1], elsewhere) for seed in own[0]
-            ]
-    return plans
+    from compare.plan import Request
 
-
-def _recipes(
-    options: argparse.Namespace, task: Task, chosen: dict[str, Entry]
-) -> dict[str, Recipe | None]:
-    """Return each solver's recipe with what the options change in it."""
-    from dataclasses import replace
-
-    changes: dict[str, Any] = {
-        "learning_rate": _number("--learning-rate", options.learning_rate, above=True),
-        "l2": _number("--l2", options.l2, above=False),
-        "batch": _count("--batch", options.batch) if options.batch else None,
-        "loss": _choice("loss", options.loss, task.losses),
-        "schedule": _choice("lr-schedule", options.lr_schedule, ("constant", "step")),
-        "coordinates": _choice("coordinates", options.coordinates, ("scaled", "pixels")),
-    }
-    for name, numbers in (("width", ("1", "2", "3")), ("kernel", ("2", "3", "4"))):
-        number = _choice(name, getattr(options, name), numbers)
-        changes[name] = int(number) if number else None
-    changes = {name: value for name, value in changes.items() if value is not None}
-    for name in changes:
-        if name in ("width", "kernel", "coordinates") and not any(
-            name in entry.options for entry in chosen.values()
-        ):
-            raise UsageError(
-                f"--{name} changes nothing here: none of the solvers {', '.join(chosen)} has it"
-            )
-    return {
-        name: replace(
-            entry.recipes[options.preset],
-            **{
-                key: value
-                for key, value in changes.items()
-                if key not in ("width", "kernel", "coordinates") or key in entry.options
-            },
-        )
-        if entry.recipes
-        else None
-        for name, entry in chosen.items()
-    }
+    texts = {field.name: getattr(options, field.name) for field in fields(Request)}
+    return Request(**{**texts, "seeds": tuple(range(count("--seeds", options.seeds)))})
 
 
 def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
-    """Carry the plans out under one progress bar, skipping what is already on disk."""
-    from compare.results import read_record
-    from compare.run import execute
+    """Carry the plans out under one progress bar, skipping what is already on disk.
 
-    records: list[dict[str, Any]] = []
+    A run that another process is at is left to it; its record is taken when it is there.
+    """
+    from collections import deque
+
+    from compare.run import settle
+
+    records: dict[str, dict[str, Any]] = {}
     # Scoring and drawing takes about as long as one epoch, and every run does it once.
-    with progress.bar(sum(plan.epochs + 1 for plan in plans), "epoch") as bar:
-        for plan in plans:
+    first = plans[0].setting.backend.first
+    with progress.bar(sum(plan.epochs + 1 for plan in plans), "epoch", shown=first) as bar:
+        waiting, busy = deque(plans), set[str]()
+        while waiting:
+            plan = waiting.popleft()
             bar.set_description(
                 f"{plan.setting.split} {plan.solver}"
                 + (f" seed {plan.seed}" if plan.epochs else "")
             )
-            directory = plan.directory(out)
             before = bar.n
-            try:
-                record = None if force else read_record(directory)
-            except ValueError as error:
-                _say(f"{error}; running it again", bar)
-                record = None
 
             def advance(done: Progress, before: float = before) -> None:
                 bar.update(before + done.epoch - bar.n)
 
-            progress.detail(f"{'already finished' if record else 'to run'}: {directory}")
-            records.append(record or execute(plan, out, advance))
+            record = settle(plan, out, advance, force=force, say=lambda message: _say(message, bar))
+            if record is None:
+                if plan.name() not in busy:
+                    _say(f"another process is at {plan.directory(out)}; it is left to that", bar)
+                    busy.add(plan.name())
+                waiting.append(plan)
+                if len(busy.intersection(plan.name() for plan in waiting)) == len(waiting):
+                    time.sleep(0.2)
+                continue
+            records[plan.name()] = record
             bar.update(before + plan.epochs + 1 - bar.n)
-    return records
+    return [records[plan.name()] for plan in plans]
 
 
 def _say(message: str, bar: Any) -> None:
@@ -361,6 +372,7 @@ def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
         "seeds": int(options.seeds),
         "backend": setting.backend.name,
         "device": setting.backend.device,
+        "precision": setting.backend.precision,
     }
 
 
@@ -373,63 +385,201 @@ def _strict_json(value: Any) -> Any:
     return None if isinstance(value, float) and value - value != 0 else value
 
 
-def _count(option: str, text: str) -> int:
-    if not text.strip().isdecimal() or int(text) == 0:
-        raise UsageError(f"{option} is '{text}'; give a whole number, 1 or more")
-    return int(text)
-
-
-def _number(option: str, text: str | None, above: bool) -> float | None:
-    if text is None:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not (0 < number < float("inf") or (number == 0 and not above)):
-        raise UsageError(
-            f"{option} is '{text}'; give a number {'above 0' if above else '0 or more'}"
-        )
-    return number
-
-
-def _choice(name: str, text: str | None, known: tuple[str, ...]) -> str | None:
-    if text is not None and text not in known:
-        raise UsageError(f"unknown {name} '{text}'; choose from: {', '.join(known)}")
-    return text
-
-
-def _size(option: str, text: str) -> tuple[int, int]:
-    parts = text.strip().lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
-        raise UsageError(f"{option} is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
-    return int(parts[0]), int(parts[-1])
-
-
-def _names(kind: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    if text is None:
-        return known
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    for name in names:
-        if name not in known:
-            raise UsageError(f"unknown {kind} '{name}'; choose from: {', '.join(known)}")
-    return names
-
-
 def _writable(path: str) -> Path:
     from compare.results import writable_directory
 
     return writable_directory(Path(path))
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    if options.workers and options.scheduler:
+        raise UsageError("--workers is for this machine and --scheduler for a cluster; give one")
+    workers = count("--workers", options.workers) if options.workers else 0
+    from functools import partial
+
+    from compare import backends, sweep
+
+    load = sweep.remote if options.scheduler else backends.load
+    plans = sweep.plans(Path(options.file), load)
+    out = _writable(options.out)
+    client = sweep.connect(options.scheduler) if options.scheduler else None
+    try:
+        measure: sweep.Measure = sweep.measure_here
+        if workers:
+            measure = partial(sweep.measure_on_processes, workers)
+        if client is not None:
+            measure = partial(sweep.measure_on_cluster, client)
+        todo = plans if options.force else [plan for plan in plans if not sweep.finished(plan, out)]
+        _announce(options, plans, todo, sweep.estimate(todo, measure), client)
+        if client is not None and sweep.lacks_gpu(todo, client):
+            print(
+                "compare: no worker offers a GPU yet, which some runs wait for; "
+                "start some with: dask worker ADDRESS --resources GPU=1",
+                file=sys.stderr,
+            )
+        if options.dry_run:
+            return 0
+        started = time.perf_counter()
+        stopped = _carry_out(options, todo, out, workers, client)
+        seconds = time.perf_counter() - started
+    finally:
+        if client is not None:
+            client.close()
+    if stopped:
+        raise StorageError(stopped)
+    return _summary(options, plans, out, seconds)
+
+
+def _announce(
+    options: argparse.Namespace,
+    plans: list[Plan],
+    todo: list[Plan],
+    estimate: Estimate,
+    client: Any,
+) -> None:
+    """Say how many runs there are and about how long they take."""
+    done = len(plans) - len(todo)
+    counted = f"{len(plans):,} runs" + (f", {done:,} of them finished" if done else "")
+    at_once, where = 1, "here, one after another"
+    if options.workers:
+        at_once, where = int(options.workers), f"on {options.workers} processes"
+    if client is not None:
+        at_once = sum(client.nthreads().values())
+        where = f"on {at_once} threads of {len(client.nthreads())} workers"
+    lines = [f"{counted}."]
+    if estimate.unknown < len(todo):
+        seconds = estimate.seconds / max(1, min(at_once, len(todo)))
+        lines = [f"{counted}: about {_duration(seconds)} {where}."]
+    if estimate.unknown:
+        lines.append(f"{estimate.unknown:,} of them could not be measured, and are not in it.")
+    print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _carry_out(
+    options: argparse.Namespace, todo: list[Plan], out: Path, workers: int, client: Any
+) -> str:
+    """Carry out what is to do, under a progress bar; returns why it stopped early, if it did."""
+    from compare import sweep
+
+    epochs = {plan.name(): plan.epochs + 1 for plan in todo}
+    ended = 0
+    with progress.bar(sum(epochs.values()), "epoch") as bar:
+
+        def advance(plan: Plan, done: Progress) -> None:
+            bar.set_description(plan.name().rsplit("-", 2)[0])
+            bar.update(ended + done.epoch - bar.n)
+
+        if client is not None:
+            outcomes = sweep.on_cluster(todo, out, options.force, client)
+        elif workers:
+            outcomes = sweep.on_processes(todo, out, options.force, workers)
+        else:
+            outcomes = sweep.in_this_process(todo, out, options.force, advance)
+        with closing(outcomes):
+            for outcome in outcomes:
+                for message in outcome.said:
+                    _say(message, bar)
+                if not outcome.stored:
+                    return outcome.error
+                if outcome.status == "failed":
+                    _say(f"{outcome.run} failed: {outcome.error}", bar)
+                ended += epochs[outcome.run]
+                bar.update(ended - bar.n)
+    return ""
+
+
+def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds: float) -> int:
+    """Print what the sweep's runs came to; returns the exit code."""
+    from compare import query, results
+
+    names = {plan.name() for plan in plans}
+    found, _ = results.records(out)
+    table = results.tidy({name: record for name, record in found.items() if name in names})
+    states = {
+        state: int((table["status"] == state).sum()) for state in ("finished", "diverged", "failed")
+    }
+    groups = query.group(table, ("task", "split", "solver"))
+    if options.json:
+        answer = {"runs": len(plans), **states, "groups": query.plain(groups)}
+        print(json.dumps(answer, indent=2))
+    else:
+        print(f"\n{query.render(groups, 'table')}\n")
+        counted = ", ".join(f"{number:,} {state}" for state, number in states.items())
+        print(f"{counted}, in {_duration(seconds)}. To ask more: compare results {out}")
+    return 1 if states["failed"] else 0
+
+
+def _results(options: argparse.Namespace) -> int:
+    from compare import query, results
+
+    choice("format", options.format, query.FORMATS)
+    found, complaints = results.records(options.out)
+    for name in list(found) if options.check else ():
+        try:
+            results.read_record(Path(options.out) / name, check_files=True)
+        except ValueError as error:
+            complaints.append(str(error))
+            del found[name]
+    for complaint in complaints:
+        print(f"compare: {complaint}; skipped", file=sys.stderr)
+    table = query.where(results.tidy(found), options.where)
+    if len(table) == 0 and options.format in ("table", "markdown"):
+        among = f" that match, of {len(found):,}" if options.where else ""
+        print(f"compare: no runs in {Path(options.out)}/{among}", file=sys.stderr)
+        return 0
+    if options.by:
+        table = query.group(table, _listed(options.by))
+    if options.sort:
+        table = query.sort(table, _listed(options.sort), options.reverse)
+    chosen = _listed(options.columns) if options.columns else None
+    print(query.render(table, options.format, chosen))
+    return 0
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    from compare.rerun import rerun
+    from compare.tables import columns
+
+    repetition = rerun(Path(options.run))
+    print(f"{repetition.run}\n")
+    print(columns([("score", "then", "now"), *_texts(repetition.scores)]))
+    if repetition.environment:
+        print("\nWhat the result also depends on has changed:")
+        for name, then, now in _texts(repetition.environment):
+            print(f"  {name}: {then} then, {now} now")
+    verdicts = {
+        "scores": repetition.same,
+        "predictions": repetition.predictions,
+        "weights": repetition.weights,
+    }
+    print()
+    for what, same in verdicts.items():
+        print(f"The {what} are {'the same, to the last bit' if same else 'NOT the same'}.")
+    return 0 if repetition.same else 1
+
+
+def _texts(rows: list[tuple[str, Any, Any]]) -> list[tuple[str, str, str]]:
+    return [(name, str(then), str(now)) for name, then, now in rows]
+
+
 def _prove(options: argparse.Namespace) -> int:
     from handcrafted.proofs import CLAIMS, ProofError, Proved, prove
 
-    tasks = _names("task", options.task, tuple(CLAIMS))
+    tasks = names("task", options.task, tuple(CLAIMS))
     dtypes = ("float16", "float32", "float64", "int64")
-    if options.dtype not in dtypes:
-        raise UsageError(f"unknown dtype '{options.dtype}'; choose from: {', '.join(dtypes)}")
-    max_size = _count("--max-size", options.max_size)
+    choice("dtype", options.dtype, dtypes)
+    max_size = count("--max-size", options.max_size)
     from handcrafted.exactness import require_exact
 
     try:
@@ -441,9 +591,9 @@ def _prove(options: argparse.Namespace) -> int:
 
     complete, cases, started = True, 0, time.perf_counter()
     # Each claim by lemmas and by enumeration, and one about the dtype.
-    count = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks)
+    proofs = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks)
     try:
-        with progress.bar(count, "proof") as bar:
+        with progress.bar(proofs, "proof") as bar:
             for result in prove(tasks, max_size, options.dtype):
                 if isinstance(result, Proved):
                     cases += result.cases
@@ -468,8 +618,8 @@ def _prove(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handcrafted import NETWORKS
 
-    (task,) = _names("task", options.task, tuple(NETWORKS))
-    height, width = _size("--size", options.size)
+    (task,) = names("task", options.task, tuple(NETWORKS))
+    height, width = pixels("--size", options.size)
     file = Path(options.file)
     if file.suffix != ".onnx":
         raise UsageError(f"'{file}' does not end in .onnx")
@@ -535,11 +685,13 @@ def _list(options: argparse.Namespace) -> int:
             print(f"    {solver:<12} {entry.summary}")
     print("\nbackends")
     for backend in backends.available().values():
-        state = (
-            f"devices: {', '.join(backend.backend_class().devices())}"
-            if backend.installed
-            else f"not installed; {backend.install}"
-        )
+        # Importing PyTorch or JAX takes seconds, so the quick answer leaves them alone.
+        if not backend.installed:
+            state = f"not installed; {backend.install}"
+        elif options.devices or backend.requires in sys.modules:
+            state = f"devices: {', '.join(backend.backend_class().devices())}"
+        else:
+            state = "installed; compare list --devices asks it for its devices"
         print(f"  {backend.name:<8} {state}")
     return 0
 

@@ -18,14 +18,15 @@ level: ContextVar[int] = ContextVar("level", default=NORMAL)
 """Of this process's commands; the command line sets it."""
 
 
-def bar(total: int, unit: str) -> tqdm[Any]:
+def bar(total: int, unit: str, shown: bool = True) -> tqdm[Any]:
     """Return a progress bar with the time left on standard error; none if that is no terminal.
 
+    It is never shown in a process that leaves reporting to another, where `shown` is False.
     It is drawn without colour, so NO_COLOR (no-color.org) has nothing to take away.
     """
     from tqdm import tqdm
 
-    return tqdm(total=total, unit=unit, disable=True if level.get() == QUIET else None)
+    return tqdm(total=total, unit=unit, disable=None if shown and level.get() > QUIET else True)
 
 
 def note(message: str) -> None:

@@ -61,7 +61,7 @@ def heading(header: dict[str, Any]) -> str:
     return (
         f"{header['task']} on a {height}x{width} canvas. Every learned solver: {epochs},\n"
         f"{'seed 0' if last == 0 else f'seeds 0 to {last}'}, "
-        f"{header['backend']} on {header['device']}."
+        f"{header['backend']} on {header['device']}, {header['precision']}."
     )
 
 

@@ -12,9 +12,18 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from compare import UsageError
-from compare.backends.base import Array, Backend, Padding, same_padding
+from compare.backends.base import Alone, Array, Backend, Padding, same_padding
 
-__all__ = ["Array", "Backend", "BackendEntry", "Padding", "available", "load", "same_padding"]
+__all__ = [
+    "Alone",
+    "Array",
+    "Backend",
+    "BackendEntry",
+    "Padding",
+    "available",
+    "load",
+    "same_padding",
+]
 
 
 @dataclass(frozen=True)
@@ -32,30 +41,56 @@ class BackendEntry:
         return find_spec(self.requires) is not None
 
     def backend_class(self) -> type[Backend]:
-        """Import the backend."""
+        """Import the backend; UsageError if it cannot be."""
         module, _, name = self.target.partition(":")
-        backend: type[Backend] = getattr(import_module(module), name)
+        try:
+            backend: type[Backend] = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise UsageError(
+                f"backend '{self.name}' cannot be imported: {error}; "
+                f"it was to come from {self.target}, installed by: {self.install}"
+            ) from error
         return backend
 
 
-_BUILT_IN = (BackendEntry("numpy", "compare.backends.numpy:NumpyBackend"),)
+# Plain `pip install torch` would bring gigabytes of CUDA to a machine without a GPU.
+_BUILT_IN = (
+    BackendEntry("numpy", "compare.backends.numpy:NumpyBackend", "numpy", "pip install numpy"),
+    BackendEntry(
+        "torch",
+        "compare.backends.torch:TorchBackend",
+        "torch",
+        "pip install torch==2.13.0 (for an NVIDIA GPU: pip install 'handcrafted[torch]')",
+    ),
+    BackendEntry(
+        "jax",
+        "compare.backends.jax:JaxBackend",
+        "jax",
+        "pip install 'handcrafted[jax]' (for an NVIDIA GPU: pip install 'jax[cuda12]')",
+    ),
+)
 
 
 def available() -> dict[str, BackendEntry]:
     """Return every known backend by name, the built-in ones first, installed or not."""
     entries = {entry.name: entry for entry in _BUILT_IN}
     for point in entry_points(group="compare.backends"):
+        package = point.dist.name if point.dist else point.module
         entries.setdefault(
-            point.name, BackendEntry(point.name, point.value, point.value.split(".")[0])
+            point.name,
+            BackendEntry(
+                point.name, point.value, point.module.split(".")[0], f"pip install {package}"
+            ),
         )
     return entries
 
 
-def load(name: str, device: str = "auto") -> Backend:
-    """Return the backend `name` on `device`.
+def load(name: str, device: str = "auto", precision: str | None = None) -> Backend:
+    """Return the backend `name` on `device`, computing in `precision` (None: its own default).
 
     Raises `UsageError` for a name that is not known (listing those that are), a library that
-    is not installed (with the command that installs it) or a device that is not there.
+    is not installed (with the command that installs it), a device that is not there or a
+    precision that the backend or the device does not have.
     """
     entries = available()
     if name not in entries:
@@ -65,4 +100,12 @@ def load(name: str, device: str = "auto") -> Backend:
         raise UsageError(
             f"backend '{name}' needs {entry.requires}, which is not installed; run: {entry.install}"
         )
-    return entry.backend_class()(device)
+    backend = entry.backend_class()
+    if precision is None:
+        precision = backend.precisions[0]
+    if precision not in backend.precisions:
+        raise UsageError(
+            f"backend '{name}' has no precision '{precision}'; "
+            f"choose from: {', '.join(backend.precisions)}"
+        )
+    return backend(device, precision)

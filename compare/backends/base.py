@@ -19,24 +19,33 @@ Padding: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Backend(Protocol):
-    """An array library on one device.
+    """An array library on one device, or on several that compute together.
 
-    `__init__(device)` takes one of `devices()` or `"auto"`, the best of them. It raises
+    `__init__(device, precision)` takes one of `devices()` or `"auto"`, the best of them. It raises
     `compare.UsageError`, listing the devices present, for any other; it never falls back.
     """
 
     name: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]]
+    """What it can compute in, the default first: float32 (or float64), and perhaps tf32 and bf16,
+    in which convolutions and matrix products round their inputs and everything else does not."""
     device: str
+    precision: str
 
     xp: Any
     """NumPy's names and meanings for: arange, argmax, argmin, argsort, broadcast_to, concatenate,
-    exp, inf, log, max, maximum, mean, reshape, sqrt, sum, tanh, where, zeros_like;
+    exp, inf, log, matmul, max, maximum, mean, reshape, sqrt, sum, tanh, where, zeros_like;
     broadcast_to only between shapes of the same length. Arrays take indices that are slices and
     integer arrays, arithmetic, comparisons and `@`. All are differentiable where mathematics says
     so."""
 
-    def __init__(self, device: str = "auto") -> None:
-        """Take `device`."""
+    parts: int
+    """Equal parts of a batch that are computed elsewhere at the same time, this one among them."""
+    first: bool
+    """Whether this is the process that writes results; all others only compute."""
+
+    def __init__(self, device: str = "auto", precision: str = "float32") -> None:
+        """Take `device`; `precision` is one of `precisions`."""
         ...
 
     @classmethod
@@ -45,7 +54,10 @@ class Backend(Protocol):
         ...
 
     def asarray(self, array: NDArray[Any], like: Array | None = None) -> Array:
-        """Copy a NumPy array to the device, with its own dtype or that of `like`."""
+        """Copy a NumPy array to the device, with its own dtype or that of `like`.
+
+        Where the library or the precision has no such dtype, with the nearest of its kind.
+        """
         ...
 
     def to_numpy(self, array: Array) -> NDArray[Any]:
@@ -107,7 +119,11 @@ class Backend(Protocol):
         ...
 
     def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Compile a pure function of arrays, or return it as it is."""
+        """Compile a pure function of arrays, or return it as it is.
+
+        Arguments and results are arrays, and tuples and dicts of them. When the device is out of
+        memory the call, or the `to_numpy` of its results, raises MemoryError.
+        """
         ...
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
@@ -127,6 +143,56 @@ class Backend(Protocol):
     def memory_limit(self) -> int:
         """Bytes that may still be allocated on the device."""
         ...
+
+    def __hash__(self) -> int:
+        """Tell backends apart, so that what was compiled for one is kept for it."""
+        ...
+
+    def about(self) -> dict[str, str]:
+        """Versions of the library and the device's own name, for the record of a run."""
+        ...
+
+    def spread(self, rows: Array) -> tuple[Backend, Array]:
+        """Share out the rows of a batch among the devices that compute together.
+
+        Returns the backend to compute with, which knows into how many `parts` the batch went, and
+        the rows for this process. Rows that do not come out even go whole to every device.
+        """
+        ...
+
+    def average(self, array: Array) -> Array:
+        """Return the mean of an array over the `parts` of a batch; differentiable.
+
+        `value_and_grad` has its value and its gradients averaged likewise.
+        """
+        ...
+
+    def agreed(self, value: Any) -> Any:
+        """Return, in every process, the `value` of the first. It is picklable."""
+        ...
+
+
+class Alone:
+    """What a backend need not say when it computes on one device, in one process."""
+
+    parts: int = 1
+    first: bool = True
+
+    def about(self) -> dict[str, str]:
+        """Say nothing beyond what every record holds."""
+        return {}
+
+    def spread(self, rows: Array) -> tuple[Any, Array]:
+        """Compute all rows here."""
+        return self, rows
+
+    def average(self, array: Array) -> Array:
+        """Return the array: there is one part."""
+        return array
+
+    def agreed(self, value: Any) -> Any:
+        """Return the value: there is nobody to agree with."""
+        return value
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
@@ -153,4 +219,12 @@ def unknown_device(backend: str, device: str, present: tuple[str, ...]) -> str:
     return (
         f"backend '{backend}' has no device '{device}' here; "
         f"present: {', '.join(present)} (or 'auto')"
+    )
+
+
+def unknown_precision(device: str, precision: str, known: tuple[str, ...]) -> str:
+    """The message for a precision that the device does not have."""
+    return (
+        f"device '{device}' has no precision '{precision}', a mode of NVIDIA's GPUs; "
+        f"choose from: {', '.join(known)}"
     )

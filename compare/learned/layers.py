@@ -438,8 +438,8 @@ class GlobalMaxPool(_Plain):
         around = background[channel, brightest[channel, xp.argmin(1 * hidden, axis=2)]]
 
         values = xp.reshape(x.under(backend) + x.delta, (n, channels, rows * columns))
-        beyond = xp.reshape(1 - x.on_canvas(backend), (n, 1, rows * columns))
-        inside = values[item, channel, xp.argmax(xp.where(beyond, -xp.inf, values), axis=2)]
+        on_canvas = xp.reshape(x.on_canvas(backend), (n, 1, rows * columns))
+        inside = values[item, channel, xp.argmax(xp.where(on_canvas, values, -xp.inf), axis=2)]
         return xp.reshape(xp.maximum(inside, around), (n, channels, 1, 1))
 
 
@@ -507,7 +507,7 @@ class BatchNorm(_Plain):
         else:
             mean, variance = _moments(backend, x)
             n, _, height, width = x.shape
-            count = n * height * width
+            count = n * backend.parts * height * width
             unbiased = variance * (count / max(count - 1, 1))
             for name, batch in (("mean", mean), ("variance", unbiased)):
                 kept = self.momentum * own[name]
@@ -521,18 +521,18 @@ class BatchNorm(_Plain):
 
 def _moments(backend: Backend, x: Maps) -> tuple[Array, Array]:
     """Mean and (biased) variance of each channel over batch and pixels, (1, c, 1, 1) each."""
-    xp, axes = backend.xp, (0, 2, 3)
+    xp, axes, average = backend.xp, (0, 2, 3), backend.average
     if not isinstance(x, Patched):
-        mean = xp.mean(x, axis=axes, keepdims=True)
-        return mean, xp.mean((x - mean) ** 2, axis=axes, keepdims=True)
+        mean = average(xp.mean(x, axis=axes, keepdims=True))
+        return mean, average(xp.mean((x - mean) ** 2, axis=axes, keepdims=True))
     n, _, height, width = x.shape
     count = n * height * width
     mean = xp.mean(x.background, axis=axes, keepdims=True)
-    mean = mean + xp.sum(x.delta, axis=axes, keepdims=True) / count
+    mean = average(mean + xp.sum(x.delta, axis=axes, keepdims=True) / count)
     variance = xp.mean((x.background - mean) ** 2, axis=axes, keepdims=True)
     # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
     change = x.delta * (2 * (x.under(backend) - mean) + x.delta)
-    return mean, variance + xp.sum(change, axis=axes, keepdims=True) / count
+    return mean, average(variance + xp.sum(change, axis=axes, keepdims=True) / count)
 
 
 @dataclass(frozen=True)
@@ -579,4 +579,4 @@ class Dense(_Plain):
         self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
     ) -> Maps:
         """Multiply."""
-        return x @ own["weight"] + own["bias"]
+        return backend.xp.matmul(x, own["weight"]) + own["bias"]

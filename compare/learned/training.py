@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compare import RunError
 from compare.backends import Array, Backend
 from compare.learned.architecture import Architecture
 from compare.learned.architectures import Coordinates
 from compare.learned.layers import Maps
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched
-from compare.results import read_arrays, write_arrays
+from compare.results import read_sealed_arrays, write_sealed_arrays
 
 Arrays: TypeAlias = dict[str, Array]
 HostArrays: TypeAlias = dict[str, NDArray[Any]]
@@ -65,20 +67,20 @@ class State:
     """Everything a training run needs to go on: on disk it is the checkpoint.
 
     weights, and Adam's moving means of gradients and of their squares, by parameter name; the
-    number of steps done; each finished epoch's mean loss; the sum of losses in this epoch; and
+    sum of losses in this epoch; the number of steps done; each finished epoch's mean loss; and
     the seconds spent.
     """
 
     weights: Arrays
     mean: Arrays
     square: Arrays
+    running_loss: Array
     steps: int = 0
     losses: tuple[float, ...] = ()
-    running_loss: Array = field(default_factory=lambda: np.zeros((), np.float32))
     seconds: float = 0.0
 
-    def save(self, path: Path, backend: Backend) -> None:
-        """Write the checkpoint, whole or not at all."""
+    def arrays(self, backend: Backend) -> HostArrays:
+        """Return what is written to a checkpoint."""
         arrays = {
             f"{group}/{name}": backend.to_numpy(array)
             for group in ("weights", "mean", "square")
@@ -88,12 +90,30 @@ class State:
         arrays["losses"] = np.asarray(self.losses, dtype=np.float64)
         arrays["running_loss"] = backend.to_numpy(self.running_loss)
         arrays["seconds"] = np.asarray(self.seconds)
-        write_arrays(path, arrays)
+        return arrays
+
+    def save(self, path: Path, backend: Backend) -> None:
+        """Write the checkpoint, whole or not at all."""
+        write_sealed_arrays(path, self.arrays(backend))
 
     @classmethod
-    def read(cls, path: Path, backend: Backend) -> State:
-        """Read a checkpoint; ValueError if it is not a whole one."""
-        arrays = read_arrays(path)
+    def read(cls, path: Path, backend: Backend, like: State) -> State:
+        """Read a checkpoint; ValueError if it is not a whole one, or not of a state `like` this."""
+        arrays = read_sealed_arrays(path)
+        wanted = {
+            f"{group}/{name}": array.shape
+            for group in ("weights", "mean", "square")
+            for name, array in getattr(like, group).items()
+        }
+        scalars = {"steps", "losses", "running_loss", "seconds"}
+        found = {name: array.shape for name, array in arrays.items() if name not in scalars}
+        if found != wanted or not scalars <= arrays.keys():
+            raise ValueError(f"{path} is the checkpoint of another network")
+        return cls.of(arrays, backend)
+
+    @classmethod
+    def of(cls, arrays: HostArrays, backend: Backend) -> State:
+        """Undo `arrays`."""
         groups: dict[str, Arrays] = {"weights": {}, "mean": {}, "square": {}}
         for key, array in arrays.items():
             group, _, name = key.partition("/")
@@ -127,36 +147,48 @@ def train(
     from what lies there: on the NumPy backend to the same bits as without the interruption.
     A loss that is no longer finite ends training at the end of its epoch.
     """
-    step = backend.jit(_step(architecture, recipe, backend))
+    step = _indexed_step(architecture, recipe, backend)
     shared, samples = split_maps(inputs)
     shared = tuple(backend.asarray(array) for array in shared)
     samples = tuple(backend.asarray(array) for array in (targets, *samples))
     count = len(targets)
     steps_an_epoch = -(-count // recipe.batch)
 
-    state = _begin(architecture, seed, backend)
-    if checkpoint is not None and checkpoint.exists():
-        try:
-            state = State.read(checkpoint, backend)
-        except ValueError as error:
-            warnings.warn(f"{error}; training starts anew", stacklevel=2)
+    state = _resumed(architecture, seed, backend, checkpoint)
     started = saved = time.perf_counter()
     earlier = state.seconds
     for epoch in range(state.steps // steps_an_epoch, epochs):
+        if state.losses and not np.isfinite(state.losses[-1]):
+            break
         # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
         order = np.random.default_rng([seed, epoch]).permutation(count)
-        for index in range(state.steps % steps_an_epoch, steps_an_epoch):
-            chosen = backend.asarray(order[index * recipe.batch : (index + 1) * recipe.batch])
-            rate = _adam_rate(recipe, state.steps + 1) * _decay(recipe, epoch, epochs)
-            weights, mean, square, running_loss = step(
-                state.weights,
-                state.mean,
-                state.square,
-                state.running_loss,
-                rate,
-                shared,
-                *(array[chosen] for array in samples),
-            )
+        rates = [
+            _adam_rate(recipe, epoch * steps_an_epoch + index + 1) * _decay(recipe, epoch, epochs)
+            for index in range(steps_an_epoch)
+        ]
+        for place, index, batch in _places(backend, order, rates, recipe.batch, state.steps):
+            try:
+                weights, mean, square, running_loss, place.index = step(
+                    state.weights,
+                    state.mean,
+                    state.square,
+                    state.running_loss,
+                    place.index,
+                    place.rates,
+                    place.batches,
+                    shared,
+                    samples,
+                )
+                last = index == steps_an_epoch - 1
+                # The only time that the host waits for the device, but for checkpoints.
+                mean_loss = float(backend.to_numpy(running_loss)) / count if last else None
+            except MemoryError as error:
+                raise RunError(_out_of_memory(backend, epoch, index, batch, error)) from error
+            except RunError:
+                # Every process holds the same state; the one that writes keeps the last whole one.
+                if checkpoint is not None and backend.first:
+                    state.save(checkpoint, backend)
+                raise
             state = replace(
                 state,
                 weights=weights,
@@ -165,19 +197,87 @@ def train(
                 running_loss=running_loss,
                 steps=state.steps + 1,
             )
-            if index == steps_an_epoch - 1:
-                mean_loss = float(backend.to_numpy(running_loss)) / count
+            if mean_loss is not None:
                 zero = backend.asarray(np.zeros((), np.float32))
                 state = replace(state, losses=(*state.losses, mean_loss), running_loss=zero)
             now = time.perf_counter()
             state = replace(state, seconds=earlier + now - started)
-            if checkpoint is not None and now - saved > CHECKPOINT_SECONDS:
+            if checkpoint is not None and backend.first and now - saved > CHECKPOINT_SECONDS:
                 state.save(checkpoint, backend)
                 saved = now
         on_progress(Progress(epoch + 1, epochs, state.losses[-1]))
-        if not np.isfinite(state.losses[-1]):
-            break
     return state
+
+
+# Kept for the next seed, which else would wait for the compiler again.
+@lru_cache(maxsize=16)
+def forward(architecture: Architecture, backend: Backend) -> Callable[..., Array]:
+    """Build the compiled function from (weights, shared, samples) to a batch's outputs."""
+
+    def outputs(weights: Arrays, shared: tuple[Array, ...], samples: tuple[Array, ...]) -> Array:
+        return architecture.apply(backend, weights, join_maps(shared, samples))[0]
+
+    return backend.jit(outputs)
+
+
+def _resumed(
+    architecture: Architecture, seed: int, backend: Backend, checkpoint: Path | None
+) -> State:
+    """Return the state to go on from: the checkpoint's, or a new one, alike in every process."""
+    new = _begin(architecture, seed, backend)
+    arrays: HostArrays | None = None
+    if checkpoint is not None and backend.first and checkpoint.exists():
+        try:
+            arrays = State.read(checkpoint, backend, like=new).arrays(backend)
+        except ValueError as error:
+            warnings.warn(f"{error}; training starts anew", stacklevel=3)
+    arrays = backend.agreed(arrays)
+    return new if arrays is None else State.of(arrays, backend)
+
+
+@dataclass
+class _Place:
+    """Batches of one size on the device, and how far the steps have come in them.
+
+    rates: (steps,) learning rates; batches: (steps, size) numbers of samples; index: (1,), the
+    next step's. All an epoch needs is there before it starts, so that no step waits for the host.
+    """
+
+    rates: Array
+    batches: Array
+    index: Array
+
+
+def _places(
+    backend: Backend, order: NDArray[Any], rates: list[float], batch: int, done: int
+) -> Iterator[tuple[_Place, int, int]]:
+    """Yield (place, step of the epoch, samples) for each step of an epoch that is not yet done."""
+    whole = len(order) // batch
+    first = done % len(rates)
+    like = backend.asarray(np.zeros((), np.float32))
+
+    def place(rows: NDArray[Any], rates: list[float], index: int) -> _Place:
+        return _Place(
+            backend.asarray(np.asarray(rates), like=like),
+            backend.asarray(rows),
+            backend.asarray(np.asarray([index])),
+        )
+
+    if first < whole:
+        here = place(order[: whole * batch].reshape(whole, batch), rates[:whole], first)
+        for index in range(first, whole):
+            yield here, index, batch
+    left = order[whole * batch :]
+    if len(left):
+        yield place(left[None], rates[whole:], 0), whole, len(left)
+
+
+def _out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: MemoryError) -> str:
+    return (
+        f"out of memory on {backend.device} in epoch {epoch + 1}, step {index + 1}, with a batch "
+        f"of {batch} samples ({str(error)[:120]}); try --batch {max(1, batch // 2)}. "
+        "Runs that were finished before are kept"
+    )
 
 
 def _begin(architecture: Architecture, seed: int, backend: Backend) -> State:
@@ -188,7 +288,38 @@ def _begin(architecture: Architecture, seed: int, backend: Backend) -> State:
         if parameter.trained
     }
     mean, square = ({k: backend.asarray(v) for k, v in zeros.items()} for _ in range(2))
-    return State({k: backend.asarray(v) for k, v in weights.items()}, mean, square)
+    weights_there = {k: backend.asarray(v) for k, v in weights.items()}
+    return State(weights_there, mean, square, backend.asarray(np.zeros((), np.float32)))
+
+
+@lru_cache(maxsize=16)
+def _indexed_step(
+    architecture: Architecture, recipe: Recipe, backend: Backend
+) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array, Array]]:
+    """Build the compiled step that finds its samples and rate on the device by its own number."""
+    step_on = cache(lambda together: _step(architecture, recipe, together))
+    xp = backend.xp
+
+    def step(
+        weights: Arrays,
+        mean: Arrays,
+        square: Arrays,
+        running_loss: Array,
+        index: Array,
+        rates: Array,
+        batches: Array,
+        shared: tuple[Array, ...],
+        samples: tuple[Array, ...],
+    ) -> tuple[Arrays, Arrays, Arrays, Array, Array]:
+        # An index of one number and not of none, which PyTorch would fetch to the host.
+        chosen, rate = xp.reshape(batches[index], (-1,)), xp.reshape(rates[index], ())
+        together, chosen = backend.spread(chosen)
+        after = step_on(together)(
+            weights, mean, square, running_loss, rate, shared, *(a[chosen] for a in samples)
+        )
+        return *after, index + 1
+
+    return backend.jit(step)
 
 
 def _step(
@@ -253,7 +384,7 @@ def _step(
             for k, w in trained.items()
         }
         weights = {**weights, **trained, **statistics}
-        return weights, mean, square, running_loss + value * targets.shape[0]
+        return weights, mean, square, running_loss + value * (count * backend.parts)
 
     return step
 

@@ -58,6 +58,7 @@ PAIR = {
 }  # fmt: skip
 HEADER = {
     "task": "", "size": [64, 64], "epochs": 1, "seeds": 100, "backend": "numpy", "device": "cpu",
+    "precision": "float32",
 }  # fmt: skip
 
 

@@ -1,0 +1,147 @@
+"""What a training step costs on PyTorch: eager, compiled, as a CUDA graph; and on JAX and NumPy.
+
+    python benchmarks/torch_steps.py [--device cuda:0] [--size 64] [--steps 20]
+
+Prints a Markdown table: milliseconds a step (median), and the seconds before the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from importlib.metadata import version
+
+import numpy as np
+
+from compare import backends
+from compare.learned import training
+from compare.learned.training import split_maps
+from compare.solvers import Setting, _maps, offered
+from compare.tasks import load
+
+CASES = (
+    ("onehot2coord", "coordconv"),
+    ("onehot2coord", "conv"),
+    ("coord2onehot", "coordconv"),
+    ("coord2onehot", "deconv"),
+)
+WAYS = ("numpy", "torch, eager", "torch.compile", "CUDA graph", "jax.jit")
+
+
+def prepared(task_name: str, solver: str, size: int, name: str, device: str):
+    """Return the backend, its step and the arguments of a first one."""
+    task, backend = load(task_name), backends.load(name, device)
+    entry = offered(task_name)[solver]
+    recipe = entry.recipes["quick"]
+    learned = entry.build(Setting(task, "uniform", size, size, backend), recipe, None)
+    data = task.split("uniform", size, size).train
+    shared, samples = split_maps(_maps([data.inputs()]))
+    samples = (task.encode(data.positions, size, size), *samples)
+    order = np.arange(len(data) // recipe.batch * recipe.batch).reshape(-1, recipe.batch)
+    state = training._begin(learned.architecture, 0, backend)
+    rates = backend.asarray(np.full(len(order), 1e-3), like=state.running_loss)
+    arguments = [
+        state.weights, state.mean, state.square, state.running_loss,
+        backend.asarray(np.zeros(1, np.int64)), rates, backend.asarray(order),
+        tuple(map(backend.asarray, shared)), tuple(map(backend.asarray, samples)),
+    ]  # fmt: skip
+    return backend, training._indexed_step(learned.architecture, recipe, backend), arguments
+
+
+def with_compilers() -> float:
+    """Processor seconds of this process and of the compilers that it started and saw end."""
+    return sum(os.times()[:4])
+
+
+def timed(backend, step, arguments, steps: int, clock) -> tuple[float, float]:
+    """Return milliseconds a step and the seconds that the first took longer than another."""
+
+    def once(clock) -> float:
+        began = clock()
+        results = step(*arguments)
+        backend.to_numpy(results[3])  # waits for the device
+        return clock() - began
+
+    first = once(time.perf_counter if clock is time.perf_counter else with_compilers)
+    once(clock)
+    usual = float(np.median([once(clock) for _ in range(steps)]))
+    return 1e3 * usual, max(0.0, first - usual)
+
+
+def compiled(step):
+    """The step under `torch.compile`."""
+    import torch
+
+    return torch.compile(step)
+
+
+def graphed(backend, step, arguments):
+    """The step as one CUDA graph, replayed with the arrays that it was captured with."""
+    import torch
+
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            step(*arguments)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        results = step(*arguments)
+
+    def replay(*_):
+        graph.replay()
+        return results
+
+    return replay
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--size", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--only", type=int, help="measure one case, by its number")
+    parser.add_argument("--ways", default=";".join(WAYS), help="separated by semicolons")
+    parser.add_argument(
+        "--clock", default="wall", choices=("wall", "cpu"),
+        help="cpu: seconds of all cores together, on a machine that others use too",
+    )  # fmt: skip
+    options = parser.parse_args()
+    clock = time.perf_counter if options.clock == "wall" else time.process_time
+    ways = tuple(options.ways.split(";"))
+    print("| step of | " + " | ".join(ways) + " |")
+    print("| --- |" + " ---: |" * len(ways))
+    cases = CASES if options.only is None else CASES[options.only : options.only + 1]
+    for task, solver in cases:
+        cells = []
+        for way in ways:
+            name = way.split(",")[0].split(".")[0].replace("CUDA graph", "torch")
+            device = "auto" if name == "numpy" else options.device
+            backend, step, arguments = prepared(task, solver, options.size, name, device)
+            try:
+                if way == "torch.compile":
+                    step = compiled(step)
+                elif way == "CUDA graph":
+                    if not backend.device.startswith("cuda"):
+                        cells.append("no CUDA")
+                        continue
+                    step = graphed(backend, step, arguments)
+                milliseconds, before = timed(backend, step, arguments, options.steps, clock)
+            except Exception as error:  # a way that does not work is a result too
+                cells.append(f"fails: {type(error).__name__}")
+                continue
+            cells.append(f"{milliseconds:.3g} ms + {before:.2g} s")
+        print(f"| {task} {solver} | " + " | ".join(cells) + " |", flush=True)
+    print(
+        f"\nMilliseconds a step ({options.clock} time, median of {options.steps}) + seconds "
+        f"before the first; {options.size}x{options.size}, torch {version('torch')}, "
+        f"jax {version('jax')}, "
+        f"{platform.machine()}, device {options.device}."
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,362 @@
+"""PyTorch on the CPU, on CUDA and on MPS; under `torchrun`, on one device a process.
+
+Everything runs eagerly: what that costs against `torch.compile` is measured in docs/backends.md.
+"""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import distributed
+
+from compare import RunError, UsageError
+from compare.backends.base import Alone, Padding, host_memory, unknown_device, unknown_precision
+
+Tensor = torch.Tensor
+PATIENCE = timedelta(seconds=40)
+"""How long a process waits for the others before it takes one of them for lost."""
+
+
+class TorchBackend(Alone):
+    """Tensors of PyTorch; see `compare.backends.base.Backend`.
+
+    Started by `torchrun`, each process computes its part of every batch on a device of its own
+    and the gradients are averaged, as DistributedDataParallel does for modules.
+    """
+
+    name: ClassVar[str] = "torch"
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "tf32", "bf16")
+
+    def __init__(self, device: str = "auto", precision: str = "float32") -> None:
+        """Take a device, or this process's own one under `torchrun`."""
+        self._world = int(os.environ["WORLD_SIZE"]) if _launched() else 1
+        if _launched():
+            self._device = self._own_device(device)
+            self.device = f"{self._world} x {self._device.type}"
+        else:
+            self._device = torch.device(self._single_device(device))
+            self.device = str(self._device)
+        self.precision = precision
+        if precision == "tf32" and self._device.type != "cuda":
+            raise UsageError(unknown_precision(self.device, precision, ("float32", "bf16")))
+        self.xp: Any = _NumpyNames(self._device, self._product)
+        if _launched():
+            self._rank = _joined(self._device)
+            self.first = self._rank == 0
+            self._parted = copy.copy(self)
+            self._parted.parts = self._world
+
+    @classmethod
+    def devices(cls) -> tuple[str, ...]:
+        """CUDA devices, Apple's GPU and the CPU."""
+        cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+        mps = ["mps"] if torch.backends.mps.is_available() else []
+        return (*cuda, *mps, "cpu")
+
+    def _single_device(self, device: str) -> str:
+        present = self.devices()
+        if device == "all":
+            raise UsageError(
+                "PyTorch computes on one device a process; for all of them start "
+                "torchrun --nproc-per-node=DEVICES -m compare with these arguments, "
+                "without --device"
+            )
+        if device == "auto":
+            return present[0]
+        if device == "cuda" and "cuda:0" in present:
+            return "cuda:0"
+        if device not in present:
+            raise UsageError(unknown_device(self.name, device, present))
+        return device
+
+    def _own_device(self, device: str) -> torch.device:
+        cards = torch.cuda.device_count()
+        if device in ("auto", "all"):
+            device = "cuda" if cards else "cpu"
+        if device not in ("cuda", "cpu"):
+            raise UsageError(
+                f"torchrun gives each process a device of its own, so '{device}' cannot be "
+                "chosen; give --device auto, cuda or cpu"
+            )
+        if device == "cpu":
+            return torch.device("cpu")
+        local = int(os.environ.get("LOCAL_RANK", "0"))
+        if local >= cards:
+            raise UsageError(
+                f"process {local} of this machine has no CUDA device; present: "
+                f"{', '.join(self.devices())}; start as many processes as there are devices"
+            )
+        return torch.device("cuda", local)
+
+    def asarray(self, array: NDArray[Any], like: Tensor | None = None) -> Tensor:
+        """Copy; to a GPU from pinned memory, so that nobody waits."""
+        host = torch.from_numpy(np.array(array))  # a copy: PyTorch would share the array's memory
+        if like is not None:
+            host = host.to(like.dtype)
+        if self._device.type == "cuda":
+            return host.pin_memory().to(self._device, non_blocking=True)
+        if self._device.type == "mps" and host.dtype == torch.float64:
+            host = host.float()  # Apple's GPUs have no float64
+        return host.to(self._device)
+
+    def to_numpy(self, array: Tensor) -> NDArray[Any]:
+        """Copy to the host."""
+        with _memory_errors():
+            copied: NDArray[Any] = array.detach().cpu().numpy()
+        return copied
+
+    def relu(self, x: Tensor) -> Tensor:
+        """See `compare.backends.base.Backend.relu`."""
+        return torch.relu(x)
+
+    def _product(self, function: Callable[..., Tensor], a: Tensor, b: Tensor) -> Tensor:
+        """Apply a function that is linear in each of two arrays, in this precision."""
+        if self.precision == "bf16":
+            return function(a.bfloat16(), b.bfloat16()).to(a.dtype)
+        return function(a, b)
+
+    def conv(
+        self, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: Padding
+    ) -> Tensor:
+        """See `compare.backends.base.Backend.conv`."""
+        (above, below), (before, after) = padding
+        if (above, before) == (below, after):
+            pad = (above, before)
+        else:
+            x, pad = F.pad(x, (before, after, above, below)), (0, 0)
+        y = self._product(lambda x, w: F.conv2d(x, w, None, stride, pad), x, weight)
+        return y if bias is None else y + bias[:, None, None]
+
+    def conv_transpose(
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        shape: tuple[int, int],
+        stride: int,
+        padding: Padding,
+    ) -> Tensor:
+        """See `compare.backends.base.Backend.conv_transpose`."""
+        y = self._product(lambda x, w: F.conv_transpose2d(x, w, None, stride), x, weight)
+        (above, _), (before, _) = padding
+        below, after = shape[0] - y.shape[2] + above, shape[1] - y.shape[3] + before
+        y = F.pad(y, (-before, after, -above, below))  # negative padding cuts
+        return y if bias is None else y + bias[:, None, None]
+
+    def max_pool(self, x: Tensor, kernel: int) -> Tensor:
+        """See `compare.backends.base.Backend.max_pool`."""
+        n, channels, height, width = x.shape
+        rows, columns = height // kernel, width // kernel
+        filled = x[:, :, : rows * kernel, : columns * kernel]
+        blocks = filled.reshape(n, channels, rows, kernel, columns, kernel)
+        return blocks.amax(dim=(3, 5))  # which shares the gradient among ties; max_pool2d doesn't
+
+    def window(self, x: Tensor, top: Tensor, left: Tensor, height: int, width: int) -> Tensor:
+        """See `compare.backends.base.Backend.window`."""
+        n, channels, x_height, x_width = x.shape
+        rows = top[:, None] + torch.arange(height, device=self._device)
+        columns = left[:, None] + torch.arange(width, device=self._device)
+        rows_in, columns_in = (rows >= 0) & (rows < x_height), (columns >= 0) & (columns < x_width)
+        inside = (rows_in[:, :, None] & columns_in[:, None, :]).reshape(len(top), 1, -1)
+        pixels = rows.clamp(0, x_height - 1)[:, :, None] * x_width
+        pixels = (pixels + columns.clamp(0, x_width - 1)[:, None, :]).reshape(len(top), -1)
+        flat = x.reshape(n, channels, -1)
+        if n == 1:
+            values = flat[0].index_select(1, pixels.reshape(-1))
+            values = values.reshape(channels, len(top), -1).transpose(0, 1)
+        else:
+            values = flat.gather(2, pixels[:, None].expand(-1, channels, -1))
+        values = torch.where(inside, values, torch.zeros((), dtype=x.dtype, device=x.device))
+        return values.reshape(len(top), channels, height, width)
+
+    def value_and_grad(
+        self, function: Callable[..., tuple[Any, Any]]
+    ) -> Callable[..., tuple[Any, Any, dict[str, Any]]]:
+        """See `compare.backends.base.Backend.value_and_grad`."""
+
+        def differentiated(
+            parameters: dict[str, Tensor], *args: Any
+        ) -> tuple[Tensor, Any, dict[str, Tensor]]:
+            leaves = {key: p.detach().requires_grad_() for key, p in parameters.items()}
+            value, extra = function(leaves, *args)
+            gradients = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
+            results = [value.detach(), *gradients]
+            if self._world > 1:
+                results = _averaged_together(results)
+            return (
+                results[0],
+                {key: item.detach() for key, item in extra.items()},
+                dict(zip(leaves, results[1:], strict=True)),
+            )
+
+        return differentiated
+
+    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function, with TF32 switched as the precision asks and errors named."""
+
+        def run(*args: Any) -> Any:
+            # The switches belong to the process, and another backend in it may want them otherwise.
+            torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
+            torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+            with _memory_errors():
+                return function(*args)
+
+        return run
+
+    def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+        """One after the other: PyTorch takes all cores by itself."""
+        return [function(item) for item in items]
+
+    def piece(self) -> int:
+        """A batch whole on a GPU; what stays in a CPU's caches."""
+        return 1 << 20 if self._device.type == "cpu" else 1 << 40
+
+    def memory_limit(self) -> int:
+        """Bytes free on the device."""
+        if self._device.type == "cuda":
+            return int(torch.cuda.mem_get_info(self._device)[0])
+        if self._device.type == "mps":
+            return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        return host_memory()
+
+    def about(self) -> dict[str, str]:
+        """PyTorch's version, and CUDA's and the card's."""
+        versions = {"torch": str(torch.__version__)}
+        if self._device.type == "cuda":
+            versions["cuda"] = str(torch.version.cuda)
+            versions["device"] = torch.cuda.get_device_name(self._device)
+        return versions
+
+    def spread(self, rows: Tensor) -> tuple[TorchBackend, Tensor]:
+        """See `compare.backends.base.Backend.spread`."""
+        size, left_over = divmod(len(rows), self._world)
+        if self._world == 1 or left_over:
+            return self, rows
+        return self._parted, rows[self._rank * size : (self._rank + 1) * size]
+
+    def average(self, array: Tensor) -> Tensor:
+        """See `compare.backends.base.Backend.average`."""
+        if self.parts == 1:
+            return array
+        averaged: Tensor = _Average.apply(array)  # type: ignore[no-untyped-call]
+        return averaged
+
+    def agreed(self, value: Any) -> Any:
+        """See `compare.backends.base.Backend.agreed`."""
+        if self._world == 1:
+            return value
+        box = [value]
+        with _lost_workers():
+            distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
+        return box[0]
+
+
+class _NumpyNames:
+    """Functions of PyTorch under NumPy's names and with NumPy's meanings, on one device."""
+
+    inf = math.inf
+
+    def __init__(self, device: torch.device, product: Callable[..., Tensor]) -> None:
+        self._device = device
+        self._product = product
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what PyTorch calls the same: exp, where, concatenate and so on."""
+        return getattr(torch, name)
+
+    def arange(self, *limits: int) -> Tensor:
+        return torch.arange(*limits, device=self._device)
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        return self._product(torch.matmul, a, b)
+
+    def max(self, x: Tensor, axis: Any = None, keepdims: bool = False) -> Tensor:
+        # Not torch.max, which gives the whole gradient to one of equal values.
+        return torch.amax(x, tuple(range(x.ndim)) if axis is None else axis, keepdims)
+
+    def argsort(self, x: Tensor, axis: int = -1) -> Tensor:
+        return torch.argsort(x, dim=axis, stable=True)
+
+
+def _launched() -> bool:
+    """Whether `torchrun`, or whoever sets its variables, started this process."""
+    return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
+
+
+def _joined(device: torch.device) -> int:
+    """Join the other processes; returns the rank of this one."""
+    if not distributed.is_initialized():
+        backend = "cpu:gloo"
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+            backend += ",cuda:nccl"
+        with _lost_workers():
+            distributed.init_process_group(backend, timeout=PATIENCE)
+        atexit.register(distributed.destroy_process_group)
+    return distributed.get_rank()
+
+
+def _averaged(x: Tensor) -> Tensor:
+    """Average an array over the processes."""
+    total = x.clone()
+    with _lost_workers():
+        distributed.all_reduce(total)
+    return total / distributed.get_world_size()
+
+
+def _averaged_together(arrays: list[Tensor]) -> list[Tensor]:
+    """Average arrays over the processes in one message."""
+    flat = _averaged(torch.cat([array.reshape(-1) for array in arrays]))
+    pieces = torch.split(flat, [array.numel() for array in arrays])
+    return [piece.reshape(array.shape) for piece, array in zip(pieces, arrays, strict=True)]
+
+
+class _Average(torch.autograd.Function):
+    """The mean over the processes, which is its own adjoint."""
+
+    @staticmethod
+    def forward(_: Any, x: Tensor) -> Tensor:
+        return _averaged(x)
+
+    @staticmethod
+    def backward(_: Any, *gradients: Tensor) -> Tensor:
+        return _averaged(gradients[0])
+
+
+@contextmanager
+def _lost_workers() -> Iterator[None]:
+    """Say in one line that another process is gone, however the transport puts it."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:120]
+        raise RunError(
+            f"a worker of the distributed run was lost, so all of them stop ({reason}); "
+            "the same command goes on from the checkpoint"
+        ) from error
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """Raise MemoryError for what PyTorch raises when memory runs out."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if isinstance(error, torch.OutOfMemoryError) or any(
+            sign in text
+            for sign in ("can't allocate memory", "out of memory", "nvalid buffer size")
+        ):
+            raise MemoryError(text.splitlines()[0]) from error
+        raise
