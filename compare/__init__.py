@@ -8,6 +8,14 @@ class UsageError(ValueError):
     """
 
 
+class StorageError(OSError):
+    """A file could not be written; the message names it and says why.
+
+    What was on disk before is as it was. The command line prints the message on one line and
+    exits with code 1.
+    """
+
+
 class RunError(RuntimeError):
     """A run that was under way cannot go on; the message says why and what to do.
 

@@ -6,18 +6,20 @@ import argparse
 import json
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from compare import RunError, UsageError
+from compare import RunError, StorageError, UsageError, progress
+from compare.options import choice, count, names, pixels
 
 if TYPE_CHECKING:
-    from compare.learned.training import Progress, Recipe
-    from compare.run import Plan
-    from compare.solvers import Entry
-    from compare.tasks import Task
+    from matplotlib.figure import Figure
 
-PRESETS = ("quick", "paper")
+    from compare.learned.training import Progress
+    from compare.plan import Plan, Request
+    from compare.report import Plot
+    from compare.sweep import Estimate
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,12 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         options = _parser().parse_args(arguments)
+        progress.level.set(getattr(options, "loudness", progress.NORMAL))
         code: int = options.command(options)
         return code
     except UsageError as error:
         print(f"compare: {error}", file=sys.stderr)
         return 2
-    except RunError as error:
+    except (RunError, StorageError) as error:
         print(f"compare: {error}", file=sys.stderr)
         return 1
     except MemoryError as error:
@@ -57,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="compare",
         description="Weight-free networks beside learned ones, on the same data, scored.",
     )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser(
@@ -108,6 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
     run.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    run.add_argument(
+        "--dry-run", action="store_true", help="print what would be run, and where; do nothing"
+    )
     run.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
 
     prove = commands.add_parser(
@@ -131,17 +138,125 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--task", required=True, help="whose network")
     export.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
 
+    sweep = commands.add_parser(
+        "sweep",
+        help="carry out every run of a grid in a TOML file",
+        description="Carry out every run of a grid in a TOML file, here or on a cluster. "
+        "Finished runs in --out are not repeated; one that was cut off goes on.",
+    )
+    sweep.set_defaults(command=_sweep)
+    sweep.add_argument("file", metavar="FILE", help="such as sweeps/quick.toml")
+    sweep.add_argument("--workers", metavar="N", help="on N processes that share the cores")
+    sweep.add_argument(
+        "--scheduler", metavar="ADDRESS", help="on a Dask cluster, such as tcp://host:8786"
+    )
+    sweep.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
+    sweep.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    sweep.add_argument(
+        "--dry-run", action="store_true", help="check the file and estimate the time, no more"
+    )
+    sweep.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+    answers = commands.add_parser(
+        "results",
+        help="list, filter, group and sort the runs in a directory",
+        description="List, filter, group and sort the runs in a directory. Files that are not to "
+        "be trusted are named on standard error and left out.",
+    )
+    answers.set_defaults(command=_results)
+    answers.add_argument("out", metavar="DIR", nargs="?", default="runs", help="(default runs)")
+    answers.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="such as solver=conv,coordconv or 'test_exact>=0.5'; all that are given must hold",
+    )
+    answers.add_argument("--by", metavar="COLUMNS", help="one row for the runs equal in these")
+    answers.add_argument("--sort", metavar="COLUMNS", help="the first column first")
+    answers.add_argument("--reverse", action="store_true", help="sort downwards")
+    answers.add_argument("--columns", metavar="NAMES", help="show these, comma-separated")
+    answers.add_argument("--format", default="table", help="table, csv, json or markdown")
+    answers.add_argument(
+        "--check",
+        action="store_true",
+        help="read every file of every run, and name what is not as it was written",
+    )
+
+    again = commands.add_parser(
+        "rerun",
+        help="repeat a finished run and say whether its scores are the same",
+        description="Repeat a finished run from its run.json, and say whether its scores are the "
+        "same. The exit code is 0 if they are and 1 if not.",
+    )
+    again.set_defaults(command=_rerun)
+    again.add_argument("run", metavar="RUN", help="the run's directory, or its run.json")
+    report = commands.add_parser(
+        "report",
+        help="write a page about the runs, and figures for a paper",
+        description="Write one self-contained page about the finished runs in a directory, with "
+        "an interactive figure; and, with --figures, every figure as SVG and PNG.",
+    )
+    report.set_defaults(command=_report)
+    report.add_argument("runs", nargs="?", default="runs", help="directory of runs (default runs)")
+    report.add_argument(
+        "-o", "--output", metavar="FILE", default="report.html", help="page (default report.html)"
+    )
+    report.add_argument("--figures", metavar="DIR", help="write every figure here too")
+
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
     listing.add_argument(
         "--devices", action="store_true", help="import every backend and ask it for its devices"
     )
     listing.set_defaults(command=_list)
+
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands, options and names in a shell",
+        description="Print a completion script. For bash, once and for all:  compare completion "
+        "bash > ~/.local/share/bash-completion/completions/compare",
+    )
+    completion.set_defaults(command=_completion)
+    completion.add_argument("shell", help="bash, zsh or another that shtab knows")
+
+    for each in (parser, *commands.choices.values()):
+        _add_loudness(each)
     return parser
 
 
+class _Version(argparse.Action):
+    """Prints the version; looks it up no earlier than that."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        from importlib.metadata import version
+
+        print(f"compare {version('handcrafted')}")
+        parser.exit()
+
+
+def _add_loudness(parser: argparse.ArgumentParser) -> None:
+    """Let -q and -v stand before the command or after it."""
+    either = parser.add_mutually_exclusive_group()
+    for spellings, level, what in (
+        (("-q", "--quiet"), progress.QUIET, "say nothing but what was asked for, and errors"),
+        (("-v", "--verbose"), progress.VERBOSE, "say more on standard error"),
+    ):
+        either.add_argument(
+            *spellings,
+            action="store_const",
+            const=level,
+            dest="loudness",
+            default=argparse.SUPPRESS,
+            help=what,
+        )
+
+
 def _run(options: argparse.Namespace) -> int:
-    seeds = _count("--seeds", options.seeds)
-    plans = _plans(options, seeds)
+    from compare.plan import lay_out
+
+    plans = lay_out(_request(options))
+    if options.dry_run:
+        return _dry_run(options, plans)
     first = plans[0].setting.backend.first
     out = _writable(options.out) if first else Path(options.out)
 
@@ -170,126 +285,85 @@ def _run(options: argparse.Namespace) -> int:
     from compare.tables import comparison
 
     print(comparison(task, header, summaries, pairs))
-    print(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    progress.note(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    progress.note(f"A page about them, with pictures: compare report {out}")
     return 0
 
 
-def _plans(options: argparse.Namespace, seeds: int) -> list[Plan]:
-    """Check every name and number, and lay out the runs in the order of the table."""
-    from compare import backends, tasks
-    from compare.run import Plan
-    from compare.solvers import Setting, offered
+def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
+    """Print what would be run, and where, and leave no trace."""
+    from compare.results import read_record
 
-    task = tasks.load(options.task)
-    if options.preset not in PRESETS:
-        raise UsageError(f"unknown preset '{options.preset}'; choose from: {', '.join(PRESETS)}")
-    epochs = _count("--epochs", options.epochs or str(task.epochs[options.preset]))
-    solvers = offered(task.name)
-    splits = _names("split", options.split, task.splits)
-    chosen = {name: solvers[name] for name in _names("solver", options.solver, tuple(solvers))}
-    recipes = _recipes(options, task, chosen)
-    size = _size("--size", options.size)
-    others = options.eval_size.split(",") if options.eval_size else ()
-    elsewhere = tuple(dict.fromkeys(_size("--eval-size", text) for text in others))
-    for other in elsewhere:
-        task.everywhere(*other)
-    backend = backends.load(options.backend, options.device, options.precision)
-    plans = []
-    for split in splits:
-        task.split(split, *size)
-        setting = Setting(task, split, *size, backend)
-        for name, entry in chosen.items():
-            for height, width in (size, *elsewhere):
-                try:
-                    entry.build(Setting(task, split, height, width, backend), recipes[name], None)
-                except ValueError as error:
-                    raise UsageError(
-                        f"solver '{name}' cannot do {height}x{width}: {error}"
-                    ) from error
-            recipe = recipes[name]
-            own = (range(seeds), epochs) if recipe else ((0,), 0)
-            plans += [
-                Plan(setting, name, entry, recipe, seed, own[1], elsewhere) for seed in own[0]
-            ]
-    return plans
+    rows = []
+    for plan in plans:
+        directory = plan.directory(Path(options.out))
+        try:
+            finished = read_record(directory) is not None and not options.force
+        except ValueError:
+            finished = False
+        cut_off = (directory / "checkpoint.npz").exists()
+        state = "finished" if finished else "goes on" if cut_off else "to run"
+        rows.append({"state": state, "directory": str(directory), **plan.arguments()})
+    if options.json:
+        print(json.dumps(_strict_json(rows), indent=2))
+        return 0
+    backend = plans[0].setting.backend
+    print(f"{len(rows)} runs on {backend.name}, {backend.device}; none was started.\n")
+    for row in rows:
+        learned = f"{row['epochs']} epochs" if row["epochs"] else "nothing to learn"
+        seed = f" seed {row['seed']}" if row["epochs"] else ""
+        print(f"{row['state']:<8}  {row['split']} {row['solver']}{seed}: {learned}")
+        print(f"          {row['directory']}")
+    return 0
 
 
-def _recipes(
-    options: argparse.Namespace, task: Task, chosen: dict[str, Entry]
-) -> dict[str, Recipe | None]:
-    """Return each solver's recipe with what the options change in it."""
-    from dataclasses import replace
+def _request(options: argparse.Namespace) -> Request:
+    """Read what `compare run` was asked for."""
+    from dataclasses import fields
 
-    changes: dict[str, Any] = {
-        "learning_rate": _number("--learning-rate", options.learning_rate, above=True),
-        "l2": _number("--l2", options.l2, above=False),
-        "batch": _count("--batch", options.batch) if options.batch else None,
-        "loss": _choice("loss", options.loss, task.losses),
-        "schedule": _choice("lr-schedule", options.lr_schedule, ("constant", "step")),
-        "coordinates": _choice("coordinates", options.coordinates, ("scaled", "pixels")),
-    }
-    for name, numbers in (("width", ("1", "2", "3")), ("kernel", ("2", "3", "4"))):
-        number = _choice(name, getattr(options, name), numbers)
-        changes[name] = int(number) if number else None
-    changes = {name: value for name, value in changes.items() if value is not None}
-    for name in changes:
-        if name in ("width", "kernel", "coordinates") and not any(
-            name in entry.options for entry in chosen.values()
-        ):
-            raise UsageError(
-                f"--{name} changes nothing here: none of the solvers {', '.join(chosen)} has it"
-            )
-    return {
-        name: replace(
-            entry.recipes[options.preset],
-            **{
-                key: value
-                for key, value in changes.items()
-                if key not in ("width", "kernel", "coordinates") or key in entry.options
-            },
-        )
-        if entry.recipes
-        else None
-        for name, entry in chosen.items()
-    }
+    from compare.plan import Request
+
+    texts = {field.name: getattr(options, field.name) for field in fields(Request)}
+    return Request(**{**texts, "seeds": tuple(range(count("--seeds", options.seeds)))})
 
 
 def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
-    """Carry the plans out under one progress bar, skipping what is already on disk."""
-    from tqdm import tqdm
+    """Carry the plans out under one progress bar, skipping what is already on disk.
 
-    from compare.results import read_record
-    from compare.run import execute
+    A run that another process is at is left to it; its record is taken when it is there.
+    """
+    from collections import deque
 
-    records: list[dict[str, Any]] = []
-    backend = plans[0].setting.backend
+    from compare.run import settle
+
+    records: dict[str, dict[str, Any]] = {}
     # Scoring and drawing takes about as long as one epoch, and every run does it once.
-    with tqdm(
-        total=sum(plan.epochs + 1 for plan in plans),
-        unit="epoch",
-        disable=None if backend.first else True,
-    ) as bar:
-        for plan in plans:
+    first = plans[0].setting.backend.first
+    with progress.bar(sum(plan.epochs + 1 for plan in plans), "epoch", shown=first) as bar:
+        waiting, busy = deque(plans), set[str]()
+        while waiting:
+            plan = waiting.popleft()
             bar.set_description(
                 f"{plan.setting.split} {plan.solver}"
                 + (f" seed {plan.seed}" if plan.epochs else "")
             )
-            directory = plan.directory(out)
             before = bar.n
-            record = None
-            try:
-                if not force and backend.first:
-                    record = read_record(directory)
-            except ValueError as error:
-                _say(f"{error}; running it again", bar)
-            record = backend.agreed(record)
 
-            def advance(progress: Progress, before: float = before) -> None:
-                bar.update(before + progress.epoch - bar.n)
+            def advance(done: Progress, before: float = before) -> None:
+                bar.update(before + done.epoch - bar.n)
 
-            records.append(record or execute(plan, out, advance))
+            record = settle(plan, out, advance, force=force, say=lambda message: _say(message, bar))
+            if record is None:
+                if plan.name() not in busy:
+                    _say(f"another process is at {plan.directory(out)}; it is left to that", bar)
+                    busy.add(plan.name())
+                waiting.append(plan)
+                if len(busy.intersection(plan.name() for plan in waiting)) == len(waiting):
+                    time.sleep(0.2)
+                continue
+            records[plan.name()] = record
             bar.update(before + plan.epochs + 1 - bar.n)
-    return records
+    return [records[plan.name()] for plan in plans]
 
 
 def _say(message: str, bar: Any) -> None:
@@ -319,63 +393,201 @@ def _strict_json(value: Any) -> Any:
     return None if isinstance(value, float) and value - value != 0 else value
 
 
-def _count(option: str, text: str) -> int:
-    if not text.strip().isdecimal() or int(text) == 0:
-        raise UsageError(f"{option} is '{text}'; give a whole number, 1 or more")
-    return int(text)
-
-
-def _number(option: str, text: str | None, above: bool) -> float | None:
-    if text is None:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if not (0 < number < float("inf") or (number == 0 and not above)):
-        raise UsageError(
-            f"{option} is '{text}'; give a number {'above 0' if above else '0 or more'}"
-        )
-    return number
-
-
-def _choice(name: str, text: str | None, known: tuple[str, ...]) -> str | None:
-    if text is not None and text not in known:
-        raise UsageError(f"unknown {name} '{text}'; choose from: {', '.join(known)}")
-    return text
-
-
-def _size(option: str, text: str) -> tuple[int, int]:
-    parts = text.strip().lower().split("x")
-    if len(parts) > 2 or not all(part.isdecimal() for part in parts):
-        raise UsageError(f"{option} is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
-    return int(parts[0]), int(parts[-1])
-
-
-def _names(kind: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    if text is None:
-        return known
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    for name in names:
-        if name not in known:
-            raise UsageError(f"unknown {kind} '{name}'; choose from: {', '.join(known)}")
-    return names
-
-
 def _writable(path: str) -> Path:
     from compare.results import writable_directory
 
     return writable_directory(Path(path))
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    if options.workers and options.scheduler:
+        raise UsageError("--workers is for this machine and --scheduler for a cluster; give one")
+    workers = count("--workers", options.workers) if options.workers else 0
+    from functools import partial
+
+    from compare import backends, sweep
+
+    load = sweep.remote if options.scheduler else backends.load
+    plans = sweep.plans(Path(options.file), load)
+    out = _writable(options.out)
+    client = sweep.connect(options.scheduler) if options.scheduler else None
+    try:
+        measure: sweep.Measure = sweep.measure_here
+        if workers:
+            measure = partial(sweep.measure_on_processes, workers)
+        if client is not None:
+            measure = partial(sweep.measure_on_cluster, client)
+        todo = plans if options.force else [plan for plan in plans if not sweep.finished(plan, out)]
+        _announce(options, plans, todo, sweep.estimate(todo, measure), client)
+        if client is not None and sweep.lacks_gpu(todo, client):
+            print(
+                "compare: no worker offers a GPU yet, which some runs wait for; "
+                "start some with: dask worker ADDRESS --resources GPU=1",
+                file=sys.stderr,
+            )
+        if options.dry_run:
+            return 0
+        started = time.perf_counter()
+        stopped = _carry_out(options, todo, out, workers, client)
+        seconds = time.perf_counter() - started
+    finally:
+        if client is not None:
+            client.close()
+    if stopped:
+        raise StorageError(stopped)
+    return _summary(options, plans, out, seconds)
+
+
+def _announce(
+    options: argparse.Namespace,
+    plans: list[Plan],
+    todo: list[Plan],
+    estimate: Estimate,
+    client: Any,
+) -> None:
+    """Say how many runs there are and about how long they take."""
+    done = len(plans) - len(todo)
+    counted = f"{len(plans):,} runs" + (f", {done:,} of them finished" if done else "")
+    at_once, where = 1, "here, one after another"
+    if options.workers:
+        at_once, where = int(options.workers), f"on {options.workers} processes"
+    if client is not None:
+        at_once = sum(client.nthreads().values())
+        where = f"on {at_once} threads of {len(client.nthreads())} workers"
+    lines = [f"{counted}."]
+    if estimate.unknown < len(todo):
+        seconds = estimate.seconds / max(1, min(at_once, len(todo)))
+        lines = [f"{counted}: about {_duration(seconds)} {where}."]
+    if estimate.unknown:
+        lines.append(f"{estimate.unknown:,} of them could not be measured, and are not in it.")
+    print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _carry_out(
+    options: argparse.Namespace, todo: list[Plan], out: Path, workers: int, client: Any
+) -> str:
+    """Carry out what is to do, under a progress bar; returns why it stopped early, if it did."""
+    from compare import sweep
+
+    epochs = {plan.name(): plan.epochs + 1 for plan in todo}
+    ended = 0
+    with progress.bar(sum(epochs.values()), "epoch") as bar:
+
+        def advance(plan: Plan, done: Progress) -> None:
+            bar.set_description(plan.name().rsplit("-", 2)[0])
+            bar.update(ended + done.epoch - bar.n)
+
+        if client is not None:
+            outcomes = sweep.on_cluster(todo, out, options.force, client)
+        elif workers:
+            outcomes = sweep.on_processes(todo, out, options.force, workers)
+        else:
+            outcomes = sweep.in_this_process(todo, out, options.force, advance)
+        with closing(outcomes):
+            for outcome in outcomes:
+                for message in outcome.said:
+                    _say(message, bar)
+                if not outcome.stored:
+                    return outcome.error
+                if outcome.status == "failed":
+                    _say(f"{outcome.run} failed: {outcome.error}", bar)
+                ended += epochs[outcome.run]
+                bar.update(ended - bar.n)
+    return ""
+
+
+def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds: float) -> int:
+    """Print what the sweep's runs came to; returns the exit code."""
+    from compare import query, results
+
+    names = {plan.name() for plan in plans}
+    found, _ = results.records(out)
+    table = results.tidy({name: record for name, record in found.items() if name in names})
+    states = {
+        state: int((table["status"] == state).sum()) for state in ("finished", "diverged", "failed")
+    }
+    groups = query.group(table, ("task", "split", "solver"))
+    if options.json:
+        answer = {"runs": len(plans), **states, "groups": query.plain(groups)}
+        print(json.dumps(answer, indent=2))
+    else:
+        print(f"\n{query.render(groups, 'table')}\n")
+        counted = ", ".join(f"{number:,} {state}" for state, number in states.items())
+        print(f"{counted}, in {_duration(seconds)}. To ask more: compare results {out}")
+    return 1 if states["failed"] else 0
+
+
+def _results(options: argparse.Namespace) -> int:
+    from compare import query, results
+
+    choice("format", options.format, query.FORMATS)
+    found, complaints = results.records(options.out)
+    for name in list(found) if options.check else ():
+        try:
+            results.read_record(Path(options.out) / name, check_files=True)
+        except ValueError as error:
+            complaints.append(str(error))
+            del found[name]
+    for complaint in complaints:
+        print(f"compare: {complaint}; skipped", file=sys.stderr)
+    table = query.where(results.tidy(found), options.where)
+    if len(table) == 0 and options.format in ("table", "markdown"):
+        among = f" that match, of {len(found):,}" if options.where else ""
+        print(f"compare: no runs in {Path(options.out)}/{among}", file=sys.stderr)
+        return 0
+    if options.by:
+        table = query.group(table, _listed(options.by))
+    if options.sort:
+        table = query.sort(table, _listed(options.sort), options.reverse)
+    chosen = _listed(options.columns) if options.columns else None
+    print(query.render(table, options.format, chosen))
+    return 0
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    from compare.rerun import rerun
+    from compare.tables import columns
+
+    repetition = rerun(Path(options.run))
+    print(f"{repetition.run}\n")
+    print(columns([("score", "then", "now"), *_texts(repetition.scores)]))
+    if repetition.environment:
+        print("\nWhat the result also depends on has changed:")
+        for name, then, now in _texts(repetition.environment):
+            print(f"  {name}: {then} then, {now} now")
+    verdicts = {
+        "scores": repetition.same,
+        "predictions": repetition.predictions,
+        "weights": repetition.weights,
+    }
+    print()
+    for what, same in verdicts.items():
+        print(f"The {what} are {'the same, to the last bit' if same else 'NOT the same'}.")
+    return 0 if repetition.same else 1
+
+
+def _texts(rows: list[tuple[str, Any, Any]]) -> list[tuple[str, str, str]]:
+    return [(name, str(then), str(now)) for name, then, now in rows]
+
+
 def _prove(options: argparse.Namespace) -> int:
     from handcrafted.proofs import CLAIMS, ProofError, Proved, prove
 
-    tasks = _names("task", options.task, tuple(CLAIMS))
+    tasks = names("task", options.task, tuple(CLAIMS))
     dtypes = ("float16", "float32", "float64", "int64")
-    if options.dtype not in dtypes:
-        raise UsageError(f"unknown dtype '{options.dtype}'; choose from: {', '.join(dtypes)}")
-    max_size = _count("--max-size", options.max_size)
+    choice("dtype", options.dtype, dtypes)
+    max_size = count("--max-size", options.max_size)
     from handcrafted.exactness import require_exact
 
     try:
@@ -386,18 +598,23 @@ def _prove(options: argparse.Namespace) -> int:
     from textwrap import wrap
 
     complete, cases, started = True, 0, time.perf_counter()
+    # Each claim by lemmas and by enumeration, and one about the dtype.
+    proofs = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks)
     try:
-        for result in prove(tasks, max_size, options.dtype):
-            if isinstance(result, Proved):
-                cases += result.cases
-                print(f"proved   {result.network}")
-                details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
-            else:
-                complete &= not result.gap
-                print(f"SKIPPED  {result.network}")
-                details = result.reason
-            for line in (result.claim, *wrap(details, 70)):
-                print(f"         {line}", flush=True)
+        with progress.bar(proofs, "proof") as bar:
+            for result in prove(tasks, max_size, options.dtype):
+                if isinstance(result, Proved):
+                    cases += result.cases
+                    lines = [f"proved   {result.network}"]
+                    details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
+                else:
+                    complete &= not result.gap
+                    lines = [f"SKIPPED  {result.network}"]
+                    details = result.reason
+                lines += [f"         {line}" for line in (result.claim, *wrap(details, 70))]
+                with bar.external_write_mode():
+                    print(*lines, sep="\n", flush=True)
+                bar.update()
     except ProofError as error:
         print(f"compare: NOT PROVED: {error}", file=sys.stderr)
         return 1
@@ -409,8 +626,8 @@ def _prove(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handcrafted import NETWORKS
 
-    (task,) = _names("task", options.task, tuple(NETWORKS))
-    height, width = _size("--size", options.size)
+    (task,) = names("task", options.task, tuple(NETWORKS))
+    height, width = pixels("--size", options.size)
     file = Path(options.file)
     if file.suffix != ".onnx":
         raise UsageError(f"'{file}' does not end in .onnx")
@@ -428,7 +645,40 @@ def _export(options: argparse.Namespace) -> int:
 
     model = to_onnx(network)
     write_whole(file, lambda stream: stream.write(model))
-    print(f"{network} written to {file}, {len(model):,} bytes")
+    progress.note(f"{network} written to {file}, {len(model):,} bytes")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from compare import figures
+    from compare.report import all_plots, page, read_runs, sections
+    from compare.results import write_whole
+
+    file = Path(options.output)
+    if file.is_dir():
+        raise UsageError(f"-o is '{file}', a directory; give a file, such as report.html")
+    runs, complaints = read_runs(Path(options.runs))
+    for complaint in complaints:
+        print(f"compare: {complaint}", file=sys.stderr)
+    directory = _writable(options.figures) if options.figures else None
+    _writable(str(file.parent))
+    found = sections(runs)
+    count = len(all_plots(found))
+    with progress.bar(count, "figure") as bar:
+
+        def drawn(plot: Plot, figure: Figure, svg: str) -> None:
+            progress.detail(f"drawn: {plot.name}")
+            bar.set_description(plot.name)
+            if directory:
+                write_whole(directory / f"{plot.name}.svg", lambda file: file.write(svg.encode()))
+                figures.save(figure, directory / f"{plot.name}.png")
+            bar.update()
+
+        text = page(found, complaints, options.runs, drawn)
+    write_whole(file, lambda stream: stream.write(text.encode()))
+    progress.note(f"{len(runs)} runs reported in {file}, {len(text.encode()) / 1e6:.1f} MB")
+    if directory:
+        progress.note(f"{count} figures, each as SVG and PNG, in {directory}/")
     return 0
 
 
@@ -451,4 +701,11 @@ def _list(options: argparse.Namespace) -> int:
         else:
             state = "installed; compare list --devices asks it for its devices"
         print(f"  {backend.name:<8} {state}")
+    return 0
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from compare.completion import script
+
+    print(script(_parser(), options.shell))
     return 0

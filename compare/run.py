@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -21,68 +23,101 @@ import numpy as np
 from numpy.typing import NDArray
 
 import compare
-from compare import results
+from compare import StorageError, backends, results
+from compare.backends import Backend
 from compare.datasets import Dataset
-from compare.learned.training import Progress, Recipe
+from compare.learned.training import Progress
+from compare.plan import Plan
+from compare.results import Record
 from compare.scoring import Measures, Outcome, Scores, joined, microseconds_a_sample, outcome
-from compare.solvers import Budget, Entry, Learned, Setting, Solver
+from compare.solvers import Budget, Learned, Solver
 from compare.tasks import Task
 
 TIMED_SAMPLES = 256
 """Held-out samples that predictions are timed on."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """One solver, one task, one split, one seed, one backend."""
-
-    setting: Setting
-    solver: str
-    entry: Entry
-    recipe: Recipe | None
-    """None for a solver that learns nothing."""
-    seed: int
-    epochs: int
-    """0 for a solver that learns nothing."""
-    elsewhere: tuple[tuple[int, int], ...] = ()
-    """Other canvases, (height, width), to score the solver on."""
-
-    def arguments(self) -> dict[str, Any]:
-        """Return everything that determines the result, but for the machine and the code."""
-        setting = self.setting
-        return {
-            "task": setting.task.name,
-            "split": setting.split,
-            "size": [setting.height, setting.width],
-            "solver": self.solver,
-            "seed": self.seed,
-            "epochs": self.epochs,
-            "recipe": asdict(self.recipe) if self.recipe else None,
-            "elsewhere": [list(size) for size in self.elsewhere],
-            "backend": setting.backend.name,
-            "device": setting.backend.device,
-            "precision": setting.backend.precision,
-        }
-
-    def directory(self, out: Path) -> Path:
-        """Return the run's own directory; its name holds a digest of the arguments."""
-        arguments = self.arguments()
-        text = json.dumps([results.FORMAT, version("handcrafted"), arguments], sort_keys=True)
-        digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-        a = arguments
-        height, width = a["size"]
-        name = f"{a['task']}-{height}x{width}-{a['split']}-{a['solver']}-seed{a['seed']}"
-        return out / f"{name}-{a['backend']}-{digest}"
+FILES = ("history.csv", "predictions.npz", "weights.npz", "error.png", "error.svg")
+"""What a finished run leaves beside its record."""
 
 
-def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
-    """Carry a plan out and return its record; a training that was cut off goes on."""
+def settle(
+    plan: Plan,
+    out: Path,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    *,
+    force: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Record | None:
+    """Return a run's record, from the disk or by carrying it out; a training cut off goes on.
+
+    None while another process holds the run's directory. `force` repeats a run that is finished;
+    `say` is told, by name, of files that are not to be trusted. A run that fails leaves a
+    `failure.json` that says why, and its exception is raised; `StorageError` if it is the disk.
+    """
+    directory, backend = plan.directory(out), plan.setting.backend
+    if not backend.first:
+        # Several processes compute together; the first holds the directory and reads it for all.
+        mine, found = backend.agreed(None)
+        if mine and found is None:
+            return execute(plan, directory, on_progress)
+        theirs: Record | None = found
+        return theirs
+    try:
+        directory.mkdir(exist_ok=True)
+    except OSError as error:
+        raise results.refused(directory, error) from error
+    with results.held(directory) as mine:
+        if not mine:
+            backend.agreed((False, None))
+            return None
+        results.remove_leftovers(directory)
+        try:
+            record = None if force else results.read_record(directory, check_files=True)
+        except ValueError as error:
+            say(f"{error}; running it again")
+            record = None
+        backend.agreed((True, record))
+        if record is not None:
+            return record
+        try:
+            with _warnings_to(say):
+                return execute(plan, directory, on_progress)
+        except StorageError:
+            raise
+        except Exception as error:
+            record = failure(plan, f"{type(error).__name__}: {error}")
+            results.write_failure(directory, {**record, "traceback": traceback.format_exc()})
+            raise
+
+
+def failure(plan: Plan, error: str) -> Record:
+    """Return the record of a run that failed."""
+    return {
+        "format": results.FORMAT,
+        "arguments": plan.arguments(),
+        "status": "failed",
+        "error": error,
+        "environment": environment(plan.setting.backend),
+    }
+
+
+@contextmanager
+def _warnings_to(say: Callable[[str], None]) -> Iterator[None]:
+    """Pass warnings on as plain lines; what a training that diverges computes is no news."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.showwarning = lambda message, *_, **__: say(str(message))
+        yield
+
+
+def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -> Record:
+    """Carry a plan out in a directory that nobody else writes to, and return its record."""
     from compare.figures import error_map, save
 
+    started = datetime.now(UTC).isoformat(timespec="seconds")
     backend = plan.setting.backend
-    directory = plan.directory(out)
-    if backend.first:
-        directory.mkdir(exist_ok=True)
     checkpoint = directory / "checkpoint.npz"
     solver = plan.entry.build(plan.setting, plan.recipe, checkpoint)
     task = plan.setting.task
@@ -97,6 +132,7 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
     record = {
         "format": results.FORMAT,
         **plan.arguments(),
+        "arguments": plan.arguments(),
         "status": "diverged" if state and not np.isfinite(state.losses[-1]) else "finished",
         "samples": {name: len(data) for name, data in parts.items()},
         "scores": scores,
@@ -107,22 +143,23 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
             "train_seconds": state.seconds if state else 0.0,
             "predict_microseconds": microseconds_a_sample(solver.predict, timed),
         },
-        "environment": {**environment(), **backend.about()},
+        "environment": {**environment(backend), **backend.about(), "started": started},
     }
     if not backend.first:
         return record  # several processes computed this run together, and one writes it
 
-    save(
-        error_map(
-            {name: data.positions for name, data in parts.items()},
-            {name: measures.error for name, (measures, _) in answers.items()},
-            (plan.setting.height, plan.setting.width),
-            title=f"{plan.solver}, {plan.setting.split} split"
-            + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
-            label=task.error,
-        ),
-        directory / "error.png",
+    # The record goes first and comes last: where it lies, everything else belongs to it.
+    (directory / "run.json").unlink(missing_ok=True)
+    picture = error_map(
+        {name: data.positions for name, data in parts.items()},
+        {name: measures.error for name, (measures, _) in answers.items()},
+        (plan.setting.height, plan.setting.width),
+        title=f"{plan.solver}, {plan.setting.split} split"
+        + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
+        label=task.error,
     )
+    for ending in ("png", "svg"):
+        save(picture, directory / f"error.{ending}")
     results.write_arrays(
         directory / "predictions.npz",
         {
@@ -147,9 +184,9 @@ def execute(plan: Plan, out: Path, on_progress: Callable[[Progress], None]) -> d
         directory / "weights.npz",
         {name: backend.to_numpy(array) for name, array in weights.items()},
     )
-    # The record comes last: where it lies, everything else does.
-    results.write_json(directory / "run.json", record)
-    checkpoint.unlink(missing_ok=True)
+    record = results.write_record(directory, record, FILES)
+    for name in ("checkpoint.npz", "failure.json"):
+        (directory / name).unlink(missing_ok=True)
     return record
 
 
@@ -176,7 +213,7 @@ def _elsewhere(plan: Plan, solver: Solver, height: int, width: int) -> Scores | 
     return task.score(_answers(task, other, task.everywhere(height, width))[0])
 
 
-def outcomes(plans: list[Plan], out: Path) -> list[Outcome]:
+def outcomes(plans: Sequence[Plan], out: Path) -> list[Outcome]:
     """Read what each solver came to at each held-out position, from its seeds' directories."""
     right: dict[str, list[Any]] = {}
     error: dict[str, list[Any]] = {}
@@ -187,21 +224,43 @@ def outcomes(plans: list[Plan], out: Path) -> list[Outcome]:
     return [outcome(solver, right[solver], error[solver]) for solver in right]
 
 
-@cache
-def environment() -> dict[str, Any]:
-    """Return what a result also depends on: versions, machine, threads, commit, time."""
+def environment(backend: Backend) -> dict[str, Any]:
+    """Return what a result also depends on: versions, machine, threads, commit."""
+    library = backends.available()[backend.name].requires.partition(".")[0]
+    blas = _blas()
     return {
         "handcrafted": version("handcrafted"),
         "python": platform.python_version(),
-        **{name: version(name) for name in ("numpy", "scipy", "autograd")},
+        **{name: _version(name) for name in ("numpy", "scipy", "autograd", library)},
+        "blas": ", ".join(f"{b['internal_api']} {b['version']} {b['architecture']}" for b in blas),
+        "threads": max((b["num_threads"] for b in blas), default=1),
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
-        "commit": _commit(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "gpus": _gpus(),
+        **_commit(),
     }
 
 
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _blas() -> list[dict[str, Any]]:
+    """Describe the BLAS libraries in this process, and how many threads each may use now."""
+    from threadpoolctl import threadpool_info
+
+    return [
+        {"version": None, "architecture": "", **library}
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    ]
+
+
+@cache
 def _processor() -> str:
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
@@ -210,12 +269,37 @@ def _processor() -> str:
         return platform.processor()
 
 
-def _commit() -> str | None:
+@cache
+def _gpus() -> list[str]:
+    """Names of the machine's GPUs: what their driver says, or else what PyTorch does."""
+    described = Path("/proc/driver/nvidia/gpus").glob("*/information")
+    try:
+        models = [re.search(r"Model:\s*(.+)", path.read_text()) for path in sorted(described)]
+    except OSError:
+        models = []
+    if models:
+        return [model[1].strip() for model in models if model]
+    torch = sys.modules.get("torch")  # not imported for this: it takes seconds
+    if torch is None or not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+@cache
+def _commit() -> dict[str, Any]:
+    """Return the commit that this code is of, and whether it was changed since."""
+    none = {"commit": None, "modified": None}
     git = shutil.which("git")
     if git is None:
-        return None
-    root = Path(compare.__file__).parent.parent
-    answer = subprocess.run(
-        [git, "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip() or None
+        return none
+    root = Path(compare.__file__).parent
+
+    def ask(*question: str) -> str:
+        return subprocess.run(
+            [git, "-C", str(root), *question], capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    if not ask("ls-files", "__init__.py"):
+        return none  # installed into an environment that lies in somebody else's repository
+    changes = ask("status", "--porcelain", "--untracked-files=no", "--", "..")
+    return {"commit": ask("rev-parse", "HEAD") or None, "modified": bool(changes)}

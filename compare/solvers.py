@@ -18,7 +18,6 @@ from compare.learned.architecture import Architecture
 from compare.learned.patched import Patched, gather
 from compare.learned.training import Progress, Recipe, State, split_maps
 from compare.tasks import Task
-from handcrafted import Network, coord2image, coord2onehot, image2coord, onehot2coord
 
 
 @dataclass(frozen=True)
@@ -213,9 +212,12 @@ def offered(task: str) -> dict[str, Entry]:
     return solvers
 
 
-def _handcrafted(build: Callable[[int, int], Network]) -> Entry:
+def _handcrafted(task: str) -> Entry:
     def built(setting: Setting, recipe: Recipe | None, checkpoint: Path | None) -> Solver:
-        network = build(setting.height, setting.width)
+        # Imported here because it takes longer than everything that `compare list` does.
+        from handcrafted import NETWORKS
+
+        network = NETWORKS[task](setting.height, setting.width)
         cost = network.cost()
         return Fixed(network, Cost(0, cost.constants, cost.multiply_adds))
 
@@ -332,14 +334,14 @@ def _deconv(loss: str) -> Entry:
 
 _OFFERED: dict[str, dict[str, Entry]] = {
     "onehot2coord": {
-        "handcrafted": _handcrafted(onehot2coord.network),
+        "handcrafted": _handcrafted("onehot2coord"),
         **_REGRESSORS,
         "argmax": _ready_made(
             "numpy.argmax and unravel_index, what a programmer would write", lambda _: _argmax
         ),
     },
     "coord2onehot": {
-        "handcrafted": _handcrafted(coord2onehot.network),
+        "handcrafted": _handcrafted("coord2onehot"),
         "coordconv": _learned(
             "the published CoordConv classifier",
             lambda setting, recipe: architectures.coordconv_classifier(
@@ -357,7 +359,7 @@ _OFFERED: dict[str, dict[str, Entry]] = {
         "indexing": _ready_made("bitmaps[item, 0, y, x] = 1", _indexing),
     },
     "coord2image": {
-        "handcrafted": _handcrafted(coord2image.network),
+        "handcrafted": _handcrafted("coord2image"),
         "coordconv": _learned(
             "the published CoordConv renderer",
             lambda setting, recipe: architectures.coordconv_renderer(
@@ -375,7 +377,7 @@ _OFFERED: dict[str, dict[str, Entry]] = {
         "slicing": _ready_made("picture[y-4:y+5, x-4:x+5] = 1", _slicing),
     },
     "image2coord": {
-        "handcrafted": _handcrafted(image2coord.network),
+        "handcrafted": _handcrafted("image2coord"),
         **_REGRESSORS,
         "centroid": _ready_made("the mean place of the lit pixels", lambda _: _centroid),
     },

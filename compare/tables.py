@@ -42,7 +42,7 @@ def comparison(
             parts += ["", f"{split} split, every position of a {size} canvas"]
             parts += [_scores(task, [(row["solver"], row["elsewhere"][size]) for row in rows])]
         parts += ["", f"{split} split: cost, and luck"]
-        parts += [columns([_COST, *map(_cost, rows)])]
+        parts += [columns([COST, *map(cost_cells, rows)])]
         parts += ["", f"{split} split: what may be concluded"]
         parts += [
             fill(line, 80, subsequent_indent="  ") for line in conclusions(rows, pairs[split])
@@ -65,13 +65,20 @@ def heading(header: dict[str, Any]) -> str:
     )
 
 
-_COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")
+COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")
 _LEGEND = """Over seeds: the median (smallest..largest). success: seeds with {success}, and the
 Wilson interval of that rate. learned: parameters. multiply-adds: for one sample, computed densely.
 us/sample: median microseconds to predict one."""
 
 
 def _scores(task: Task, rows: list[tuple[str, dict[str, Any] | None]]) -> str:
+    return columns(score_cells(task, rows))
+
+
+def score_cells(
+    task: Task, rows: Sequence[tuple[str, dict[str, Any] | None]]
+) -> list[tuple[str, ...]]:
+    """Return the cells of a table of scores, its header first; None: the solver cannot do it."""
     cells = [("solver", *(column.title for column in task.columns))]
     for solver, scores in rows:
         if scores is None:
@@ -80,16 +87,17 @@ def _scores(task: Task, rows: list[tuple[str, dict[str, Any] | None]]) -> str:
             cells.append(
                 (solver, *(_cell(column, scores[column.score]) for column in task.columns))
             )
-    return columns(cells)
+    return cells
 
 
 def _cell(column: Column, spread: dict[str, float]) -> str:
     if column.share:
-        return _percent(spread["median"])
+        return percent(spread["median"])
     return _spread(spread, column.digits)
 
 
-def _cost(row: dict[str, Any]) -> tuple[str, ...]:
+def cost_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Return a summary's cells under `COST`."""
     low, high = row["success"]["wilson95"]
     luck = (f"{100 * low:.0f}..{100 * high:.0f} %",) if row["seeds"] else ("",)
     return (
@@ -143,7 +151,8 @@ def _p(p: float) -> str:
     return f"= {p:.2g}" if p >= 1e-4 else "< 1e-4"
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Write a share of the samples."""
     # A share that is not 1 is never printed as 100 %, nor one that is not 0 as 0 %.
     if 0 < share < 0.001:
         return "<0.1 %"

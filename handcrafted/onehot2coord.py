@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from handcrafted.hot_pixels import hot_pixels
 from handcrafted.network import Network
 from handcrafted.operations import (
     Array,
@@ -59,7 +61,12 @@ def network(height: int, width: int) -> Network:
 
     The coordinate channels enter the convolution like any other input, as in a CoordConv layer.
     """
-    return Network("onehot2coord", OneHot(height, width), steps(height, width))
+    return Network(
+        "onehot2coord",
+        OneHot(height, width),
+        steps(height, width),
+        shortcut=partial(hot_pixels, height=height, width=width),
+    )
 
 
 def steps(height: int, width: int) -> tuple[Operation, ...]:
@@ -99,6 +106,7 @@ def network_without_coordinates(height: int, width: int) -> Network:
         "onehot2coord without coordinates",
         OneHot(height, width),
         steps_without_coordinates(height, width),
+        shortcut=partial(hot_pixels, height=height, width=width),
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, TypeVar, cast
 import autograd.numpy
 import numpy as np
 from autograd.core import make_vjp
-from autograd.extend import defvjp, primitive, vspace
+from autograd.extend import defvjp as autograd_defvjp
+from autograd.extend import primitive, vspace
 from autograd.tracer import getval
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
@@ -131,10 +132,14 @@ _TRACING = Lock()
 
 @cache
 def _threads() -> tuple[ThreadPoolExecutor, Any]:
-    """A thread for each core, and the switch that keeps BLAS from using all cores in each."""
+    """As many threads as BLAS may use, and the switch that keeps BLAS to one core in each."""
     from threadpoolctl import ThreadpoolController
 
-    return ThreadPoolExecutor(os.cpu_count()), ThreadpoolController()
+    controller = ThreadpoolController()
+    allowed = (
+        library["num_threads"] for library in controller.info() if library["user_api"] == "blas"
+    )
+    return ThreadPoolExecutor(max(allowed, default=os.cpu_count() or 1)), controller
 
 
 def _keep_freed_memory() -> None:
@@ -166,6 +171,23 @@ def _batch_first(x: NDArray[Any]) -> NDArray[Any]:
 def _primitive(function: _F) -> _F:
     """Mark a function whose derivative is given below it; autograd's, with the type kept."""
     return cast(_F, primitive(function))
+
+
+def defvjp(function: Any, *vjpmakers: Callable[..., Any], argnums: Sequence[int] = (0,)) -> None:
+    """Give a primitive its derivatives; what flows back has the dtype of what flowed forward.
+
+    Some of autograd's own derivatives, that of the maximum for one, turn float32 into float64,
+    which would make everything before them twice as slow.
+    """
+
+    def keeping_dtype(make: Callable[..., Any]) -> Callable[..., Any]:
+        def made(answer: Any, *args: Any) -> Callable[[Any], Any]:
+            vjp = make(answer, *args)
+            return lambda g: vjp(g.astype(answer.dtype, copy=False))
+
+        return made
+
+    autograd_defvjp(function, *map(keeping_dtype, vjpmakers), argnums=argnums)
 
 
 @_primitive

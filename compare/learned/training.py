@@ -21,7 +21,7 @@ from compare.learned.architectures import Coordinates
 from compare.learned.layers import Maps
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched
-from compare.results import read_arrays, write_arrays
+from compare.results import read_sealed_arrays, write_sealed_arrays
 
 Arrays: TypeAlias = dict[str, Array]
 HostArrays: TypeAlias = dict[str, NDArray[Any]]
@@ -94,12 +94,22 @@ class State:
 
     def save(self, path: Path, backend: Backend) -> None:
         """Write the checkpoint, whole or not at all."""
-        write_arrays(path, self.arrays(backend))
+        write_sealed_arrays(path, self.arrays(backend))
 
     @classmethod
-    def read(cls, path: Path, backend: Backend) -> State:
-        """Read a checkpoint; ValueError if it is not a whole one."""
-        return cls.of(read_arrays(path), backend)
+    def read(cls, path: Path, backend: Backend, like: State) -> State:
+        """Read a checkpoint; ValueError if it is not a whole one, or not of a state `like` this."""
+        arrays = read_sealed_arrays(path)
+        wanted = {
+            f"{group}/{name}": array.shape
+            for group in ("weights", "mean", "square")
+            for name, array in getattr(like, group).items()
+        }
+        scalars = {"steps", "losses", "running_loss", "seconds"}
+        found = {name: array.shape for name, array in arrays.items() if name not in scalars}
+        if found != wanted or not scalars <= arrays.keys():
+            raise ValueError(f"{path} is the checkpoint of another network")
+        return cls.of(arrays, backend)
 
     @classmethod
     def of(cls, arrays: HostArrays, backend: Backend) -> State:
@@ -150,6 +160,8 @@ def train(
     started = saved = time.perf_counter()
     earlier = state.seconds
     for epoch in range(state.steps // steps_an_epoch, epochs):
+        if state.losses and not np.isfinite(state.losses[-1]):
+            break
         # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
         order = np.random.default_rng([seed, epoch]).permutation(count)
         rates = [
@@ -196,8 +208,6 @@ def train(
                 state.save(checkpoint, backend)
                 saved = now
         on_progress(Progress(epoch + 1, epochs, state.losses[-1]))
-        if not np.isfinite(state.losses[-1]):
-            break
     return state
 
 
@@ -216,14 +226,15 @@ def _resumed(
     architecture: Architecture, seed: int, backend: Backend, checkpoint: Path | None
 ) -> State:
     """Return the state to go on from: the checkpoint's, or a new one, alike in every process."""
+    new = _begin(architecture, seed, backend)
     arrays: HostArrays | None = None
     if checkpoint is not None and backend.first and checkpoint.exists():
         try:
-            arrays = State.read(checkpoint, backend).arrays(backend)
-        except (ValueError, KeyError) as error:
+            arrays = State.read(checkpoint, backend, like=new).arrays(backend)
+        except ValueError as error:
             warnings.warn(f"{error}; training starts anew", stacklevel=3)
     arrays = backend.agreed(arrays)
-    return _begin(architecture, seed, backend) if arrays is None else State.of(arrays, backend)
+    return new if arrays is None else State.of(arrays, backend)
 
 
 @dataclass

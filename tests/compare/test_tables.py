@@ -1,7 +1,7 @@
 import pytest
 
 from compare import tasks
-from compare.tables import _number, _percent, _spread, columns, comparison, conclusions
+from compare.tables import _number, _spread, columns, comparison, conclusions, percent
 
 
 def test_columns_align():
@@ -17,7 +17,7 @@ def test_columns_align():
     ],
 )  # fmt: skip
 def test_a_share_is_never_rounded_to_all_or_nothing(share, text):
-    assert _percent(share) == text
+    assert percent(share) == text
 
 
 @pytest.mark.parametrize(

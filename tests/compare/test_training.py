@@ -9,6 +9,7 @@ from compare.learned.architecture import Architecture
 from compare.learned.layers import BatchNorm, Conv, CoordConv, Flatten, GlobalMeanPool, Relu, Tile
 from compare.learned.patched import gather
 from compare.learned.training import Recipe, State, train
+from compare.results import read_arrays, write_arrays
 from compare.tasks import load
 
 TASK = load("onehot2coord")
@@ -144,7 +145,9 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, steps):
     with pytest.raises(KilledError):
         run(checkpoint=checkpoint)
     monkeypatch.setattr(State, "save", save)
-    assert State.read(checkpoint, backends.load("numpy")).steps == steps
+    backend = backends.load("numpy")
+    begun = training._begin(NETWORK, 0, backend)
+    assert State.read(checkpoint, backend, like=begun).steps == steps
     assert same(run(checkpoint=checkpoint), run())
 
 
@@ -156,19 +159,62 @@ def test_a_damaged_checkpoint_is_named_and_training_starts_anew(tmp_path):
     assert same(resumed, run())
 
 
-def test_a_loss_that_is_not_finite_ends_the_run(monkeypatch):
+def _checkpoint_of(path, network, monkeypatch):
+    """Train a network, and leave the checkpoint of its last step at `path`."""
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    train(
+        network, INPUTS, TARGETS, Recipe(0.01, batch=16), epochs=2, seed=0,
+        backend=backends.load("numpy"), checkpoint=path,
+    )  # fmt: skip
+
+
+def test_a_checkpoint_of_another_network_is_not_taken(tmp_path, monkeypatch):
+    wider = Architecture((1, *SIZE), (CoordConv(5, 1), Conv(2, 3), GlobalMeanPool(), Flatten()))
+    _checkpoint_of(tmp_path / "checkpoint.npz", wider, monkeypatch)
+    with pytest.warns(UserWarning, match="checkpoint.npz is the checkpoint of another network"):
+        resumed = run(checkpoint=tmp_path / "checkpoint.npz")
+    assert same(resumed, run())
+
+
+@pytest.mark.parametrize("name", ["weights/0.weight", "steps", "losses"])
+def test_a_checkpoint_that_was_changed_is_not_taken(tmp_path, monkeypatch, name):
+    checkpoint = tmp_path / "checkpoint.npz"
+    _checkpoint_of(checkpoint, NETWORK, monkeypatch)
+    arrays = read_arrays(checkpoint)
+    arrays[name] = arrays[name] + arrays[name].dtype.type(1)
+    write_arrays(checkpoint, arrays)
+    with pytest.warns(UserWarning, match="checkpoint.npz was changed after it was written"):
+        resumed = run(checkpoint=checkpoint)
+    assert same(resumed, run())
+
+
+def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, monkeypatch):
+    """Of the same network, but from another directory, so of another seed or recipe."""
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    _checkpoint_of(tmp_path / "one" / "checkpoint.npz", NETWORK, monkeypatch)
+    checkpoint = tmp_path / "other" / "checkpoint.npz"
+    checkpoint.write_bytes((tmp_path / "one" / "checkpoint.npz").read_bytes())
+    with pytest.warns(UserWarning, match="or belongs to another run; training starts anew"):
+        resumed = run(checkpoint=checkpoint)
+    assert same(resumed, run())
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(monkeypatch, tmp_path):
     def broken(xp, outputs, targets):
         return losses.mse(xp, outputs, targets) * np.float32(np.inf)
 
     monkeypatch.setitem(losses.LOSSES, "mse", broken)
 
-    with np.errstate(all="ignore"):
-        state = train(
-            NETWORK, INPUTS, TARGETS,
-            Recipe(0.01), epochs=50, seed=0, backend=backends.load("numpy"),
-        )  # fmt: skip
-    assert len(state.losses) == 1
-    assert not np.isfinite(state.losses[0])
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    for _ in range(2):  # the second time from the checkpoint of the end
+        with np.errstate(all="ignore"):
+            state = train(
+                NETWORK, INPUTS, TARGETS, Recipe(0.01), epochs=50, seed=0,
+                backend=backends.load("numpy"), checkpoint=tmp_path / "checkpoint.npz",
+            )  # fmt: skip
+        assert len(state.losses) == 1
+        assert not np.isfinite(state.losses[0])
 
 
 def test_progress_is_reported_after_each_epoch():

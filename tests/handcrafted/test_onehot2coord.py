@@ -53,7 +53,9 @@ def test_the_function_to_read_first_is_short_and_needs_little():
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    assert imported == {"__future__", "dataclasses", "numpy", "scipy", "handcrafted"}
+    assert imported == {
+        *("__future__", "dataclasses", "functools", "numpy", "scipy", "handcrafted"),
+    }
 
 
 def test_without_coordinates_there_is_no_coordinate_channel():

@@ -65,7 +65,7 @@ def test_one_wrong_case_among_all_is_found():
 
     class Once:
         def __init__(self, network):
-            self.network, self.name = network, network.name
+            self.network, self.name, self.shortcut = network, network.name, None
 
         def run(self, x):
             answers = self.network.run(x)

@@ -1,0 +1,79 @@
+"""A store of 10,000 runs: how long it takes to list, to filter and to summarise.
+
+    python benchmarks/store.py [RUNS]
+
+The records are those of one real run of each kind, with other seeds and scores. Times are those of
+whole commands, from start to exit, the best and the worst of three; the limit is 3 s for each.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from compare import results
+from compare.plan import Request, lay_out
+from compare.run import settle
+
+LIMIT = 3.0
+"""Seconds."""
+
+QUESTIONS = {
+    "list": (),
+    "filter": ("--where", "solver=coordconv", "--where", "test_mean_error<0.5"),
+    "summarise": ("--by", "task,split,solver,learning_rate"),
+}
+
+
+def fill(out: Path, runs: int) -> None:
+    """Write `runs` records below `out`."""
+    with tempfile.TemporaryDirectory() as scratch:
+        plans = lay_out(Request("onehot2coord", seeds=(0,), size="16", epochs="1"))
+        templates = [settle(plan, Path(scratch)) for plan in plans]
+    draw = random.Random(0)
+    for index in range(runs):
+        template = templates[index % len(templates)]
+        assert template is not None
+        arguments = {**template["arguments"], "seed": index}
+        if arguments["recipe"]:
+            rate = draw.choice([0.001, 0.002, 0.005, 0.01])
+            arguments["recipe"] = {**arguments["recipe"], "learning_rate": rate}
+        scores = {
+            part: {name: draw.random() for name in known}
+            for part, known in template["scores"].items()
+        }
+        record = {**template, **arguments, "arguments": arguments, "scores": scores}
+        record["elsewhere"] = template["elsewhere"]
+        version = record["environment"]["handcrafted"]
+        directory = out / results.directory_name(arguments, version)
+        directory.mkdir()
+        results.write_sealed_json(directory / "run.json", record)
+
+
+def main() -> int:
+    """Print a line for each question; returns 1 if one takes longer than the limit."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    slow = False
+    with tempfile.TemporaryDirectory() as name:
+        fill(Path(name), runs)
+        for question, options in QUESTIONS.items():
+            times = []
+            for _ in range(3):
+                started = time.perf_counter()
+                command = [sys.executable, "-m", "compare", "results", name, *options]
+                answer = subprocess.run(command, capture_output=True, text=True, check=True)
+                times.append(time.perf_counter() - started)
+            lines = answer.stdout.count("\n")
+            print(
+                f"{question:<10} {runs:,} runs  {min(times):.2f}..{max(times):.2f} s, {lines} lines"
+            )
+            slow |= min(times) > LIMIT
+    return int(slow)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

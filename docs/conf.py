@@ -1,0 +1,56 @@
+"""The documentation site: `sphinx-build -W -b html docs build/docs`.
+
+Sphinx with MyST: the pages are Markdown, the API pages come from the docstrings, and a wrong link
+or name is a warning, which -W makes an error.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from typing import Any
+
+project = "Did that network have to be trained?"
+author = "the authors of handcrafted"
+release = metadata.version("handcrafted")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+html_theme = "furo"
+html_title = "handcrafted"
+html_show_copyright = False
+myst_heading_anchors = 3
+myst_enable_extensions = ["dollarmath", "colon_fence"]
+html_math_renderer = "mathjax"
+
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True}
+highlight_language = "none"  # indented blocks are formulas and commands as often as Python
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+
+
+def as_it_stands(
+    app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Turn a docstring into reStructuredText that shows it as it stands.
+
+    Docstrings here are plain text: `name` is code, an indented block is a formula or code, and
+    *, | and _ are what they are, not markup.
+    """
+    blocks = []
+    for block in re.split(r"\n(?:[ \t]*\n)+", "\n".join(lines).strip("\n")):
+        if block.startswith("    "):
+            blocks.append(f"::\n\n{block}")
+            continue
+        pieces = re.split(r"`([^`]+)`", block)
+        pieces[::2] = [re.sub(r"([\\*|_])", r"\\\1", text) for text in pieces[::2]]
+        pieces[1::2] = [f"``{' '.join(code.split())}``" for code in pieces[1::2]]
+        # A letter right after code would not end it.
+        pieces[2::2] = [re.sub(r"^(?=\w)", r"\\ ", text) for text in pieces[2::2]]
+        blocks.append("".join(pieces))
+    lines[:] = [*"\n\n".join(blocks).split("\n"), ""]
+
+
+def setup(app: Any) -> None:
+    """Register the hook."""
+    app.connect("autodoc-process-docstring", as_it_stands)

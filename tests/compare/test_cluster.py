@@ -1,0 +1,228 @@
+"""Sweeps on real Dask clusters: in processes of this one, and by the commands of the shell."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare import UsageError, cli, sweep
+from compare.results import load, read_arrays
+
+distributed = pytest.importorskip("distributed")
+# Dask's own sockets and event loops, closed when it likes.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+SWEEP = """
+size = 16
+split = "uniform"
+task = "onehot2coord"
+solver = ["argmax", "coordconv"]
+seeds = 3
+epochs = {epochs}
+"""
+
+
+def write(directory, epochs):
+    file = directory / "sweep.toml"
+    file.write_text(SWEEP.format(epochs=epochs))
+    return file
+
+
+def compare(capsys, *arguments):
+    code = cli.main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def weights(out):
+    return {path.parent.name: read_arrays(path) for path in Path(out).glob("*/weights.npz")}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(
+        np.array_equal(array, b[run][name]) for run in a for name, array in a[run].items()
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes; what they import comes from where this process has it from."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def test_a_sweep_on_a_local_cluster(cluster, tmp_path, capsys):
+    file, out = write(tmp_path, 2), tmp_path / "runs"
+    command = ["sweep", file, "--out", out, "--scheduler", cluster.scheduler_address]
+    code, printed, err = compare(capsys, *command)
+    assert (code, err) == (0, "")
+    assert re.match(r"4 runs: about \d+ s on 2 threads of 2 workers\.\n", printed)
+    assert "4 finished, 0 diverged, 0 failed" in printed
+    assert cli.main(["sweep", str(file), "--out", str(tmp_path / "here")]) == 0
+    assert same(weights(out), weights(tmp_path / "here"))
+    capsys.readouterr()
+    code, printed, _ = compare(capsys, *command)
+    assert code == 0
+    assert printed.startswith("4 runs, 4 of them finished")
+
+
+def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
+    """Its backend is known here, and the device is none that a worker has."""
+    plans = sweep.plans(write(tmp_path, 1))
+    learned = plans[-1]
+    setting = replace(learned.setting, backend=sweep.Remote("numpy", "cpu:7", "float32"))
+    out = tmp_path / "runs"
+    out.mkdir()
+    with sweep.connect(cluster.scheduler_address) as client:
+        todo = [replace(learned, setting=setting), plans[0]]
+        outcomes = {o.run: o for o in sweep.on_cluster(todo, out, False, client)}
+    assert sorted(o.status for o in outcomes.values()) == ["failed", "finished"]
+    (error,) = load(out).error[load(out).status == "failed"]
+    assert error == "backend 'numpy' has no device 'cpu:7' here; present: cpu (or 'auto')"
+
+
+def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
+    """What the scheduler is asked for, seen from the scheduler."""
+    (plan, *_) = sweep.plans(write(tmp_path, 1))
+    gpu = replace(
+        plan, setting=replace(plan.setting, backend=sweep.Remote("numpy", "gpu:0", "float32"))
+    )
+    out = tmp_path / "runs"
+    out.mkdir()
+    options = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=1, **options) as cluster,
+        sweep.connect(cluster.scheduler_address) as client,
+    ):
+        assert sweep.lacks_gpu([plan, gpu], client)
+        assert not sweep.lacks_gpu([plan], client)
+        outcomes = sweep.on_cluster([plan, gpu], out, False, client)
+        assert next(outcomes).run == plan.name()
+        (task,) = (t for t in cluster.scheduler.tasks.values() if t.state != "memory")
+        assert task.state == "no-worker"
+        assert dict(task.resource_restrictions) == {"GPU": 1}
+        outcomes.close()
+    with (
+        distributed.LocalCluster(n_workers=1, resources={"GPU": 1}, **options) as cluster,
+        sweep.connect(cluster.scheduler_address) as client,
+    ):
+        assert not sweep.lacks_gpu([plan, gpu], client)
+        (outcome,) = sweep.on_cluster([gpu], out, False, client)
+    assert outcome.status == "failed"  # NumPy has no such device, which only a worker can tell
+    assert "has no device 'gpu:0'" in outcome.error
+
+
+def test_workers_that_do_not_share_the_disk_are_found_out(cluster, tmp_path, capsys):
+    plans = sweep.plans(write(tmp_path, 1))
+    with (
+        sweep.connect(cluster.scheduler_address) as client,
+        pytest.raises(UsageError, match=r"absent' is not there on .*; --out must be on a disk"),
+    ):
+        list(sweep.on_cluster(plans, tmp_path / "absent", False, client))
+
+
+def test_no_scheduler_is_one_line(tmp_path, capsys):
+    code, _, err = compare(
+        capsys, "sweep", write(tmp_path, 1), "--out", tmp_path / "runs",
+        "--scheduler", "nonsense://nowhere",
+    )  # fmt: skip
+    assert code == 2
+    assert "compare: no Dask scheduler answers at 'nonsense://nowhere'; start one with" in err
+
+
+def test_without_dask_the_command_to_install_it_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    code, _, err = compare(
+        capsys, "sweep", write(tmp_path, 1), "--out", tmp_path / "runs", "--scheduler", "tcp://x:1"
+    )
+    assert code == 2
+    assert (
+        "--scheduler needs Dask, which is not installed; run: pip install 'handcrafted[clu" in err
+    )
+
+
+@pytest.fixture
+def dask(tmp_path, monkeypatch):
+    """Start `dask scheduler` and `dask worker` as a user does; returns what starts one."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    here = str(Path(cli.__file__).parent.parent)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([here, os.environ.get("PYTHONPATH", "")]))
+    processes = []
+
+    def start(*arguments):
+        with open(tmp_path / f"dask{len(processes)}.log", "w") as log:
+            command = [sys.executable, "-m", "dask", *arguments]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def until(condition, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def run_of(process):
+    """The directory whose lock a process has open, None if it does no run now."""
+    for link in Path(f"/proc/{process.pid}/fd").glob("*"):
+        try:
+            target = Path(os.readlink(link))
+        except OSError:
+            continue
+        if target.name == ".lock":
+            return target.parent
+    return None
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_run_of_a_worker_that_is_killed_is_taken_up_by_the_other(dask, tmp_path):
+    """A real `dask scheduler`, two real `dask worker`, one of which dies in the middle of a run.
+
+    `pytest -m slow tests/compare/test_cluster.py -s` prints what happened.
+    """
+    file, whole = write(tmp_path, 1500), tmp_path / "whole"
+    assert cli.main(["sweep", str(file), "--out", str(whole)]) == 0
+
+    dask("scheduler", "--port", "0", "--scheduler-file", "scheduler.json", "--no-dashboard")
+    until(lambda: (tmp_path / "scheduler.json").exists())
+    address = re.search(r'"address": "(tcp://[^"]+)"', (tmp_path / "scheduler.json").read_text())[1]
+    worker = ("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    workers = [dask(*worker, "--name", name) for name in ("one", "two")]
+    out = tmp_path / "runs"
+    command = [sys.executable, "-m", "compare", "sweep", file, "--out", out, "--scheduler", address]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def in_the_middle():
+        assert process.poll() is None, process.communicate()
+        run = run_of(workers[0])
+        return run is not None and (run / "checkpoint.npz").exists()
+
+    until(in_the_middle, 180)
+    victim = run_of(workers[0])
+    workers[0].send_signal(signal.SIGKILL)
+    printed, err = process.communicate(timeout=300)
+    print(f"killed worker one in the middle of {victim.name}\n{printed}{err}")
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert "4 finished, 0 diverged, 0 failed" in printed
+    assert workers[1].poll() is None
+    log = (tmp_path / "dask0.log").read_text()
+    assert "Remove worker" in log
+    assert (victim / "run.json").exists()
+    assert same(weights(out), weights(whole))
