@@ -11,7 +11,7 @@ import pytest
 from compare import cli
 from compare.figures import ERROR_COLOURS, colour, marker
 from compare.report import all_plots, commands, page, plots, points, read_runs, sections
-from compare.results import read_record, write_json
+from compare.results import read_record, write_sealed_json
 from compare.solvers import offered
 
 
@@ -160,7 +160,7 @@ def test_bad_runs_are_named_and_left_out(runs, tmp_path, capsys):
     (places[1] / "predictions.npz").write_bytes(b"no archive")
     (places[2] / "history.csv").write_text("epoch,loss\n1,many\n")
     record = read_record(places[3])
-    write_json(places[3] / "run.json", {**record, "task": "juggling"})
+    write_sealed_json(places[3] / "run.json", {**record, "task": "juggling"})
     (places[4] / "history.csv").unlink()
     out = tmp_path / "report.html"
     assert cli.main(["report", str(bad), "-o", str(out)]) == 0
