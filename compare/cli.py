@@ -362,6 +362,8 @@ def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
                     time.sleep(0.2)
                 continue
             records[plan.name()] = record
+            made = record["environment"]["started"]
+            progress.detail(f"{record['status']}: {plan.directory(out)}, of {made}")
             bar.update(before + plan.epochs + 1 - bar.n)
     return [records[plan.name()] for plan in plans]
 

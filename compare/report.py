@@ -126,7 +126,7 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
 
 
 def _read(place: Path) -> Run:
-    record = read_record(place)
+    record = read_record(place, check_files=True)
     assert record is not None  # its file was just listed
     arrays = read_arrays(place / "predictions.npz")
     expected = {
@@ -194,7 +194,8 @@ def _way(run: Run) -> dict[str, Any]:
     if not record["epochs"]:
         return {}
     recipe = record["recipe"] or {}
-    return {"epochs": record["epochs"], "backend": record["backend"], **recipe}
+    made = {name: record[name] for name in ("epochs", "backend", "precision")}
+    return {**made, **recipe}
 
 
 def _named(run: Run, ways: list[dict[str, Any]]) -> Run:
@@ -609,5 +610,7 @@ def _options(
         yield from ("--epochs", str(record["epochs"]))
     if record["backend"] != "numpy":
         yield from ("--backend", record["backend"], "--device", record["device"])
+    if record["precision"] not in ("float32", None):
+        yield from ("--precision", record["precision"])
     if record["elsewhere"]:
         yield from ("--eval-size", ",".join(record["elsewhere"]))

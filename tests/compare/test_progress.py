@@ -51,7 +51,7 @@ def test_verbose_says_where_on_standard_error(capsys, tmp_path):
     _, verbose, errors = compare(capsys, *FIXED, *out, "-v")
     assert verbose.split("Done in")[0] == normal.split("Done in")[0]
     assert len(errors.splitlines()) == 2
-    assert all("already finished: " in line for line in errors.splitlines())
+    assert all(f"finished: {tmp_path / 'runs'}/" in line for line in errors.splitlines())
 
 
 def test_quiet_and_verbose_exclude_each_other(capsys):
