@@ -161,12 +161,12 @@ def test_a_file_that_may_not_grow_is_a_clear_error_and_an_intact_store(tmp_path)
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A tmpfs of 128 KiB."""
+    """A tmpfs of 256 KiB."""
     place = tmp_path / "disk"
     place.mkdir()
     mount = shutil.which("mount")
     made = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)],
+        [mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if not made or made.returncode:
@@ -177,7 +177,7 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_is_a_clear_error_and_an_intact_store(small_disk):
     out = small_disk / "runs"
-    command = [*RUN[:-1], "3", "--solver", "coordconv", "--epochs", "1"]
+    command = [*RUN[:-1], "6", "--solver", "coordconv", "--epochs", "1"]
     code, _, err = finish(start(command, out))
     assert code == 1
     assert err.count("\n") == 1
@@ -185,12 +185,12 @@ def test_a_full_disk_is_a_clear_error_and_an_intact_store(small_disk):
     assert "No space left on device; what was there before is intact" in err
     _intact(out)
     finished = len(load(out))
-    assert 0 < finished < 3
+    assert 0 < finished < 6
     written = {path: path.stat().st_mtime_ns for path in out.glob("*/run.json")}
 
     subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
     assert finish(start(command, out))[0] == 0
-    assert len(load(out)) == 3
+    assert len(load(out)) == 6
     assert all(path.stat().st_mtime_ns == when for path, when in written.items())
     _intact(out)
 
