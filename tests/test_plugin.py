@@ -1,23 +1,31 @@
-"""A backend from another package: built, installed apart, listed, run, and under its contract."""
+"""Other packages' backends, tasks and solvers: built, installed apart, listed, run, checked."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parent.parent / "examples" / "float64_backend"
+EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLE = EXAMPLES / "float64_backend"
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The example, installed by pip into a directory of its own; how to run Python with it."""
+    """The example of a backend, installed; how to run Python with it."""
+    return install(EXAMPLE, tmp_path_factory)
+
+
+def install(example, tmp_path_factory):
+    """Install an example by pip into a directory of its own; return how to run Python with it."""
     target = tmp_path_factory.mktemp("site")
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
          "--disable-pip-version-check", "--root-user-action=ignore", "--target", str(target),
-         str(copied(tmp_path_factory.mktemp("source")))],
+         str(copied(example, tmp_path_factory.mktemp("source")))],
         check=True, timeout=120,
     )  # fmt: skip
     path = os.pathsep.join([str(target), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -31,11 +39,30 @@ def installed(tmp_path_factory):
     return python
 
 
-def copied(directory):
+def copied(example, directory):
     """The sources elsewhere, since building leaves files beside them."""
-    import shutil
+    return shutil.copytree(example, directory / example.name)
 
-    return shutil.copytree(EXAMPLE, directory / "float64_backend")
+
+def test_a_task_and_a_solver_are_listed_and_run(tmp_path_factory, tmp_path):
+    source = EXAMPLES / "mirrored" / "mirrored.py"
+    assert len(source.read_text().splitlines()) < 40
+    installed = install(EXAMPLES / "mirrored", tmp_path_factory)
+    listed = installed("-m", "compare", "list").stdout
+    assert "  mirrored2coord: a bitmap with one hot pixel" in listed
+    assert "    ramps " in listed
+    answer = installed(
+        "-m", "compare", "run", "--task", "mirrored2coord", "--size", "16", "--json",
+        "--out", str(tmp_path),
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stderr
+    rows = json.loads(answer.stdout)["rows"]
+    assert [(row["split"], row["solver"], row["test"]["exact"]["median"]) for row in rows] == [
+        ("uniform", "ramps", 1.0), ("quadrant", "ramps", 1.0),
+    ]  # fmt: skip
+    refused = installed("-m", "compare", "run", "--task", "mirrored2coord", "--solver", "argmax")
+    assert refused.returncode == 2
+    assert "unknown solver 'argmax'; choose from: ramps" in refused.stderr
 
 
 def test_it_is_listed_and_runs(installed, tmp_path):
