@@ -1,5 +1,7 @@
 """The published networks: their tables, their counts, their first weights."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,55 @@ def test_the_plain_regressor_for_the_quadrant_split():
     ]  # fmt: skip
     # 5x5, two 1x1, five 3x3 of 16, the last 3x3 of 2, two batch norms.
     assert architecture.count() == 416 + 2 * 272 + 5 * 2320 + 290 + 2 * 32 == 12914
+
+
+def test_the_coordconv_classifier():
+    architecture = architectures.coordconv_classifier(64, 64)
+    assert architecture.count() == 7553
+    layers = [(row[-3], row[-2]) for row in rows(architecture)[2:-1]]
+    assert layers == [
+        ("2", "0"), ("2x64x64", "0"), ("32x64x64", "160"), ("32x64x64", "0"),
+        ("32x64x64", "1,056"), ("32x64x64", "0"), ("64x64x64", "2,112"), ("64x64x64", "0"),
+        ("64x64x64", "4,160"), ("64x64x64", "0"), ("1x64x64", "65"),
+    ]  # fmt: skip
+    # As published there is no scaling, and the multiplier widens every layer but the last.
+    published = architectures.coordconv_classifier(64, 64, 2, "pixels")
+    assert len(published.layers) == len(architecture.layers) - 1
+    assert published.count() == 64 * 5 + 64 * 65 + 128 * 65 + 128 * 129 + 129
+
+
+@pytest.mark.parametrize("multiplier", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+def test_the_coordconv_renderer(multiplier, kernel):
+    architecture = architectures.coordconv_renderer(64, 64, multiplier, kernel)
+    layers = [(row[-3], row[-2].replace(",", "")) for row in rows(architecture)[13:-1]]
+    area, channels = kernel**2, [1, *(n * multiplier for n in (8, 8, 16, 16)), 1]
+    counts = [(a * area + 1) * b for a, b in pairwise(channels)]
+    expected = [("1x64x64", "0")]
+    for number, (width, count) in enumerate(zip(channels[1:], counts, strict=True)):
+        expected += [(f"{width}x64x64", str(count))]
+        expected += [(f"{width}x64x64", "0")] if number < 4 else []
+    assert layers == expected
+    assert architecture.count() == 7553 + sum(counts)
+
+
+@pytest.mark.parametrize("multiplier", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+def test_the_transposed_convolutions(multiplier, kernel):
+    architecture = architectures.deconv(64, 64, multiplier, kernel)
+    layers = [(row[-3], row[-2].replace(",", "")) for row in rows(architecture)[2:-1]]
+    channels = [2, *(n * multiplier for n in (64, 64, 64, 32, 32)), 1]
+    expected, total = [("2", "0"), ("2x1x1", "0")], 0
+    for number, (a, b) in enumerate(pairwise(channels)):
+        shape, count = f"{b}x{2 << number}x{2 << number}", (a * kernel**2) * b + b
+        expected += [(shape, str(count))]
+        if number < 5:
+            expected += [(shape, str(2 * b)), (shape, "0")]
+        total += count + (2 * b if number < 5 else 0)
+    assert layers == expected
+    assert architecture.count() == total
+    if (multiplier, kernel) == (1, 3):
+        assert total == 103_585
 
 
 @pytest.mark.parametrize("size", [(9, 9), (16, 30), (65, 33)])
