@@ -8,6 +8,7 @@ import json
 import operator
 import re
 from collections.abc import Callable, Sequence
+from textwrap import fill
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -161,8 +162,11 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
 
     JSON and CSV hold every column in full, null or nothing where there is no finite number. The
     others round to four figures; unless columns are chosen they say once, above the table, what
-    is the same in every row, and leave out what can be known from the rest.
+    is the same in every row, and leave out what can be known from the rest. "table" has a table for
+    each task, of 80 columns where that can be: what is wider goes on below, under the same names.
     """
+    if style == "table" and not chosen and len(present := _in_order(table["task"])) > 1:
+        return "\n\n".join(render(table[table["task"] == task], style) for task in present)
     names = _known(table, chosen) if chosen else list(table.dtype.names or ())
     if style == "json":
         return json.dumps(plain(table, names), indent=2)
@@ -186,6 +190,8 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
             middle if a == b else f"{middle} ({a}..{b})"
             for middle, a, b in zip(cells[name], low, high, strict=True)
         ]
+    if not chosen:
+        cells = {name: column for name, column in cells.items() if any(column) or not column}
     rows = [list(cells), *(list(row) for row in zip(*cells.values(), strict=True))]
     left = sum(1 for name in cells if table.dtype[name].kind == "U")
     if style == "markdown":
@@ -195,8 +201,27 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
             f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in lines
         )
     else:
-        body = aligned(rows, left=left if _texts_first(table, cells) else 1)
+        left = left if _texts_first(table, cells) else 1
+        results = "runs" if "runs" in cells else "success"
+        keys = list(cells).index(results) if results in cells and not chosen else left
+        body = "\n\n".join(aligned(part, left=left) for part in _folded(rows, keys))
+        above = fill(above, 80)
     return f"{above}\n\n{body}" if above else body
+
+
+def _in_order(texts: NDArray[Any]) -> list[str]:
+    return list(dict.fromkeys(texts.tolist()))
+
+
+def _folded(rows: list[list[str]], keys: int, width: int = 80) -> list[list[list[str]]]:
+    """Cut a table between columns so that each part fits; its first columns stand in each."""
+    wide = [2 + max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    parts: list[list[int]] = [[]]
+    for index in range(keys, len(wide)):
+        if parts[-1] and sum(wide[:keys]) + sum(wide[i] for i in (*parts[-1], index)) - 2 > width:
+            parts.append([])
+        parts[-1].append(index)
+    return [[[*row[:keys], *(row[index] for index in part)] for row in rows] for part in parts]
 
 
 def plain(table: Table, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -216,7 +241,12 @@ def _texts_first(table: Table, names: Sequence[str] | dict[str, Any]) -> bool:
 def _telling(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
     """Return the columns that tell rows apart or are results, and those alike in every row."""
     if "runs" in names or len(table) == 0:  # groups, or nothing
-        return [name for name in names if name != "diverged" or table[name].any()], []
+        same = ["task"] if "task" in names and len(_in_order(table["task"])) == 1 else []
+        return [
+            name
+            for name in names
+            if name not in same and (name not in ("failed", "diverged") or table[name].any())
+        ], same
     same = [
         name
         for name in _DETERMINED

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -128,8 +130,9 @@ def test_json_is_strict(store, capsys):
 def test_the_table_says_once_what_is_always_the_same(store, capsys):
     code, out, err = compare(capsys, "results", str(store), "--sort", "test_mean_error")
     assert (code, err) == (0, "")
-    first, _, header, _, *body = out.splitlines()
+    first, *parts = out.rstrip().split("\n\n")
     assert first.startswith("task onehot2coord, split uniform, size 16x16, ")
+    header, _, *body = parts[0].splitlines()
     assert header.split()[:4] == ["solver", "status", "learning_rate", "success"]
     assert len(body) == 5
     assert body[-1].split()[:2] == ["conv", "diverged"]
@@ -239,3 +242,29 @@ def test_records_of_unknown_things_are_refused():
         restored({})
     with pytest.raises(UsageError, match="unknown task 'x'"):
         restored({"task": "x"})
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_tables_of_several_tasks_fit_80_columns_and_lose_nothing(store, grouped):
+    table = load(store)
+    other = table.copy()
+    other["task"] = "image2coord"
+    both = np.concatenate([table, other])
+    if grouped:
+        both = query.group(both, ("task", "split", "solver", "learning_rate"))
+    text = query.render(both, "table")
+    assert max(map(len, text.splitlines())) <= 80
+    lines = text.splitlines()
+    assert sum(line.startswith("task ") for line in lines) == 2
+    for name in ("test_exact", "test_mean_error", "test_worst_error", "train_seconds"):
+        headers = [line.split() for line in lines if name in line.split()]
+        assert len(headers) == 2  # once for each task
+        assert all({"solver", "learning_rate"} <= set(header) for header in headers)
+
+
+def test_a_reader_that_stops_early_is_no_error(store):
+    command = f"'{sys.executable}' -m compare results '{store}' --format csv | true"
+    answer = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert answer.stderr == ""
