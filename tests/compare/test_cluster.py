@@ -17,7 +17,9 @@ from compare.results import load, read_arrays
 
 distributed = pytest.importorskip("distributed")
 # Dask's own sockets and event loops, closed when it likes.
-pytestmark = pytest.mark.filterwarnings("ignore")
+# Slow, and one after the other: a cluster beside all other tests has lost its workers at the start.
+#     pytest -n 0 -m slow tests/compare/test_cluster.py
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 SWEEP = """
 size = 16
