@@ -55,6 +55,19 @@ class Case:
     arrays: tuple[NDArray[Any], ...]
 
 
+CONVOLUTIONS: list[tuple[int, int, int, int, int, int, int, Padding]] = [
+    # batch, channels, height, width, outputs, kernel, stride, padding
+    (2, 3, 4, 5, 2, 1, 1, ((0, 0), (0, 0))),
+    (2, 2, 5, 4, 3, 3, 1, ((1, 1), (1, 1))),
+    (1, 2, 6, 5, 2, 3, 2, ((0, 1), (1, 1))),
+    (3, 1, 7, 7, 2, 5, 2, ((2, 2), (1, 2))),
+    (2, 2, 4, 6, 1, 2, 2, ((0, 0), (0, 0))),
+    (2, 1, 3, 3, 2, 1, 2, ((0, 0), (0, 0))),
+    (1, 2, 3, 4, 2, 3, 3, ((2, 2), (0, 2))),
+]
+"""Kernels, strides and paddings of every kind that primitives are tried on."""
+
+
 def _cases() -> list[Case]:
     rng = np.random.default_rng(0)
 
@@ -62,17 +75,7 @@ def _cases() -> list[Case]:
         return rng.normal(size=shape)
 
     cases = []
-    convolutions: list[tuple[int, int, int, int, int, int, int, Padding]] = [
-        # batch, channels, height, width, outputs, kernel, stride, padding
-        (2, 3, 4, 5, 2, 1, 1, ((0, 0), (0, 0))),
-        (2, 2, 5, 4, 3, 3, 1, ((1, 1), (1, 1))),
-        (1, 2, 6, 5, 2, 3, 2, ((0, 1), (1, 1))),
-        (3, 1, 7, 7, 2, 5, 2, ((2, 2), (1, 2))),
-        (2, 2, 4, 6, 1, 2, 2, ((0, 0), (0, 0))),
-        (2, 1, 3, 3, 2, 1, 2, ((0, 0), (0, 0))),
-        (1, 2, 3, 4, 2, 3, 3, ((2, 2), (0, 2))),
-    ]
-    for n, channels, height, width, outputs, kernel, stride, padding in convolutions:
+    for n, channels, height, width, outputs, kernel, stride, padding in CONVOLUTIONS:
         what = f"{kernel}x{kernel}/{stride} on {height}x{width}"
         weight = normal(outputs, channels, kernel, kernel)
         rows = (height + sum(padding[0]) - kernel) // stride + 1

@@ -7,6 +7,7 @@ import pytest
 
 from compare import UsageError, backends
 from compare.backends import same_padding
+from compare.backends.contract import CONVOLUTIONS
 
 BACKEND = backends.load("numpy")
 RNG = np.random.default_rng(0)
@@ -50,18 +51,6 @@ def slow_conv(x, weight, stride, padding):
             ]
             out[:, :, i, j] = np.einsum("ncab,ocab->no", window, weight)
     return out
-
-
-CONVOLUTIONS = [
-    # batch, channels, height, width, outputs, kernel, stride, padding
-    (2, 3, 4, 5, 2, 1, 1, ((0, 0), (0, 0))),
-    (2, 2, 5, 4, 3, 3, 1, ((1, 1), (1, 1))),
-    (1, 2, 6, 5, 2, 3, 2, ((0, 1), (1, 1))),
-    (3, 1, 7, 7, 2, 5, 2, ((2, 2), (1, 2))),
-    (2, 2, 4, 6, 1, 2, 2, ((0, 0), (0, 0))),
-    (2, 1, 3, 3, 2, 1, 2, ((0, 0), (0, 0))),
-    (1, 2, 3, 4, 2, 3, 3, ((2, 2), (0, 2))),
-]
 
 
 @pytest.mark.parametrize(
