@@ -100,6 +100,17 @@ class Backend(Protocol):
         """
         ...
 
+    def batch_norm(
+        self, x: Array, scale: Array, shift: Array, epsilon: float
+    ) -> tuple[Array, Array, Array]:
+        """Bring each channel of (n, c, h, w) to mean 0 and variance 1, then scale and shift it.
+
+        `scale` and `shift` are (c,). Returns the result and, for the running statistics, the mean
+        and the (biased) variance over the batch, all its `parts`, and the pixels, (c,) each.
+        Differentiable in the first three arguments through the result.
+        """
+        ...
+
     def window(self, x: Array, top: Array, left: Array, height: int, width: int) -> Array:
         """Read a window of each picture, zeros where it reaches over the edge.
 
@@ -173,10 +184,23 @@ class Backend(Protocol):
 
 
 class Alone:
-    """What a backend need not say when it computes on one device, in one process."""
+    """What a backend need not say: a method by its definition, and all about being alone."""
 
     parts: int = 1
     first: bool = True
+    xp: Any
+
+    def batch_norm(
+        self, x: Array, scale: Array, shift: Array, epsilon: float
+    ) -> tuple[Array, Array, Array]:
+        """See `Backend.batch_norm`; by its definition."""
+        xp, axes = self.xp, (0, 2, 3)
+        mean = self.average(xp.mean(x, axis=axes, keepdims=True))
+        centred = x - mean
+        variance = self.average(xp.mean(centred**2, axis=axes, keepdims=True))
+        factor = xp.reshape(scale, (1, -1, 1, 1)) / xp.sqrt(variance + epsilon)
+        result = centred * factor + xp.reshape(shift, (1, -1, 1, 1))
+        return result, xp.reshape(mean, (-1,)), xp.reshape(variance, (-1,))
 
     def about(self) -> dict[str, str]:
         """Say nothing beyond what every record holds."""

@@ -118,6 +118,13 @@ def _cases() -> list[Case]:
                 return b.window(x, b.asarray(top), b.asarray(left), h, w)
 
             cases.append(Case(f"window {height}x{width} of {n}", window, (normal(n, 2, 4, 5),)))
+    for shape in ((4, 3, 2, 5), (3, 2, 1, 1)):
+
+        def batch_norm(b: Backend, x: Array, scale: Array, shift: Array) -> Array:
+            return b.batch_norm(x, scale, shift, 1e-3)[0]
+
+        arrays = (normal(*shape), normal(shape[1]), normal(shape[1]))
+        cases.append(Case(f"batch_norm of {shape}", batch_norm, arrays))
     a, c = normal(2, 3, 4), normal(3, 4)
     rows_chosen = np.array([0, 0])
     functions: dict[str, Callable[[Backend, Any, Array, Array], Array]] = {
@@ -360,6 +367,19 @@ class BackendContract:
             gradient = backend.to_numpy(gradients[str(k)])
             largest = max(1.0, float(np.abs(numerical).max()))
             np.testing.assert_allclose(gradient, numerical, rtol=0, atol=1e-4 * largest)
+
+    def test_batch_norm_gives_the_moments(self, backend: Backend) -> None:
+        """Of each channel, the variance with the number of values as its divisor."""
+        x = np.random.default_rng(0).normal(2, 3, (4, 3, 2, 5)).astype(np.float32)
+        ones = backend.asarray(np.ones(3, np.float32))
+
+        def moments(x: Array, ones: Array) -> tuple[Array, Array]:
+            _, mean, variance = backend.batch_norm(x, ones, ones, 1e-5)
+            return mean, variance
+
+        found = backend.jit(moments)(backend.asarray(x), ones)
+        for moment, expected in zip(found, (x.mean((0, 2, 3)), x.var((0, 2, 3))), strict=True):
+            np.testing.assert_allclose(backend.to_numpy(moment), expected, rtol=1e-5)
 
     def test_relu_has_no_derivative_at_0(self, backend: Backend) -> None:
         """As TensorFlow and PyTorch have it."""

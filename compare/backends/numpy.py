@@ -13,10 +13,10 @@ from typing import Any, ClassVar, TypeVar, cast
 
 import autograd.numpy
 import numpy as np
-from autograd.core import make_vjp
+from autograd.core import VJPNode, backward_pass
 from autograd.extend import defvjp as autograd_defvjp
-from autograd.extend import primitive, vspace
-from autograd.tracer import getval
+from autograd.extend import defvjp_argnums, primitive
+from autograd.tracer import getval, isbox, new_box, trace_stack
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
@@ -72,6 +72,14 @@ class NumpyBackend(Alone):
         """See `compare.backends.base.Backend.max_pool`."""
         return _max_pool(x, kernel)
 
+    def batch_norm(self, x: Any, scale: Any, shift: Any, epsilon: float) -> tuple[Any, Any, Any]:
+        """See `compare.backends.base.Backend.batch_norm`."""
+        rows = _rows(getval(x))
+        mean = _row_sums(rows) / x.dtype.type(rows.shape[1])
+        centred = rows - mean[:, None]
+        variance = np.vecdot(centred, centred) / x.dtype.type(rows.shape[1])
+        return _batch_norm(x, scale, shift, centred, variance, epsilon), mean, variance
+
     def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
         """See `compare.backends.base.Backend.window`."""
         return _window(x, top, left, height, width)
@@ -82,22 +90,24 @@ class NumpyBackend(Alone):
         """See `compare.backends.base.Backend.value_and_grad`."""
 
         def differentiated(parameters: Any, *args: Any) -> tuple[Any, Any, dict[str, Any]]:
-            extra: Any = None
-
-            def scalar(parameters: Any) -> Any:
-                nonlocal extra
+            gradients: dict[str, Any] = {}
+            # autograd numbers its traces by a counter that threads must not change at once. Others
+            # may while this one is computing.
+            with _TRACING, trace_stack.new_trace() as trace:
+                boxes = {
+                    name: new_box(value, trace, _leaf(gradients, name))
+                    for name, value in parameters.items()
+                }
                 _TRACING.release()
                 try:
-                    value, extra = function(parameters, *args)
+                    value, extra = function(boxes, *args)
                 finally:
                     _TRACING.acquire()
-                return value
-
-            # autograd numbers its traces by a counter that threads must not change at once. It
-            # does so around the call of `scalar`, which lets the others go on meanwhile.
-            with _TRACING:
-                pull_back, value = make_vjp(scalar, parameters)
-            gradients = pull_back(vspace(value).ones())
+            if isbox(value):
+                backward_pass(np.ones_like(value._value), value._node)
+                value = value._value
+            for name, parameter in parameters.items():
+                gradients.setdefault(name, np.zeros_like(parameter))
             return value, {key: getval(item) for key, item in extra.items()}, gradients
 
         return differentiated
@@ -120,7 +130,7 @@ class NumpyBackend(Alone):
 
     def piece(self) -> int:
         """As many numbers as fit in a core's second-level cache a few times over."""
-        return 1 << 18
+        return 1 << 19
 
     def memory_limit(self) -> int:
         """Main memory that is free, in bytes."""
@@ -128,6 +138,21 @@ class NumpyBackend(Alone):
 
 
 _TRACING = Lock()
+
+
+def _leaf(gradients: dict[str, Any], name: str) -> Any:
+    """A parameter's place in a trace: it keeps what flows back to it.
+
+    autograd differentiates by a dict too, but then every use of one parameter makes zeros for all.
+    """
+
+    def keep(gradient: Any) -> tuple[()]:
+        gradients[name] = gradient
+        return ()
+
+    leaf = VJPNode.new_root()
+    leaf.vjp = keep
+    return leaf
 
 
 @cache
@@ -166,6 +191,17 @@ def _batch_last(x: NDArray[Any]) -> NDArray[Any]:
 
 def _batch_first(x: NDArray[Any]) -> NDArray[Any]:
     return x.transpose(3, 0, 1, 2)
+
+
+def _rows(x: NDArray[Any]) -> NDArray[Any]:
+    """One row for each channel, (c, h * w * n)."""
+    return _batch_last(x).reshape(x.shape[1], -1)
+
+
+def _row_sums(rows: NDArray[Any]) -> NDArray[Any]:
+    """Sum each row by BLAS, which is faster at it than a sum."""
+    sums: NDArray[Any] = rows @ np.ones(rows.shape[1], rows.dtype)
+    return sums
 
 
 def _primitive(function: _F) -> _F:
@@ -223,7 +259,7 @@ def _conv_transpose(
 ) -> NDArray[Any]:
     """One matrix product, each column of which is added to its neighbourhood."""
     inputs, outputs, kernel, _ = weight.shape
-    flat = _batch_last(x).reshape(inputs, -1)
+    flat = _rows(x)
     matrix = weight.reshape(inputs, -1).T
     # BLAS is slow at a product over a single channel, which is a multiplication.
     columns = matrix * flat if inputs == 1 else matrix @ flat
@@ -239,16 +275,9 @@ def _weight_gradient(
     """Correlate pictures with the maps that a convolution made of them, for each kernel place."""
     # Unfolding again costs less than keeping nine times the picture until here.
     columns, _ = _unfold(pictures, kernel, stride, padding)
-    flat = _batch_last(maps).reshape(maps.shape[1], -1)
+    flat = _rows(maps)
     shape = (maps.shape[1], pictures.shape[1], kernel, kernel)
     gradient: NDArray[Any] = (columns @ flat.T).T.reshape(shape)
-    return gradient
-
-
-def _bias_gradient(g: NDArray[Any]) -> NDArray[Any]:
-    """Sum over all but the channels, by BLAS, which is faster at it than a sum."""
-    flat = _batch_last(g).reshape(g.shape[1], -1)
-    gradient: NDArray[Any] = flat @ np.ones(flat.shape[1], g.dtype)
     return gradient
 
 
@@ -259,18 +288,72 @@ defvjp(
         lambda g: _conv_transpose(g, w, None, x.shape[2:], stride, padding)
     ),
     lambda _, x, w, bias, stride, pad: lambda g: _weight_gradient(x, g, w.shape[2], stride, pad),
-    lambda _, x, w, bias, stride, padding: _bias_gradient,
+    lambda _, x, w, bias, stride, padding: lambda g: _row_sums(_rows(g)),
     argnums=(0, 1, 2),
 )
-defvjp(
-    _conv_transpose,
-    lambda _, x, w, bias, shape, stride, padding: lambda g: _conv(g, w, None, stride, padding),
-    lambda _, x, w, bias, shape, stride, pad: (
-        lambda g: _weight_gradient(g, x, w.shape[2], stride, pad)
-    ),
-    lambda _, x, w, bias, shape, stride, padding: _bias_gradient,
-    argnums=(0, 1, 2),
-)
+
+
+def _conv_transpose_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
+    x, weight, _, _, stride, padding = arguments
+    inputs, _, kernel, _ = weight.shape
+
+    def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        g = g.astype(answer.dtype, copy=False)
+        columns, shape = _unfold(g, kernel, stride, padding)  # once, for both of its uses
+        back: dict[int, Callable[[], NDArray[Any]]] = {
+            0: lambda: _batch_first((weight.reshape(inputs, -1) @ columns).reshape(inputs, *shape)),
+            1: lambda: (columns @ _rows(x).T).T.reshape(weight.shape),
+            2: lambda: _row_sums(_rows(g)),
+        }
+        return tuple(back[argnum]() for argnum in argnums)
+
+    return pull_back
+
+
+defvjp_argnums(_conv_transpose, _conv_transpose_vjp)
+
+
+@_primitive
+def _batch_norm(
+    x: NDArray[Any],
+    scale: NDArray[Any],
+    shift: NDArray[Any],
+    centred: NDArray[Any],
+    variance: NDArray[Any],
+    epsilon: float,
+) -> NDArray[Any]:
+    """Scale and shift the rows of `x` less their means, which are given as `centred`."""
+    n, channels, height, width = x.shape
+    factor = scale / np.sqrt(variance + x.dtype.type(epsilon))
+    rows = centred * factor[:, None]
+    rows += shift[:, None]
+    return _batch_first(rows.reshape(channels, height, width, n))
+
+
+def _batch_norm_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
+    x, scale, _, centred, variance, epsilon = arguments
+    n, channels, height, width = x.shape
+    deviation = np.sqrt(variance + x.dtype.type(epsilon))
+
+    def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        # The mean and the variance depend on x too; their parts are those that take out of what
+        # flows back its mean and its share of the result (Ioffe & Szegedy 2015, section 3).
+        rows = _rows(g.astype(answer.dtype, copy=False))
+        sums, products = _row_sums(rows), np.vecdot(rows, centred)
+        count = x.dtype.type(rows.shape[1])
+        back = centred * (-products / (count * deviation**2))[:, None]
+        back += rows
+        back -= (sums / count)[:, None]
+        back *= (scale / deviation)[:, None]
+        gradients = (
+            _batch_first(back.reshape(channels, height, width, n)), products / deviation, sums
+        )  # fmt: skip
+        return tuple(gradients[argnum] for argnum in argnums)
+
+    return pull_back
+
+
+defvjp_argnums(_batch_norm, _batch_norm_vjp)
 
 
 def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> NDArray[Any]:

@@ -64,11 +64,11 @@ class Architecture:
         Returns the outputs, in full, and (when training) the new running statistics by name.
         """
         statistics: dict[str, Array] = {}
-        for index, layer in enumerate(self.layers):
+        for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
             if isinstance(x, Patched):
                 x = x.settled(backend)
             prefix = f"{index}."
-            own = {name: weights[prefix + name] for name in layer.parameters(self.shapes()[index])}
+            own = {name: weights[prefix + name] for name in layer.parameters(shape)}
             updates: dict[str, Array] | None = {} if training else None
             x = layer(backend, own, x, updates)
             statistics.update({prefix + name: new for name, new in (updates or {}).items()})

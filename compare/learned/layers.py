@@ -8,6 +8,7 @@ becomes of the differences.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
@@ -155,11 +156,17 @@ class CoordConv(Conv):
         return super().__call__(backend, own, Patched(maps, delta, x.top, x.left), updates)
 
 
+@lru_cache(maxsize=16)
 def coordinates(height: int, width: int, radius: bool = False) -> NDArray[np.float64]:
-    """Return the coordinate channels x, y and perhaps the radius, (1, 2 or 3, height, width)."""
+    """Return the coordinate channels x, y and perhaps the radius, (1, 2 or 3, height, width).
+
+    The array cannot be written to: the next caller gets the same one.
+    """
     x = np.linspace(-1, 1, width)[None, :].repeat(height, axis=0)
     y = np.linspace(-1, 1, height)[:, None].repeat(width, axis=1)
-    return np.stack([x, y, np.hypot(x, y)] if radius else [x, y])[None]
+    channels = np.stack([x, y, np.hypot(x, y)] if radius else [x, y])[None]
+    channels.flags.writeable = False
+    return channels
 
 
 @dataclass(frozen=True)
@@ -498,41 +505,52 @@ class BatchNorm(_Plain):
     ) -> Maps:
         """Normalise; the differences are only scaled."""
         xp = backend.xp
-
-        def channelwise(values: Array) -> Array:
-            return xp.reshape(values, (1, -1, 1, 1))
+        if updates is not None and not isinstance(x, Patched):
+            result, mean, variance = backend.batch_norm(x, own["scale"], own["shift"], self.epsilon)
+            self._keep(backend, own, updates, x, mean, variance)
+            return result
 
         if updates is None:
-            mean, variance = channelwise(own["mean"]), channelwise(own["variance"])
+            mean, variance = own["mean"], own["variance"]
         else:
+            assert isinstance(x, Patched)
             mean, variance = _moments(backend, x)
-            n, _, height, width = x.shape
-            count = n * backend.parts * height * width
-            unbiased = variance * (count / max(count - 1, 1))
-            for name, batch in (("mean", mean), ("variance", unbiased)):
-                kept = self.momentum * own[name]
-                updates[name] = kept + (1 - self.momentum) * xp.reshape(batch, (-1,))
-        scale = channelwise(own["scale"]) / xp.sqrt(variance + self.epsilon)
-        shift = channelwise(own["shift"]) - mean * scale
+            self._keep(backend, own, updates, x, mean, variance)
+        scale = own["scale"] / xp.sqrt(variance + self.epsilon)
+        shift = xp.reshape(own["shift"] - mean * scale, (1, -1, 1, 1))
+        scale = xp.reshape(scale, (1, -1, 1, 1))
         if not isinstance(x, Patched):
             return x * scale + shift
         return Patched(x.background * scale + shift, x.delta * scale, x.top, x.left)
 
+    def _keep(
+        self,
+        backend: Backend,
+        own: dict[str, Array],
+        updates: dict[str, Array],
+        x: Maps,
+        mean: Array,
+        variance: Array,
+    ) -> None:
+        n, _, height, width = x.shape
+        count = n * backend.parts * height * width
+        unbiased = variance * (count / max(count - 1, 1))
+        for name, batch in (("mean", mean), ("variance", unbiased)):
+            updates[name] = self.momentum * own[name] + (1 - self.momentum) * batch
 
-def _moments(backend: Backend, x: Maps) -> tuple[Array, Array]:
-    """Mean and (biased) variance of each channel over batch and pixels, (1, c, 1, 1) each."""
+
+def _moments(backend: Backend, x: Patched) -> tuple[Array, Array]:
+    """Mean and (biased) variance of each channel over batch and pixels, (c,) each."""
     xp, axes, average = backend.xp, (0, 2, 3), backend.average
-    if not isinstance(x, Patched):
-        mean = average(xp.mean(x, axis=axes, keepdims=True))
-        return mean, average(xp.mean((x - mean) ** 2, axis=axes, keepdims=True))
-    n, _, height, width = x.shape
+    n, channels, height, width = x.shape
     count = n * height * width
-    mean = xp.mean(x.background, axis=axes, keepdims=True)
-    mean = average(mean + xp.sum(x.delta, axis=axes, keepdims=True) / count)
-    variance = xp.mean((x.background - mean) ** 2, axis=axes, keepdims=True)
+    mean = xp.mean(x.background, axis=axes) + xp.sum(x.delta, axis=axes) / count
+    mean = average(mean)
+    around = xp.reshape(mean, (1, channels, 1, 1))
+    variance = xp.mean((x.background - around) ** 2, axis=axes)
     # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
-    change = x.delta * (2 * (x.under(backend) - mean) + x.delta)
-    return mean, average(variance + xp.sum(change, axis=axes, keepdims=True) / count)
+    change = x.delta * (2 * (x.under(backend) - around) + x.delta)
+    return mean, average(variance + xp.sum(change, axis=axes) / count)
 
 
 @dataclass(frozen=True)
