@@ -32,7 +32,7 @@ class TorchBackend(Alone):
     """Tensors of PyTorch; see `compare.backends.base.Backend`.
 
     Started by `torchrun`, each process computes its part of every batch on a device of its own
-    and the gradients are averaged, as DistributedDataParallel does for modules.
+    and DistributedDataParallel averages the gradients.
     """
 
     name: ClassVar[str] = "torch"
@@ -186,20 +186,23 @@ class TorchBackend(Alone):
     ) -> Callable[..., tuple[Any, Any, dict[str, Any]]]:
         """See `compare.backends.base.Backend.value_and_grad`."""
 
+        together: _Together | None = None
+
         def differentiated(
             parameters: dict[str, Tensor], *args: Any
         ) -> tuple[Tensor, Any, dict[str, Tensor]]:
-            leaves = {key: p.detach().requires_grad_() for key, p in parameters.items()}
-            value, extra = function(leaves, *args)
-            gradients = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
-            results = [value.detach(), *gradients]
+            nonlocal together
             if self._world > 1:
-                results = _averaged_together(results)
+                together = together or _Together(function, parameters)
+                value, extra, gradients = together(parameters, *args)
+            else:
+                leaves = {key: p.detach().requires_grad_() for key, p in parameters.items()}
+                value, extra = function(leaves, *args)
+                pulled = torch.autograd.grad(value, list(leaves.values()), materialize_grads=True)
+                gradients = dict(zip(leaves, pulled, strict=True))
             return (
-                results[0],
-                {key: item.detach() for key, item in extra.items()},
-                dict(zip(leaves, results[1:], strict=True)),
-            )
+                value.detach(), {key: item.detach() for key, item in extra.items()}, gradients
+            )  # fmt: skip
 
         return differentiated
 
@@ -316,11 +319,42 @@ def _averaged(x: Tensor) -> Tensor:
     return total / distributed.get_world_size()
 
 
-def _averaged_together(arrays: list[Tensor]) -> list[Tensor]:
-    """Average arrays over the processes in one message."""
-    flat = _averaged(torch.cat([array.reshape(-1) for array in arrays]))
-    pieces = torch.split(flat, [array.numel() for array in arrays])
-    return [piece.reshape(array.shape) for piece, array in zip(pieces, arrays, strict=True)]
+class _Function(torch.nn.Module):
+    """A function of named arrays as a module that owns them."""
+
+    def __init__(self, function: Callable[..., Any], parameters: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.function = function
+        self.names = tuple(parameters)
+        self.leaves = torch.nn.ParameterList(p.detach().clone() for p in parameters.values())
+
+    def forward(self, *args: Any) -> Any:
+        return self.function(dict(zip(self.names, self.leaves, strict=True)), *args)
+
+
+class _Together:
+    """Values and gradients, averaged over the processes by DistributedDataParallel.
+
+    It sends gradients that are ready while others are still being computed.
+    """
+
+    def __init__(self, function: Callable[..., Any], parameters: dict[str, Tensor]) -> None:
+        self.module = _Function(function, parameters)
+        with _lost_workers():
+            self.parallel = torch.nn.parallel.DistributedDataParallel(self.module)
+
+    def __call__(
+        self, parameters: dict[str, Tensor], *args: Any
+    ) -> tuple[Tensor, Any, dict[str, Tensor]]:
+        leaves = dict(zip(self.module.names, self.module.leaves, strict=True))
+        with torch.no_grad():
+            for name, leaf in leaves.items():
+                leaf.copy_(parameters[name])
+                leaf.grad = None
+        with _lost_workers():
+            value, extra = self.parallel(*args)
+            value.backward()
+        return _averaged(value.detach()), extra, {k: leaf.grad for k, leaf in leaves.items()}
 
 
 class _Average(torch.autograd.Function):

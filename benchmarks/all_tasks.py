@@ -1,0 +1,115 @@
+"""The table of all tasks, solvers and splits over ten seeds, as JSON and as Markdown.
+
+    python benchmarks/all_tasks.py [--seeds 10] [--out runs/all_tasks]
+
+Runs `compare run --task TASK --seeds 10` for every task, with the default preset, and then the
+CoordConv classifier with its coordinates in pixels, as published, beside the same scaled to
+[-1, 1]. Writes docs/results/all_tasks.json and docs/results/all_tasks.md. Takes about an hour on
+two cores; runs in --out that are finished are not repeated, and the page says how many were there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import platform
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compare import tables, tasks
+from compare.cli import main as compare
+from compare.results import write_whole
+
+RESULTS = Path(__file__).parent.parent / "docs" / "results"
+
+
+def answers(arguments: list[str]) -> dict[str, Any]:
+    """Return what `compare run ARGUMENTS --json` prints."""
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        code = compare(["run", *arguments, "--json"])
+    if code:
+        raise SystemExit(code)
+    answer: dict[str, Any] = json.loads(stream.getvalue())
+    return answer
+
+
+def markdown(cells: list[tuple[str, ...]]) -> str:
+    """Lay out rows of cells, the header first; numbers to the right."""
+    head, *rows = ("| " + " | ".join(row) + " |" for row in cells)
+    return "\n".join([head, "| --- |" + " ---: |" * (len(cells[0]) - 1), *rows])
+
+
+def section(answer: dict[str, Any]) -> str:
+    """Set out one task: scores held out and trained on, cost and luck, conclusions."""
+    task = tasks.load(answer["task"])
+    parts = [f"## {task.name}", "", f"{task.summary[0].upper()}{task.summary[1:]}.", ""]
+    parts += [f"`compare run {' '.join(answer['arguments'])}`: {tables.heading(answer)}", ""]
+    for split in dict.fromkeys(row["split"] for row in answer["rows"]):
+        rows = [row for row in answer["rows"] if row["split"] == split]
+        for where, what in (("test", "held_out"), ("train", "trained_on")):
+            words = {"test": "held out", "train": "trained on"}[where]
+            parts += [f"**{split}, {rows[0][what]:,} positions {words}**", ""]
+            cells = tables.score_cells(task, [(row["solver"], row[where]) for row in rows])
+            parts += [markdown(cells), ""]
+        parts += [f"**{split}, cost and luck**", ""]
+        parts += [markdown([tables.COST, *map(tables.cost_cells, rows)]), ""]
+        parts += [*tables.conclusions(rows, answer["pairs"][split]), ""]
+    return "\n".join([*parts, "> " + task.legend.replace("\n", "\n> "), ""])
+
+
+def main() -> None:
+    """Run, and write both files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", default="10", help="of every learned solver")
+    parser.add_argument("--out", default="runs/all_tasks", help="for the runs themselves")
+    options = parser.parse_args()
+    before = len(list(Path(options.out).glob("*/run.json")))
+    started = time.perf_counter()
+    asked = [["--task", name] for name in tasks.known()]
+    asked += [
+        ["--task", "coord2onehot", "--solver", "coordconv", "--coordinates", "pixels"],
+    ]
+    sections = []
+    for arguments in asked:
+        arguments = [*arguments, "--seeds", options.seeds]
+        answer = answers([*arguments, "--out", options.out])
+        sections.append({"arguments": arguments, **answer})
+    minutes = (time.perf_counter() - started) / 60
+    record = {
+        "command": "python benchmarks/all_tasks.py --seeds " + options.seeds,
+        "date": date.today().isoformat(),
+        "minutes": round(minutes, 1),
+        "runs_already_there": before,
+        "versions": {
+            "handcrafted": version("handcrafted"), "python": platform.python_version(),
+            "numpy": np.__version__, "scipy": version("scipy"), "autograd": version("autograd"),
+        },
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "tasks": sections,
+    }  # fmt: skip
+    text = json.dumps(record, indent=1) + "\n"
+    write_whole(RESULTS / "all_tasks.json", lambda file: file.write(text.encode()))
+    page = [
+        "# All tasks, all solvers, both splits, ten seeds\n",
+        f"Written by `{record['command']}` on {record['date']} in {record['minutes']} minutes"
+        + (f" ({before} runs were there before)" if before else "")
+        + f", on {record['machine']}, "
+        + ", ".join(f"{name} {number}" for name, number in record["versions"].items())
+        + ". The same as JSON, with every interval: [all_tasks.json](all_tasks.json). A score is "
+        "the median over seeds, with the smallest and the largest.\n",
+    ]
+    page += map(section, sections)
+    write_whole(RESULTS / "all_tasks.md", lambda file: file.write("\n".join(page).encode()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""Training on the NumPy backend beside the same network written for PyTorch, in one process.
+
+    python benchmarks/learned.py [--json FILE] [--only NAME]
+
+For each published architecture: milliseconds a training step (forward, backward, Adam) of the
+default recipe's batch, here and with `torch.nn` modules over full maps, and their ratio. Then the
+seconds of the CoordConv regressor's full recipe (100 epochs of 2368 pictures), and the most memory
+that `compare run --task onehot2coord` had. Needs PyTorch; takes about three minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from compare import backends
+from compare.learned import layers, training
+from compare.learned.architecture import Architecture
+from compare.learned.training import Recipe, split_maps
+from compare.solvers import Setting, _maps, offered
+from compare.tasks import load
+
+SIZE = 64
+CASES = {
+    # name: (task, solver, split, kernel, at most this many times PyTorch's)
+    "CoordConv regressor": ("onehot2coord", "coordconv", "uniform", 3, 1 / 50),
+    "conv regressor, uniform": ("onehot2coord", "conv", "uniform", 3, 1 / 10),
+    "conv regressor, quadrant": ("onehot2coord", "conv", "quadrant", 3, 1 / 10),
+    "CoordConv classifier": ("coord2onehot", "coordconv", "uniform", 3, 1.0),
+    "transposed convolutions, 2x2": ("coord2onehot", "deconv", "uniform", 2, 1.5),
+    "transposed convolutions, 3x3": ("coord2onehot", "deconv", "uniform", 3, 1.5),
+    "transposed convolutions, 4x4": ("coord2onehot", "deconv", "uniform", 4, 1.5),
+    "CoordConv renderer": ("coord2image", "coordconv", "uniform", 3, None),
+}
+FULL_RECIPE_SECONDS, PEAK_MEGABYTES = 10, 400
+
+
+class Dense(nn.Module):
+    """An architecture as a PyTorch user writes it, on full maps."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        """Give each layer its module."""
+        super().__init__()
+        shapes = architecture.shapes()
+        pairs = zip(architecture.layers, shapes, strict=False)
+        self.steps = nn.ModuleList(_module(layer, shape) for layer, shape in pairs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map a batch."""
+        for step in self.steps:
+            x = step(x)
+        return x
+
+
+class _Coordinates(nn.Module):
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        channels = torch.tensor(layers.coordinates(height, width), dtype=torch.float32)
+        self.register_buffer("channels", channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, self.channels.expand(len(x), -1, -1, -1)], dim=1)
+
+
+class _Function(nn.Module):
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+def _module(layer: layers.Layer, shape: tuple[int, ...]) -> nn.Module:
+    channels = shape[0]
+    match layer:
+        case layers.Conv(outputs, kernel, stride):
+            above, left = (layers.same_padding(size, kernel, stride) for size in shape[1:])
+            before: list[nn.Module] = []
+            if isinstance(layer, layers.CoordConv):
+                before, channels = [_Coordinates(*shape[1:])], channels + 2
+            padding = (above[0], left[0])
+            if padding != (above[1], left[1]):
+                before, padding = [*before, nn.ZeroPad2d((*left, *above))], (0, 0)
+            return nn.Sequential(*before, nn.Conv2d(channels, outputs, kernel, stride, padding))
+        case layers.ConvTranspose(outputs, kernel, stride):
+            cut = (kernel - stride + 1) // 2
+            more = 2 * cut - kernel + stride
+            return nn.ConvTranspose2d(channels, outputs, kernel, stride, cut, more)
+        case layers.BatchNorm(momentum, epsilon):
+            return nn.BatchNorm2d(channels, epsilon, 1 - momentum)
+        case layers.MaxPool(kernel):
+            return nn.MaxPool2d(kernel)
+        case layers.GlobalMaxPool():
+            return nn.AdaptiveMaxPool2d(1)
+        case layers.GlobalMeanPool():
+            return nn.AdaptiveAvgPool2d(1)
+        case layers.Dense(features):
+            return nn.Linear(channels, features)
+        case layers.Relu():
+            return nn.ReLU()
+        case layers.Flatten():
+            return nn.Flatten()
+        case layers.Softmax():
+            return _Function(lambda x: torch.softmax(x.flatten(1), dim=1).reshape(x.shape))
+        case layers.Tile(height, width):
+            return _Function(lambda x: x[:, :, None, None].expand(-1, -1, height, width))
+        case layers.Scale(height, width):
+            factor = torch.tensor([2 / (width - 1), 2 / (height - 1)])
+            return _Function(lambda x: x * factor - 1)
+    raise NotImplementedError(layer)
+
+
+LOSSES = {
+    "mse": nn.functional.mse_loss,
+    "softmax": lambda outputs, targets: nn.functional.cross_entropy(outputs.flatten(1), targets),
+    "sigmoid": nn.functional.binary_cross_entropy_with_logits,
+}
+
+
+def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe, int]:
+    """Return a step here and one in PyTorch on the same batch, the recipe, and the samples."""
+    task_name, solver, split, kernel, _ = CASES[name]
+    task, backend = load(task_name), backends.load("numpy")
+    entry = offered(task_name)[solver]
+    recipe = replace(entry.recipes["quick"], kernel=kernel)
+    learned = entry.build(Setting(task, split, SIZE, SIZE, backend), recipe, None)
+    data = task.split(split, SIZE, SIZE).train
+    targets = task.encode(data.positions, SIZE, SIZE)
+    inputs = data.inputs()
+
+    state = training._begin(learned.architecture, 0, backend)
+    shared, samples = split_maps(_maps([inputs]))
+    order = np.arange(recipe.batch)[None]
+    step = training._indexed_step(learned.architecture, recipe, backend)
+    rates = np.full(1, 1e-3, np.float32)
+
+    def here() -> object:
+        return step(
+            state.weights, state.mean, state.square, state.running_loss,
+            np.zeros(1, np.int64), rates, order, shared, (targets, *samples),
+        )  # fmt: skip
+
+    network = Dense(learned.architecture)
+    adam = torch.optim.Adam(network.parameters(), 1e-3, (recipe.beta1, recipe.beta2))
+    batch_inputs = torch.tensor(inputs[: recipe.batch], dtype=torch.float32)
+    batch_targets = torch.tensor(targets[: recipe.batch])
+
+    def there() -> object:
+        adam.zero_grad()
+        loss = LOSSES[recipe.loss](network(batch_inputs), batch_targets)
+        loss.backward()
+        adam.step()
+        return loss.item()
+
+    return here, there, recipe, len(data)
+
+
+def medians(ways: dict[str, Callable[[], object]], turns: int = 5) -> dict[str, float]:
+    """Return the median seconds of a call of each, taking turns.
+
+    A turn begins with a rest, since BLAS's threads go on spinning for a while after their work and
+    would slow those of the other, and with calls that are not timed, for the caches.
+    """
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(turns):
+        for name, way in ways.items():
+            time.sleep(0.1)
+            way()
+            for _ in range(3):
+                before = time.perf_counter()
+                way()
+                times[name].append(time.perf_counter() - before)
+    return {name: float(np.median(each)) for name, each in times.items()}
+
+
+def full_recipe() -> float:
+    """Return the seconds that the published CoordConv regressor takes to train."""
+    task, backend = load("onehot2coord"), backends.load("numpy")
+    recipe = offered("onehot2coord")["coordconv"].recipes["paper"]
+    learned = offered("onehot2coord")["coordconv"].build(
+        Setting(task, "uniform", SIZE, SIZE, backend), recipe, None
+    )
+    data = task.split("uniform", SIZE, SIZE).train
+    maps, targets = _maps([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
+    before = time.perf_counter()
+    training.train(learned.architecture, maps, targets, recipe, epochs=100, seed=0, backend=backend)
+    return time.perf_counter() - before
+
+
+def peak() -> float:
+    """Return the megabytes that `compare run --task onehot2coord` had resident at most."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "compare", "run", "--task", "onehot2coord", "-q"]
+        subprocess.run([*command, "--out", directory], check=True, stdout=subprocess.DEVNULL)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", help="write the seconds here too")
+    parser.add_argument("--only", choices=CASES, help="measure one architecture, and nothing else")
+    options = parser.parse_args()
+    results: dict[str, object] = {
+        "machine": {
+            "processor": platform.machine(), "numpy": np.__version__,
+            "torch": str(torch.__version__), "threads": torch.get_num_threads(),
+        }
+    }  # fmt: skip
+    print("| training step of | batch | here ms | PyTorch ms | ratio | bar | holds |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
+    for name in [options.only] if options.only else CASES:
+        here, there, recipe, _ = steps(name)
+        seconds = medians({"here": here, "PyTorch": there})
+        ratio, bar = seconds["here"] / seconds["PyTorch"], CASES[name][-1]
+        verdict = ("", "") if bar is None else (f"{bar:.3g}", "yes" if ratio <= bar else "no")
+        print(
+            f"| {name} | {recipe.batch} | {1e3 * seconds['here']:.1f} |",
+            f"{1e3 * seconds['PyTorch']:.1f} | {ratio:.3g} |", " | ".join(verdict), "|",
+            flush=True,
+        )  # fmt: skip
+        results[name] = seconds
+    if not options.only:
+        results["full recipe"], results["peak"] = full_recipe(), peak()
+        print(
+            f"\nFull recipe of the CoordConv regressor, 100 epochs: {results['full recipe']:.1f} s "
+            f"(bar: {FULL_RECIPE_SECONDS}). Most memory of compare run --task onehot2coord: "
+            f"{results['peak']:.0f} MB (bar: {PEAK_MEGABYTES})."
+        )
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as stream:
+            json.dump(results, stream, indent=2)
+
+
+if __name__ == "__main__":
+    main()
