@@ -141,7 +141,7 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
     targets = task.encode(data.positions, SIZE, SIZE)
     inputs = data.inputs()
 
-    state = training._begin(learned.architecture, 0, backend)
+    state = training.begin(learned.architecture, 0, backend)
     shared, samples = split_maps(_maps([inputs]))
     order = np.arange(recipe.batch)[None]
     step = training._indexed_step(learned.architecture, recipe, backend)

@@ -39,7 +39,7 @@ def launches(name: str, size: int) -> int | None:
     backend = backends.load("torch", "cpu")
     backend.piece = lambda: 1 << 40  # as on a GPU
     architecture, recipe = published()[name](size, size), Recipe(0.001)
-    state = training._begin(architecture, 0, backend)
+    state = training.begin(architecture, 0, backend)
     shared, samples = split_maps(_inputs(architecture, count=2)[-1])
     targets = np.zeros((2, *architecture.shapes()[-1]), np.float32)
     step = training._indexed_step(architecture, recipe, backend)

@@ -40,7 +40,7 @@ def prepared(task_name: str, solver: str, size: int, name: str, device: str):
     shared, samples = split_maps(_maps([data.inputs()]))
     samples = (task.encode(data.positions, size, size), *samples)
     order = np.arange(len(data) // recipe.batch * recipe.batch).reshape(-1, recipe.batch)
-    state = training._begin(learned.architecture, 0, backend)
+    state = training.begin(learned.architecture, 0, backend)
     rates = backend.asarray(np.full(len(order), 1e-3), like=state.running_loss)
     arguments = [
         state.weights, state.mean, state.square, state.running_loss,

@@ -208,6 +208,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--figures", metavar="DIR", help="write every figure here too")
 
+    bench = commands.add_parser(
+        "bench",
+        help="time each solver's prediction against the size of canvas and batch",
+        description="Time each solver's prediction on larger and larger canvases and batches on "
+        "this machine; learned networks with their first weights, which cost what trained ones do.",
+    )
+    bench.set_defaults(command=_bench)
+    bench.add_argument("--task", default="onehot2coord", help="default onehot2coord")
+    bench.add_argument("--solver", metavar="NAMES", help="comma-separated; all of the task's")
+    bench.add_argument("--backend", default="numpy", help="what learned networks run on (numpy)")
+    bench.add_argument("--device", default="auto", help="as for compare run")
+    bench.add_argument("--figure", metavar="FILE", help="draw it too, as .svg, .png or .pdf")
+    bench.add_argument("--json", action="store_true", help="print JSON, nothing else")
+
     listing = commands.add_parser("list", help="show tasks, solvers, backends and devices")
     listing.add_argument(
         "--devices", action="store_true", help="import every backend and ask it for its devices"
@@ -652,6 +666,59 @@ def _export(options: argparse.Namespace) -> int:
     model = to_onnx(network)
     write_whole(file, lambda stream: stream.write(model))
     progress.note(f"{network} written to {file}, {len(model):,} bytes")
+    return 0
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from compare import backends, tasks
+    from compare.bench import BATCH, SIDE, exponent, measure
+    from compare.solvers import offered
+    from compare.tables import columns
+
+    task = tasks.load(options.task)
+    entries = offered(task.name)
+    chosen = {name: entries[name] for name in names("solver", options.solver, tuple(entries))}
+    figure = Path(options.figure) if options.figure else None
+    if figure:
+        choice("--figure", figure.suffix, (".svg", ".png", ".pdf"))
+        _writable(str(figure.parent))
+    backend = backends.load(options.backend, options.device)
+    with progress.bar(len(chosen), "solver") as bar:
+        started = iter(range(len(chosen)))
+
+        def begin(solver: str) -> None:
+            bar.update(next(started) - bar.n)
+            bar.set_description(solver)
+
+        costs = measure(task, chosen, backend, begin)
+    sides = f"side of the canvas (pixels), {BATCH} samples"
+    batches = f"samples, canvas of {SIDE}x{SIDE}"
+    panels = {
+        sides: {cost.solver: cost.by_side for cost in costs},
+        batches: {cost.solver: cost.by_batch for cost in costs},
+    }
+    if figure:
+        from compare.figures import cost_against_size, save
+
+        save(cost_against_size(panels, f"{task.name} on {backend.name}, {backend.device}"), figure)
+    if options.json:
+        print(json.dumps([asdict(cost) for cost in costs], indent=2))
+        return 0
+    print(f"{task.name} on {backend.name}, {backend.device}: milliseconds of a prediction")
+    for label, solvers in panels.items():
+        sizes = sorted({size for points in solvers.values() for size in points})
+        rows = [("solver", *map(str, sizes), "exponent")]
+        for solver, points in solvers.items():
+            slope = exponent(points)
+            cells = (f"{points[size]:.3g}" if size in points else "" for size in sizes)
+            rows.append((solver, *cells, "" if slope is None else f"{slope:.2f}"))
+        print(f"\n{label}\n{columns(rows)}")
+    print(
+        "\nexponent: the slope of log(time) against log(size) between the last two sizes.\n"
+        "A solver that took more than a second is not asked for the next size."
+    )
     return 0
 
 

@@ -425,6 +425,31 @@ def cost_against_error(
     return figure
 
 
+@rc_context(STYLE)
+def cost_against_size(
+    panels: Mapping[str, Mapping[str, Mapping[int, float]]], title: str
+) -> Figure:
+    """Draw what a prediction costs against size, logarithmic both ways, one panel a kind of size.
+
+    panels: under the label of its axis, each solver's milliseconds by size.
+    """
+    figure = _figure(TWO_COLUMNS, 3.0)
+    figure.suptitle(title)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (label, solvers) in zip(axes, panels.items(), strict=True):
+        for solver, points in solvers.items():
+            look = {"color": colour(solver), "marker": marker(solver), "markersize": 4}
+            ax.loglog(list(points), list(points.values()), label=solver, **look)
+        sizes = sorted({size for points in solvers.values() for size in points})
+        ax.set_xticks(sizes, [str(size) for size in sizes])
+        ax.minorticks_off()
+        ax.set_xlabel(label)
+        ax.grid(color=EMPTY)
+    axes[0].set_ylabel("time of a prediction (ms)")
+    axes[0].legend()
+    return figure
+
+
 def _place(above: Axes, below: Axes, price: Price, leftwards: bool) -> None:
     tone, shape = _look(price.solver)
     errors = np.sort([error for error in price.errors if np.isfinite(error)])

@@ -133,6 +133,10 @@ class Learned:
             on_progress=on_progress,
         )
 
+    def begin(self, seed: int) -> None:
+        """Take the seed's first weights, with no training."""
+        self.state = training.begin(self.architecture, seed, self.backend)
+
     def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Run the network on a batch, as many samples at a time as the backend likes."""
         if self.state is None:

@@ -226,7 +226,7 @@ def _resumed(
     architecture: Architecture, seed: int, backend: Backend, checkpoint: Path | None
 ) -> State:
     """Return the state to go on from: the checkpoint's, or a new one, alike in every process."""
-    new = _begin(architecture, seed, backend)
+    new = begin(architecture, seed, backend)
     arrays: HostArrays | None = None
     if checkpoint is not None and backend.first and checkpoint.exists():
         try:
@@ -282,7 +282,8 @@ def _out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: 
     )
 
 
-def _begin(architecture: Architecture, seed: int, backend: Backend) -> State:
+def begin(architecture: Architecture, seed: int, backend: Backend) -> State:
+    """Return the state before the first step."""
     weights = architecture.initial_weights(seed)
     zeros = {
         name: np.zeros_like(weights[name])

@@ -62,7 +62,7 @@ def test_one_step_is_adam():
     backend = backends.load("numpy")
     step = training._step(NETWORK, recipe, backend)
     inputs, targets = INPUTS, TARGETS
-    state = training._begin(NETWORK, 0, backend)
+    state = training.begin(NETWORK, 0, backend)
     shared, samples = training.split_maps(inputs)
     arrays = (state.weights, state.mean, state.square, np.zeros((), np.float32))
     m = v = 0.0
@@ -86,7 +86,7 @@ def test_the_penalty_pulls_kernels_and_leaves_biases():
     shared, samples = training.split_maps(inputs)
     means = {}
     for l2 in (0.0, 1.0):
-        state = training._begin(NETWORK, 0, backend)
+        state = training.begin(NETWORK, 0, backend)
         step = training._step(NETWORK, Recipe(0.01, l2=l2), backend)
         _, means[l2], _, _ = step(
             state.weights, state.mean, state.square, np.float32(0), 0.01, shared, targets, *samples
@@ -106,7 +106,7 @@ def test_pieces_of_a_batch_add_up_to_the_whole(monkeypatch):
     means = []
     for piece in (1 << 30, 240, 480):
         monkeypatch.setattr(type(backend), "piece", lambda self, piece=piece: piece)
-        state = training._begin(network, 0, backend)
+        state = training.begin(network, 0, backend)
         weights = {name: array.astype(float) for name, array in state.weights.items()}
         step = training._step(network, Recipe(0.01, loss="softmax"), backend)
         arguments = (weights, state.mean, state.square, 0.0, 0.01, (), targets, inputs)
@@ -146,7 +146,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, steps):
         run(checkpoint=checkpoint)
     monkeypatch.setattr(State, "save", save)
     backend = backends.load("numpy")
-    begun = training._begin(NETWORK, 0, backend)
+    begun = training.begin(NETWORK, 0, backend)
     assert State.read(checkpoint, backend, like=begun).steps == steps
     assert same(run(checkpoint=checkpoint), run())
 
