@@ -252,3 +252,11 @@ def unknown_precision(device: str, precision: str, known: tuple[str, ...]) -> st
         f"device '{device}' has no precision '{precision}', a mode of NVIDIA's GPUs; "
         f"choose from: {', '.join(known)}"
     )
+
+
+def lost_worker(error: Exception) -> str:
+    """The message for a process that no longer answers, however the transport put it."""
+    return (
+        "a worker of the distributed run was lost, so all of them stop "
+        f"({' '.join(str(error).split())[:120]}); the same command goes on from the checkpoint"
+    )

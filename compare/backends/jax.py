@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, cast
@@ -16,8 +18,15 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 from numpy.typing import NDArray
 
-from compare import UsageError
-from compare.backends.base import Alone, Padding, host_memory, unknown_device, unknown_precision
+from compare import RunError, UsageError
+from compare.backends.base import (
+    Alone,
+    Padding,
+    host_memory,
+    lost_worker,
+    unknown_device,
+    unknown_precision,
+)
 
 
 class JaxBackend(Alone):
@@ -88,13 +97,18 @@ class JaxBackend(Alone):
         dtype = None if like is None else like.dtype
         if isinstance(like, jax.core.Tracer):
             return jnp.asarray(array, dtype)  # a constant of what is being compiled
-        with _memory_errors():
+        with _plain_errors():
             # A copy of its own, for on a CPU JAX may go on using the memory of the one it is given.
-            return jax.device_put(np.array(array, dtype), self._everywhere)
+            own = np.array(array, dtype)
+            if jax.process_count() > 1 and self._count > 1:
+                # `device_put` would have all processes compare what they put.
+                own = own.astype(jax.dtypes.canonicalize_dtype(own.dtype), copy=False)
+                return jax.make_array_from_callback(own.shape, self._everywhere, own.__getitem__)
+            return jax.device_put(own, self._everywhere)
 
     def to_numpy(self, array: Any) -> NDArray[Any]:
         """Copy to the host."""
-        with _memory_errors():
+        with _plain_errors():
             return np.asarray(array)
 
     def relu(self, x: Any) -> Any:
@@ -171,7 +185,7 @@ class JaxBackend(Alone):
         compiled = jax.jit(function, out_shardings=self._everywhere)
 
         def run(*args: Any) -> Any:
-            with jax.default_matmul_precision(self._products.name.lower()), _memory_errors():
+            with jax.default_matmul_precision(self._products.name.lower()), _plain_errors():
                 return compiled(*args)
 
         return run
@@ -252,11 +266,21 @@ def _join() -> None:
 
 
 @contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Raise MemoryError for what JAX raises when memory runs out."""
+def _plain_errors() -> Iterator[None]:
+    """Raise MemoryError when memory runs out, and RunError when another process is gone."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" in str(error):
             raise MemoryError(str(error).splitlines()[0]) from error
+        if jax.process_count() > 1:
+            atexit.register(_leave)
+            raise RunError(lost_worker(error)) from error
         raise
+
+
+def _leave() -> None:
+    """End this process before JAX, at its own exit, waits for the lost one and then aborts."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from torch import distributed
 
 from compare import RunError, UsageError
-from compare.backends.base import Alone, Padding, host_memory, unknown_device, unknown_precision
+from compare.backends.base import (
+    Alone,
+    Padding,
+    host_memory,
+    lost_worker,
+    unknown_device,
+    unknown_precision,
+)
 
 Tensor = torch.Tensor
 PATIENCE = timedelta(seconds=40)
@@ -371,15 +378,11 @@ class _Average(torch.autograd.Function):
 
 @contextmanager
 def _lost_workers() -> Iterator[None]:
-    """Say in one line that another process is gone, however the transport puts it."""
+    """Say in one line that another process is gone."""
     try:
         yield
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:120]
-        raise RunError(
-            f"a worker of the distributed run was lost, so all of them stop ({reason}); "
-            "the same command goes on from the checkpoint"
-        ) from error
+        raise RunError(lost_worker(error)) from error
 
 
 @contextmanager

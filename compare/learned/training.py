@@ -97,21 +97,6 @@ class State:
         write_sealed_arrays(path, self.arrays(backend))
 
     @classmethod
-    def read(cls, path: Path, backend: Backend, like: State) -> State:
-        """Read a checkpoint; ValueError if it is not a whole one, or not of a state `like` this."""
-        arrays = read_sealed_arrays(path)
-        wanted = {
-            f"{group}/{name}": array.shape
-            for group in ("weights", "mean", "square")
-            for name, array in getattr(like, group).items()
-        }
-        scalars = {"steps", "losses", "running_loss", "seconds"}
-        found = {name: array.shape for name, array in arrays.items() if name not in scalars}
-        if found != wanted or not scalars <= arrays.keys():
-            raise ValueError(f"{path} is the checkpoint of another network")
-        return cls.of(arrays, backend)
-
-    @classmethod
     def of(cls, arrays: HostArrays, backend: Backend) -> State:
         """Undo `arrays`."""
         groups: dict[str, Arrays] = {"weights": {}, "mean": {}, "square": {}}
@@ -230,11 +215,27 @@ def _resumed(
     arrays: HostArrays | None = None
     if checkpoint is not None and backend.first and checkpoint.exists():
         try:
-            arrays = State.read(checkpoint, backend, like=new).arrays(backend)
+            # Not yet to the device, which processes that compute together do all at once.
+            arrays = read_checkpoint(checkpoint, like=new)
         except ValueError as error:
             warnings.warn(f"{error}; training starts anew", stacklevel=3)
     arrays = backend.agreed(arrays)
     return new if arrays is None else State.of(arrays, backend)
+
+
+def read_checkpoint(path: Path, like: State) -> HostArrays:
+    """Read what `State.of` takes; ValueError if it is not a whole one, or not of a state `like`."""
+    arrays = read_sealed_arrays(path)
+    wanted = {
+        f"{group}/{name}": array.shape
+        for group in ("weights", "mean", "square")
+        for name, array in getattr(like, group).items()
+    }
+    scalars = {"steps", "losses", "running_loss", "seconds"}
+    found = {name: array.shape for name, array in arrays.items() if name not in scalars}
+    if found != wanted or not scalars <= arrays.keys():
+        raise ValueError(f"{path} is the checkpoint of another network")
+    return arrays
 
 
 @dataclass

@@ -125,12 +125,16 @@ raise SystemExit(main())
 """
 
 
-def start(rank, port, out):
-    """One of two processes, as `torchrun` starts them, to go on for much longer than the test."""
-    arguments = [*RUN, "--split", "uniform", "--solver", "coordconv", "--backend", "torch"]
+def start(backend, rank, port, out):
+    """One of two processes, as their launchers start them, to go on for longer than the test."""
+    arguments = [*RUN, "--split", "uniform", "--solver", "coordconv", "--backend", backend]
     arguments[arguments.index("--epochs") + 1] = "100000"
-    variables = {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-                 "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)}  # fmt: skip
+    variables = {
+        "torch": {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+                  "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)},
+        "jax": {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": "2",
+                "JAX_PROCESS_ID": str(rank)},
+    }[backend]  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-c", IMPATIENT, *arguments, "--out", str(out)],
         env=environment(**variables), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -144,12 +148,17 @@ def free_port():
 
 
 @pytest.mark.parametrize(
-    "fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)]
+    ("backend", "fault"),
+    [
+        ("torch", signal.SIGKILL),
+        pytest.param("torch", signal.SIGSTOP, marks=pytest.mark.slow),
+        pytest.param("jax", signal.SIGKILL, marks=pytest.mark.slow),
+    ],
 )
-def test_a_lost_worker_stops_all_and_the_run_goes_on_from_there(tmp_path, fault):
-    pytest.importorskip("torch")
+def test_a_lost_worker_stops_all_and_the_run_goes_on_from_there(tmp_path, backend, fault):
+    pytest.importorskip(backend)
     port = free_port()
-    first, second = (start(rank, port, tmp_path) for rank in (0, 1))
+    first, second = (start(backend, rank, port, tmp_path) for rank in (0, 1))
     try:
         wait_for(lambda: list(tmp_path.glob("*/checkpoint.npz")), first)
         second.send_signal(fault)
@@ -172,7 +181,7 @@ def test_a_lost_worker_stops_all_and_the_run_goes_on_from_there(tmp_path, fault)
     assert steps > 0
     # The same command, cut short, starts where the lost one ended.
     port = free_port()
-    again = [start(rank, port, tmp_path) for rank in (0, 1)]
+    again = [start(backend, rank, port, tmp_path) for rank in (0, 1)]
     try:
         wait_for(lambda: int(read_arrays(checkpoint)["steps"]) > steps, again[0])
     finally:

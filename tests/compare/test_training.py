@@ -147,7 +147,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, steps):
     monkeypatch.setattr(State, "save", save)
     backend = backends.load("numpy")
     begun = training.begin(NETWORK, 0, backend)
-    assert State.read(checkpoint, backend, like=begun).steps == steps
+    assert State.of(training.read_checkpoint(checkpoint, like=begun), backend).steps == steps
     assert same(run(checkpoint=checkpoint), run())
 
 
