@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from handcrafted import coord2image, coord2onehot, image2coord, onehot2coord, two_objects
 from handcrafted.exactness import largest_exact_size
+from handcrafted.memory import keep_freed_memory
 from handcrafted.network import Network
 from handcrafted.operations import (
     Convolution,
@@ -49,8 +50,8 @@ Formula = Any
 SQUARE = 9
 """Side of the square that pictures are enumerated with, the published one."""
 
-_ELEMENTS = 1 << 20
-"""Of the inputs generated at a time."""
+_ELEMENTS = 1 << 18
+"""Of the inputs generated at a time, so that they and a network's maps stay in the cache."""
 
 
 class ProofError(AssertionError):
@@ -197,7 +198,7 @@ def enumerate_canvas(claim: Claim, network: Network, height: int, width: int, dt
 
 
 def _parts(count: int, height: int, width: int) -> list[slice]:
-    """Cut the cases of a canvas so that no part's pictures take more than a few megabytes."""
+    """Cut the cases of a canvas so that no part's pictures take more than a megabyte or two."""
     step = max(1, _ELEMENTS // (height * width))
     return [slice(start, start + step) for start in range(0, count, step)]
 
@@ -223,6 +224,7 @@ def _check(
 def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:
     """Check a claim on every case: of every canvas, or of the largest one."""
     started = time.perf_counter()
+    keep_freed_memory()
     sides = range(1, max_size + 1) if claim.every_size else (max_size,)
     where = (
         f"every canvas to {max_size}x{max_size}"

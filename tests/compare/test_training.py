@@ -132,7 +132,7 @@ def test_threads_leave_the_bits_as_they_are(monkeypatch):
     states = []
     for threads in (1, 4, 4):
         with ThreadPoolExecutor(threads) as pool:
-            monkeypatch.setattr(numpy_backend, "_threads", lambda: (pool, ThreadpoolController()))  # noqa: B023
+            monkeypatch.setattr(numpy_backend, "_threads", lambda: (pool, ThreadpoolController()))
             states.append(train(
                 PIECEWISE, INPUTS, TARGETS, Recipe(0.01, batch=64), epochs=2, seed=0,
                 backend=backends.load("numpy"),
