@@ -474,6 +474,8 @@ def _announce(
     if client is not None:
         at_once = sum(client.nthreads().values())
         where = f"on {at_once} threads of {len(client.nthreads())} workers"
+        if not at_once:
+            where = "on one thread"
     lines = [f"{counted}."]
     if estimate.unknown < len(todo):
         seconds = estimate.seconds / max(1, min(at_once, len(todo)))
@@ -494,6 +496,8 @@ def _carry_out(
     options: argparse.Namespace, todo: list[Plan], out: Path, workers: int, client: Any
 ) -> str:
     """Carry out what is to do, under a progress bar; returns why it stopped early, if it did."""
+    from functools import partial
+
     from compare import sweep
 
     epochs = {plan.name(): plan.epochs + 1 for plan in todo}
@@ -505,7 +509,7 @@ def _carry_out(
             bar.update(ended + done.epoch - bar.n)
 
         if client is not None:
-            outcomes = sweep.on_cluster(todo, out, options.force, client)
+            outcomes = sweep.on_cluster(todo, out, options.force, client, partial(_say, bar=bar))
         elif workers:
             outcomes = sweep.on_processes(todo, out, options.force, workers)
         else:

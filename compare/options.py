@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from compare import UsageError
 
+LARGEST = 2**63 - 1
+"""Of the whole numbers that a table of results can hold."""
+
 
 def count(what: str, text: str) -> int:
-    """Read a whole number of 1 or more; `UsageError` names `what` otherwise."""
+    """Read a whole number from 1 to `LARGEST`; `UsageError` names `what` otherwise."""
     if not text.strip().isdecimal() or int(text) == 0:
         raise UsageError(f"{what} is '{text}'; give a whole number, 1 or more")
+    if int(text) > LARGEST:
+        raise UsageError(f"{what} is '{text}'; give a whole number up to {LARGEST}")
     return int(text)
 
 

@@ -165,9 +165,11 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
     is the same in every row, and leave out what can be known from the rest. "table" has a table for
     each task, of 80 columns where that can be: what is wider goes on below, under the same names.
     """
-    if style == "table" and not chosen and len(present := _in_order(table["task"])) > 1:
-        return "\n\n".join(render(table[table["task"] == task], style) for task in present)
     names = _known(table, chosen) if chosen else list(table.dtype.names or ())
+    if style == "table" and not chosen and "task" in names:
+        present = _in_order(table["task"])
+        if len(present) > 1:
+            return "\n\n".join(render(table[table["task"] == task], style) for task in present)
     if style == "json":
         return json.dumps(plain(table, names), indent=2)
     if style == "csv":

@@ -56,6 +56,14 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         raise
 
 
+def remove(path: Path) -> None:
+    """Remove a file if it is there; raises `StorageError`, naming it, where the system refuses."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
 def refused(path: Path, error: OSError) -> StorageError:
     """Say that `path` could not be written, and what to do."""
     return StorageError(
@@ -246,7 +254,7 @@ def remove_leftovers(directory: Path) -> None:
     """Remove what processes that died left half written; for the holder of the directory."""
     for path in directory.glob(".*.*"):
         if path.suffix[1:].isdecimal():
-            path.unlink(missing_ok=True)
+            remove(path)
 
 
 def writable_directory(path: Path) -> Path:

@@ -149,7 +149,7 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
         return record  # several processes computed this run together, and one writes it
 
     # The record goes first and comes last: where it lies, everything else belongs to it.
-    (directory / "run.json").unlink(missing_ok=True)
+    results.remove(directory / "run.json")
     picture = error_map(
         {name: data.positions for name, data in parts.items()},
         {name: measures.error for name, (measures, _) in answers.items()},
@@ -186,7 +186,7 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
     )
     record = results.write_record(directory, record, FILES)
     for name in ("checkpoint.npz", "failure.json"):
-        (directory / name).unlink(missing_ok=True)
+        results.remove(directory / name)
     return record
 
 

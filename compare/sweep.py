@@ -6,6 +6,7 @@ directory does it, a finished one is not repeated, and a failed one says why.
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import platform
@@ -25,12 +26,14 @@ from functools import cache, partial
 from itertools import count, pairwise, product
 from multiprocessing import get_context, parent_process
 from pathlib import Path
+from queue import Empty, Queue
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from compare import StorageError, UsageError, backends, results
+from compare import RunError, StorageError, UsageError, backends, results
 from compare.backends import Backend
 from compare.learned.training import Progress
+from compare.options import LARGEST
 from compare.plan import Plan, Request, lay_out, restored
 from compare.run import settle
 from compare.solvers import Budget, Learned, offered
@@ -40,6 +43,9 @@ TRIES = 3
 
 _PAUSE = 0.2
 """Seconds between looks at a run that another process holds."""
+
+_LOOK = 1.0
+"""Seconds without the end of a run after which a cluster's workers are counted."""
 
 _DRAWING_SECONDS = 0.5
 """What a run takes beside training and predicting, mostly for its picture."""
@@ -65,7 +71,11 @@ def read(file: Path) -> list[Request]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{file} is not TOML: {error}") from error
     grids = content.pop("grid", [{}])
-    if not isinstance(grids, list) or not all(isinstance(grid, dict) for grid in grids):
+    if (
+        not isinstance(grids, list)
+        or not grids
+        or not all(isinstance(grid, dict) for grid in grids)
+    ):
         raise UsageError(f"{file}: 'grid' is not a table; write [[grid]] above each grid")
     requests: list[Request] = []
     for index, grid in enumerate(grids, start=1):
@@ -106,7 +116,7 @@ def _seeds(value: Any, where: str) -> tuple[int, ...]:
     if number:
         return tuple(range(value))
     seeds = value if isinstance(value, list) else []
-    if not seeds or any(type(seed) is not int or seed < 0 for seed in seeds):
+    if not seeds or any(type(seed) is not int or not 0 <= seed <= LARGEST for seed in seeds):
         raise UsageError(
             f"{where}: seeds is {value!r}; give how many, 1 or more, or a list of whole numbers"
         )
@@ -318,29 +328,40 @@ def _end(worker: ProcessPoolExecutor) -> None:
 
 
 def on_cluster(
-    todo: Sequence[Plan], out: Path, force: bool, client: Any
+    todo: Sequence[Plan], out: Path, force: bool, client: Any, say: Callable[[str], None]
 ) -> Generator[Outcome, None, None]:
     """Carry runs out on the workers of a `distributed.Client`.
 
-    A run whose device is a GPU asks for one unit of the resource "GPU". The scheduler gives the run
-    of a worker that dies to another; one that takes down several workers has failed.
+    Workers may come late and leave: while there is none, it waits, and says so each time that
+    begins. A run whose device is a GPU asks for one unit of the resource "GPU". The scheduler gives
+    the run of a worker that dies to another; one that takes down several workers has failed.
+    Raises `RunError` if the scheduler itself is lost.
     """
-    from distributed import as_completed
-
+    ended: Queue[Any] = Queue()
     planned: dict[str, tuple[Plan, Any]] = {}
     keys = (f"compare-{uuid4()}" for _ in count())
 
-    def submit(plan: Plan) -> Any:
+    def submit(plan: Plan) -> None:
         resources = {"GPU": 1} if on_gpu(plan) else None
         arguments = (plan.arguments(), str(out.absolute()), force)
         future = client.submit(carry_out, *arguments, key=next(keys), resources=resources)
         planned[future.key] = plan, future
-        return future
+        future.add_done_callback(ended.put)
 
-    waiting: Any = as_completed([submit(plan) for plan in todo])  # type: ignore[no-untyped-call]
+    for plan in todo:
+        submit(plan)
     try:
-        for future in waiting:
+        attended = _attended(client, True, say)
+        while planned:
+            try:
+                future = ended.get(timeout=_LOOK)
+            except Empty:
+                attended = _attended(client, attended, say)
+                continue
+            attended = True
             plan, _ = planned.pop(future.key)
+            if future.cancelled():
+                raise _lost(client)
             error = future.exception()
             if isinstance(error, UsageError):
                 raise error
@@ -352,7 +373,7 @@ def on_cluster(
                 outcome = future.result()
             if outcome.status == "busy":
                 time.sleep(_PAUSE)
-                waiting.add(submit(plan))
+                submit(plan)
                 continue
             outcome = _written_down(outcome, plan, out)
             if outcome.run != plan.name():
@@ -365,6 +386,25 @@ def on_cluster(
             yield outcome
     finally:
         client.cancel([future for _, future in planned.values()])
+
+
+def _attended(client: Any, before: bool, say: Callable[[str], None]) -> bool:
+    """Whether the scheduler has a worker; says so when it has none any more."""
+    try:
+        attended = bool(client.nthreads())
+    except OSError as error:
+        raise _lost(client) from error
+    if before and not attended:
+        address = client.scheduler.address
+        say(f"waiting for workers of {address}; start some with: dask worker {address}")
+    return attended
+
+
+def _lost(client: Any) -> RunError:
+    return RunError(
+        f"the Dask scheduler at {client.scheduler.address} is gone; what was finished is kept: "
+        "start it again, and the same command goes on"
+    )
 
 
 def lacks_gpu(todo: Sequence[Plan], client: Any) -> bool:
@@ -411,6 +451,8 @@ def connect(address: str) -> Any:
             "--scheduler needs Dask, which is not installed; "
             "run: pip install 'handcrafted[cluster]'"
         ) from error
+    # What it would log, with tracebacks, comes here as an exception and is said in one line.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:

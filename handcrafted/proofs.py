@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from handcrafted import coord2image, coord2onehot, image2coord, onehot2coord, two_objects
 from handcrafted.exactness import largest_exact_size
+from handcrafted.memory import keep_freed_memory
 from handcrafted.network import Network
 from handcrafted.operations import (
     Convolution,
@@ -49,8 +50,8 @@ Formula = Any
 SQUARE = 9
 """Side of the square that pictures are enumerated with, the published one."""
 
-_ELEMENTS = 1 << 20
-"""Of the inputs generated at a time."""
+_ELEMENTS = 1 << 18
+"""Of the inputs generated at a time, so that they and a network's maps stay in the cache."""
 
 
 class ProofError(AssertionError):
@@ -197,7 +198,7 @@ def enumerate_canvas(claim: Claim, network: Network, height: int, width: int, dt
 
 
 def _parts(count: int, height: int, width: int) -> list[slice]:
-    """Cut the cases of a canvas so that no part's pictures take more than a few megabytes."""
+    """Cut the cases of a canvas so that no part's pictures take more than a megabyte or two."""
     step = max(1, _ELEMENTS // (height * width))
     return [slice(start, start + step) for start in range(0, count, step)]
 
@@ -223,6 +224,7 @@ def _check(
 def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:
     """Check a claim on every case: of every canvas, or of the largest one."""
     started = time.perf_counter()
+    keep_freed_memory()
     sides = range(1, max_size + 1) if claim.every_size else (max_size,)
     where = (
         f"every canvas to {max_size}x{max_size}"
@@ -268,9 +270,9 @@ class Impulse:
 
 @dataclass(frozen=True)
 class Field:
-    """A channel given by a formula for its value at pixel (i, j) of the canvas."""
+    """A channel given by its value at the pixel (i, j), in the canvas's symbols i and j."""
 
-    at: Callable[[Formula, Formula], Formula]
+    value: Formula
 
 
 Channel = Impulse | Field
@@ -320,14 +322,18 @@ class Canvas:
 
     def value(self, channel: Channel, row: Formula, column: Formula) -> Formula:
         """Return a channel's value at a pixel, which may lie beyond the canvas, where it is 0."""
-        if isinstance(channel, Impulse):
-            here = self.z3.And(row == channel.row, column == channel.column)
-            return self.z3.If(here, channel.value, 0)
-        return self.z3.If(self.on_canvas(row, column), channel.at(row, column), 0)
+        return self.moved(self.at_pixel(channel), row, column)
 
     def at_pixel(self, channel: Channel) -> Formula:
         """Return a channel's value at the pixel (i, j)."""
-        return self.value(channel, self.i, self.j)
+        if isinstance(channel, Impulse):
+            here = self.z3.And(self.i == channel.row, self.j == channel.column)
+            return self.z3.If(here, channel.value, 0)
+        return self.z3.If(self.on_canvas(self.i, self.j), channel.value, 0)
+
+    def moved(self, formula: Formula, row: Formula, column: Formula) -> Formula:
+        """Return what a formula says of another pixel than (i, j)."""
+        return self.z3.substitute(formula, (self.i, row), (self.j, column))
 
     def is_impulse(self, lemma: str, channel: Channel, expected: Impulse) -> Impulse:
         """Show that a channel is this impulse; it may be taken for it from then on."""
@@ -357,11 +363,11 @@ class Canvas:
             case Coordinates(first_column, column_step, first_row, row_step):
                 return [
                     *channels,
-                    Field(lambda i, j: first_column + column_step * j),
-                    Field(lambda i, j: first_row + row_step * i),
+                    Field(first_column + column_step * self.j),
+                    Field(first_row + row_step * self.i),
                 ]
             case Tile():
-                return [Field(partial(_constant, channel)) for channel in channels]
+                return [Field(channel) for channel in channels]
             case Sum():
                 return [self._total(channel) for channel in channels]
         raise TypeError(f"no rule for {type(operation).__name__}")
@@ -383,7 +389,7 @@ class Canvas:
 
     def _map(self, function: Callable[[Formula], Formula], channel: Any) -> Any:
         if isinstance(channel, Impulse | Field):
-            return Field(lambda i, j: function(self.value(channel, i, j)))
+            return Field(function(self.at_pixel(channel)))
         return function(channel)
 
     def _relu(self, value: Formula) -> Formula:
@@ -395,15 +401,12 @@ class Canvas:
         raise TypeError("only an impulse's sum is its value; use sum_by_induction")
 
     def _convolve(self, taps: list[Tap], bias: Formula, channels: list[Any]) -> Any:
-        def at(i: Formula, j: Formula) -> Formula:
-            terms = (self._times(t.value, self._window(channels[t.input], t, i, j)) for t in taps)
-            return sum(terms, start=bias)
+        terms = (self._times(tap.value, self._window(channels[tap.input], tap)) for tap in taps)
+        return Field(sum(terms, start=bias))
 
-        return Field(at)
-
-    def _window(self, channel: Channel, tap: Tap, i: Formula, j: Formula) -> Formula:
+    def _window(self, channel: Channel, tap: Tap) -> Formula:
         """Sum a channel over a tap's rectangle at pixel (i, j)."""
-        top, left = i + tap.top, j + tap.left
+        top, left = self.i + tap.top, self.j + tap.left
         if isinstance(channel, Impulse):
             inside = self.z3.And(
                 top <= channel.row,
@@ -412,8 +415,9 @@ class Canvas:
                 channel.column < left + tap.columns,
             )
             return self.z3.If(inside, channel.value, 0)
+        value = self.at_pixel(channel)
         pixels = [(top + a, left + b) for a in range(tap.rows) for b in range(tap.columns)]
-        return sum((self.value(channel, *pixel) for pixel in pixels), start=0)
+        return sum((self.moved(value, *pixel) for pixel in pixels), start=0)
 
     def _times(self, factor: Formula, value: Formula) -> Formula:
         """Multiply case by case, so that a symbol times 0 or 1 stays linear."""
@@ -425,10 +429,6 @@ class Canvas:
 
 def _minus(minuend: Formula, value: Formula) -> Formula:
     return minuend - value
-
-
-def _constant(value: Formula, i: Formula, j: Formula) -> Formula:
-    return value
 
 
 def _onehot2coord_lemmas(change: Change = _unchanged) -> int:
@@ -533,13 +533,13 @@ def _coord2image_lemmas(change: Change = _unchanged) -> int:
     c.assume(radius >= 0)
     *first, convolution = change(coord2image.steps(c.H, c.W, radius))
     (picture,) = c.apply(convolution, [_one_hot_lemmas(c, tuple(first))])
-    inside = _in_square(c, radius, c.i, c.j)
+    inside = _in_square(c, radius)
     c.prove("1 within r of (x, y) and 0 elsewhere", c.at_pixel(picture) == c.z3.If(inside, 1, 0))
     return c.proved()
 
 
-def _in_square(c: Canvas, radius: Formula, i: Formula, j: Formula) -> Formula:
-    return c.z3.And(c.z3.Abs(c.x - j) <= radius, c.z3.Abs(c.y - i) <= radius)
+def _in_square(c: Canvas, radius: Formula) -> Formula:
+    return c.z3.And(c.z3.Abs(c.x - c.j) <= radius, c.z3.Abs(c.y - c.i) <= radius)
 
 
 def _image2coord_lemmas(change: Change = _unchanged) -> int:
@@ -549,7 +549,7 @@ def _image2coord_lemmas(change: Change = _unchanged) -> int:
     find, relu, coordinates, convolution, again, total, lack, clip, add, subtraction = change(
         image2coord.steps(c.H, c.W, radius)
     )
-    picture = Field(lambda i, j: c.z3.If(_in_square(c, radius, i, j), 1, 0))
+    picture = Field(c.z3.If(_in_square(c, radius), 1, 0))
     # The columns a to b and the rows p to q are what the canvas shows of the square.
     a = c.z3.If(c.x >= radius, c.x - radius, 0)
     p = c.z3.If(c.y >= radius, c.y - radius, 0)
@@ -620,17 +620,13 @@ def _table(c: Canvas, distance: Formula, lengths: list[int]) -> Formula:
     return value
 
 
-def _in_shape(c: Canvas, x: Formula, y: Formula, square: Formula) -> Callable[..., Formula]:
-    """Say which pixels (i, j) a disc or a square at (x, y) covers."""
+def _in_shape(c: Canvas, x: Formula, y: Formula, square: Formula) -> Formula:
+    """Say whether a disc or a square at (x, y) covers the pixel (i, j)."""
     r = two_objects.RADIUS
     reach = [max(d for d in range(r + 1) if d**2 + k**2 <= r**2) for k in range(r + 1)]
-
-    def covers(i: Formula, j: Formula) -> Formula:
-        disc = c.z3.Abs(j - x) <= _table(c, i - y, reach)
-        within = c.z3.And(c.z3.Abs(j - x) <= r, c.z3.Abs(i - y) <= r)
-        return c.z3.If(square == 1, within, disc)
-
-    return covers
+    disc = c.z3.Abs(c.j - x) <= _table(c, c.i - y, reach)
+    within = c.z3.And(c.z3.Abs(c.j - x) <= r, c.z3.Abs(c.i - y) <= r)
+    return c.z3.If(square == 1, within, disc)
 
 
 def _room(c: Canvas, x: Formula, y: Formula, *flags: Formula) -> None:
@@ -717,12 +713,11 @@ def _two_objects_lemmas(change: Change = _unchanged) -> int:
         for k, (channel, centre) in enumerate(zip(maps, centres, strict=True))
     ]
     maps = c.apply(draw, maps)
-    blue = _in_shape(c, bx, by, bs)(c.i, c.j)
-    red = _in_shape(c, rx, ry, rs)(c.i, c.j)
+    blue, red = _in_shape(c, bx, by, bs), _in_shape(c, rx, ry, rs)
     c.prove("the blue object", c.at_pixel(maps[0]) == c.z3.If(blue, 1, 0))
     c.prove("the red object", c.at_pixel(maps[1]) == c.z3.If(red, 1, 0))
     b, r = c.z3.If(blue, 1, 0), c.z3.If(red, 1, 0)
-    maps = c.apply(cover, [Field(lambda i, j: b), Field(lambda i, j: r)])
+    maps = c.apply(cover, [Field(b), Field(r)])
     c.prove("blue less red", c.at_pixel(maps[0]) == b - r)
     c.prove("red kept", c.at_pixel(maps[1]) == r)
     maps = c.apply(paint, c.apply(relu4, maps))
@@ -752,14 +747,11 @@ def _two_objects_back_lemmas(change: Change = _unchanged) -> int:
         change(two_objects.inverse_steps(c.H, c.W))
     )
     scene = [
-        Field(lambda i, j: If(is_red(i, j), 1, If(is_blue(i, j), -1, 1))),
-        Field(lambda i, j: If(Or(is_red(i, j), is_blue(i, j)), -1, 1)),
-        Field(lambda i, j: If(is_red(i, j), -1, 1)),
+        Field(If(is_red, 1, If(is_blue, -1, 1))),
+        Field(If(Or(is_red, is_blue), -1, 1)),
+        Field(If(is_red, -1, 1)),
     ]
-    seen = [
-        Field(lambda i, j: If(And(is_blue(i, j), Not(is_red(i, j))), 1, 0)),
-        Field(lambda i, j: If(is_red(i, j), 1, 0)),
-    ]
+    seen = [Field(If(And(is_blue, Not(is_red)), 1, 0)), Field(If(is_red, 1, 0))]
     maps = c.apply(split, scene)
     for name, channel, true in zip(("blue", "red"), maps, seen, strict=True):
         c.prove(f"1 where {name} is seen, else -1", c.at_pixel(channel) == 2 * c.at_pixel(true) - 1)
@@ -800,8 +792,8 @@ def _two_objects_back_lemmas(change: Change = _unchanged) -> int:
     found: list[Channel] = [
         Impulse(by, bx, peak),
         Impulse(ry, rx, 1),
-        Field(lambda i, j: If(And(i == by, j == bx), corners, blue_rest)),
-        Field(lambda i, j: If(And(i == ry, j == rx), 4 * rs, red_rest)),
+        Field(If(at_blue, corners, blue_rest)),
+        Field(If(at_red, 4 * rs, red_rest)),
     ]
     maps = c.apply(flip, found)
     c.prove("1 minus the peak", c.at_pixel(maps[0]) == If(at_blue, 1 - peak, 1))
@@ -809,7 +801,7 @@ def _two_objects_back_lemmas(change: Change = _unchanged) -> int:
     c.prove("0 at the blue centre and 1 elsewhere", c.at_pixel(maps[0]) == If(at_blue, 0, 1))
     for k in (1, 2, 3):
         c.prove(f"kept {k}", c.at_pixel(maps[k]) == c.at_pixel(found[k]))
-    flipped: list[Channel] = [Field(lambda i, j: If(And(i == by, j == bx), 0, 1)), *found[1:]]
+    flipped: list[Channel] = [Field(If(at_blue, 0, 1)), *found[1:]]
     maps = c.apply(coordinates, flipped)
     c.prove("X is the pixel's column", c.at_pixel(maps[4]) == c.j)
     c.prove("Y is the pixel's row", c.at_pixel(maps[5]) == c.i)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 
 from compare import UsageError
 from compare.backends.base import Alone, Padding, host_memory, unknown_device
+from handcrafted.memory import keep_freed_memory
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -39,7 +38,7 @@ class NumpyBackend(Alone):
         self.device = "cpu"
         self.precision = precision
         self.xp: Any = autograd.numpy
-        _keep_freed_memory()
+        keep_freed_memory()
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -165,19 +164,6 @@ def _threads() -> tuple[ThreadPoolExecutor, Any]:
         library["num_threads"] for library in controller.info() if library["user_api"] == "blas"
     )
     return ThreadPoolExecutor(max(allowed, default=os.cpu_count() or 1)), controller
-
-
-def _keep_freed_memory() -> None:
-    """Tell glibc to reuse what a training step frees instead of returning it to the kernel.
-
-    Else every step has its megabytes zeroed and mapped again, page by page: a third of its time.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:  # another C library has none, and is left as it is
-            trim_threshold, mmap_threshold = -1, -3  # the constants' values in malloc.h
-            mallopt(trim_threshold, 256 << 20)
-            mallopt(mmap_threshold, 32 << 20)  # the largest that glibc accepts
 
 
 # Pictures are (n, c, h, w) in shape but (c, h, w, n) in memory, as a matrix product leaves them

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -81,13 +82,15 @@ def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
     """Its backend is known here, and the device is none that a worker has."""
     plans = sweep.plans(write(tmp_path, 1))
     learned = plans[-1]
+    said = []
     setting = replace(learned.setting, backend=sweep.Remote("numpy", "cpu:7", "float32"))
     out = tmp_path / "runs"
     out.mkdir()
     with sweep.connect(cluster.scheduler_address) as client:
         todo = [replace(learned, setting=setting), plans[0]]
-        outcomes = {o.run: o for o in sweep.on_cluster(todo, out, False, client)}
+        outcomes = {o.run: o for o in sweep.on_cluster(todo, out, False, client, said.append)}
     assert sorted(o.status for o in outcomes.values()) == ["failed", "finished"]
+    assert said == []
     (error,) = load(out).error[load(out).status == "failed"]
     assert error == "backend 'numpy' has no device 'cpu:7' here; present: cpu (or 'auto')"
 
@@ -95,6 +98,7 @@ def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
 def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
     """What the scheduler is asked for, seen from the scheduler."""
     (plan, *_) = sweep.plans(write(tmp_path, 1))
+    said = []
     gpu = replace(
         plan, setting=replace(plan.setting, backend=sweep.Remote("numpy", "gpu:0", "float32"))
     )
@@ -107,7 +111,7 @@ def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
     ):
         assert sweep.lacks_gpu([plan, gpu], client)
         assert not sweep.lacks_gpu([plan], client)
-        outcomes = sweep.on_cluster([plan, gpu], out, False, client)
+        outcomes = sweep.on_cluster([plan, gpu], out, False, client, said.append)
         assert next(outcomes).run == plan.name()
         (task,) = (t for t in cluster.scheduler.tasks.values() if t.state != "memory")
         assert task.state == "no-worker"
@@ -118,7 +122,7 @@ def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
         sweep.connect(cluster.scheduler_address) as client,
     ):
         assert not sweep.lacks_gpu([plan, gpu], client)
-        (outcome,) = sweep.on_cluster([gpu], out, False, client)
+        (outcome,) = sweep.on_cluster([gpu], out, False, client, said.append)
     assert outcome.status == "failed"  # NumPy has no such device, which only a worker can tell
     assert "has no device 'gpu:0'" in outcome.error
 
@@ -129,7 +133,7 @@ def test_workers_that_do_not_share_the_disk_are_found_out(cluster, tmp_path, cap
         sweep.connect(cluster.scheduler_address) as client,
         pytest.raises(UsageError, match=r"absent' is not there on .*; --out must be on a disk"),
     ):
-        list(sweep.on_cluster(plans, tmp_path / "absent", False, client))
+        list(sweep.on_cluster(plans, tmp_path / "absent", False, client, print))
 
 
 def test_no_scheduler_is_one_line(tmp_path, capsys):
@@ -166,6 +170,7 @@ def dask(tmp_path, monkeypatch):
             processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=tmp_path))
         return processes[-1]
 
+    start.processes = processes
     yield start
     for process in processes:
         process.kill()
@@ -191,19 +196,97 @@ def run_of(process):
     return None
 
 
-@pytest.mark.slow
+@pytest.fixture
+def address(dask, tmp_path):
+    """A real scheduler's, which has no worker yet."""
+    file = tmp_path / "scheduler.json"
+    dask("scheduler", "--port", "0", "--scheduler-file", str(file), "--no-dashboard")
+    until(file.exists)
+    until(file.read_text)
+    return re.search(r'"address": "(tcp://[^"]+)"', file.read_text())[1]
+
+
+class Sweep:
+    """The command in a process of its own, and what it says on standard error as it says it."""
+
+    def __init__(self, *arguments):
+        command = [sys.executable, "-m", "compare", "sweep", *map(str, arguments)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.said = []
+        self.reader = threading.Thread(target=self._listen)
+        self.reader.start()
+
+    def _listen(self):
+        for line in self.process.stderr:
+            self.said.append(line)
+
+    def end(self):
+        self.process.stdout.read()
+        code = self.process.wait(120)
+        self.reader.join()
+        return code
+
+
+def waiting(address):
+    return f"compare: waiting for workers of {address}; start some with: dask worker {address}\n"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_the_run_of_a_worker_that_is_killed_is_taken_up_by_the_other(dask, tmp_path):
+def test_a_sweep_without_workers_says_so_and_waits(dask, address, tmp_path):
+    """Each time there is none: at the start, and when the only one is lost in the middle."""
+    command = [write(tmp_path, 200), "--out", tmp_path / "runs", "--scheduler", address]
+    running = Sweep(*command)
+    try:
+        until(lambda: running.said)
+        assert running.said == [waiting(address)]
+        worker = ("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        lost = dask(*worker)
+        until(lambda: list(tmp_path.glob("runs/*/run.json")) and run_of(lost))
+        lost.kill()
+        until(lambda: len(running.said) > 1)
+        assert running.said == [waiting(address)] * 2
+        running.process.send_signal(signal.SIGINT)
+        assert running.end() == 130
+        assert "".join(running.said[2:]).strip() == (
+            "compare: interrupted; the same command goes on from here"
+        )
+    finally:
+        running.process.kill()
+    running = Sweep(*command)
+    try:
+        until(lambda: running.said)
+        dask(*worker)
+        assert running.end() == 0
+        assert running.said == [waiting(address)]
+    finally:
+        running.process.kill()
+
+
+def test_a_lost_scheduler_is_one_line(dask, address, tmp_path):
+    running = Sweep(write(tmp_path, 1), "--out", tmp_path / "runs", "--scheduler", address)
+    try:
+        until(lambda: running.said)
+        dask.processes[0].kill()
+        assert running.end() == 1
+        assert running.said[1:] == [
+            f"compare: the Dask scheduler at {address} is gone; what was finished is kept: "
+            "start it again, and the same command goes on\n"
+        ]
+    finally:
+        running.process.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_run_of_a_worker_that_is_killed_is_taken_up_by_the_other(dask, address, tmp_path):
     """A real `dask scheduler`, two real `dask worker`, one of which dies in the middle of a run.
 
-    `pytest -m slow tests/compare/test_cluster.py -s` prints what happened.
+    `pytest -n 0 -m slow tests/compare/test_cluster.py -s` prints what happened.
     """
-    file, whole = write(tmp_path, 1500), tmp_path / "whole"
+    file, whole = write(tmp_path, 4000), tmp_path / "whole"  # a run longer than a checkpoint's 10 s
     assert cli.main(["sweep", str(file), "--out", str(whole)]) == 0
 
-    dask("scheduler", "--port", "0", "--scheduler-file", "scheduler.json", "--no-dashboard")
-    until(lambda: (tmp_path / "scheduler.json").exists())
-    address = re.search(r'"address": "(tcp://[^"]+)"', (tmp_path / "scheduler.json").read_text())[1]
     worker = ("worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
     workers = [dask(*worker, "--name", name) for name in ("one", "two")]
     out = tmp_path / "runs"

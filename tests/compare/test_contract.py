@@ -17,7 +17,7 @@ class TestTorch(BackendContract):
         pytest.importorskip("torch")
 
 
-# What takes XLA longest to compile; run with  pytest -m slow tests/compare/test_contract.py
+# What takes XLA longest to compile; run with  pytest -n 0 -m slow tests/compare/test_contract.py
 QUICK = {"coordconv_regressor", "coordconv_classifier"}
 
 

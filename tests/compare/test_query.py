@@ -262,6 +262,18 @@ def test_tables_of_several_tasks_fit_80_columns_and_lose_nothing(store, grouped)
         assert all({"solver", "learning_rate"} <= set(header) for header in headers)
 
 
+@pytest.mark.parametrize("style", query.FORMATS)
+def test_groups_by_any_column_in_every_format(store, style):
+    """Of several tasks too, which are one group where the task is not asked for."""
+    table = load(store)
+    other = table.copy()
+    other["task"] = "image2coord"
+    both = np.concatenate([table, other])
+    for name in both.dtype.names:
+        assert query.render(query.group(both, (name,)), style)
+    assert query.render(query.group(both, ("seed",)), "csv").splitlines()[1].startswith("0,10,")
+
+
 def test_a_reader_that_stops_early_is_no_error(store):
     command = f"'{sys.executable}' -m compare results '{store}' --format csv | true"
     answer = subprocess.run(

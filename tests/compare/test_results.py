@@ -171,6 +171,15 @@ def test_a_finished_run_with_a_spoilt_file_is_done_again(copy, name, spoil):
     assert len(said) == 1
 
 
+def test_a_directory_where_the_record_should_be_is_one_line(copy):
+    chosen = plan(solver="coordconv", seeds=(3,))
+    path = chosen.directory(copy) / "run.json"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StorageError, match=r"cannot write .*run\.json: .*; what was there"):
+        settle(chosen, copy, say=lambda message: None)
+
+
 def test_one_holder_at_a_time(tmp_path):
     seen = []
 

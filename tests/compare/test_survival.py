@@ -58,7 +58,7 @@ def weights(out):
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path, kills):
-    """`pytest -m slow tests/compare/test_survival.py -s -k random` prints the log."""
+    """`pytest -n 0 -m slow tests/compare/test_survival.py -s -k random` prints the log."""
     command = [*RUN, "--solver", "coordconv", "--epochs", "25", "--batch", "16"]
     began = time.perf_counter()
     assert finish(start(command, tmp_path / "whole"))[0] == 0

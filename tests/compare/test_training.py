@@ -1,5 +1,8 @@
 """The loop learns, repeats itself, and goes on from a checkpoint to the same bits."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,6 +25,9 @@ NETWORK = Architecture(
     (CoordConv(4, kernel=1), Conv(4, kernel=3), BatchNorm(), Relu(), Conv(2, 3), GlobalMeanPool(),
      Flatten()),
 )  # fmt: skip
+
+# Without the batch norm, which takes a batch whole, a step may go piece by piece.
+PIECEWISE = replace(NETWORK, layers=tuple(x for x in NETWORK.layers if x != BatchNorm()))
 
 
 def run(epochs=4, seed=0, batch=16, **arguments):
@@ -115,6 +121,24 @@ def test_pieces_of_a_batch_add_up_to_the_whole(monkeypatch):
     for mean in means[1:]:
         for name, expected in means[0].items():
             np.testing.assert_allclose(mean[name], expected, rtol=1e-10, atol=1e-12)
+
+
+def test_threads_leave_the_bits_as_they_are(monkeypatch):
+    from threadpoolctl import ThreadpoolController
+
+    from compare.backends import numpy as numpy_backend
+
+    monkeypatch.setattr(numpy_backend.NumpyBackend, "piece", lambda self: 1 << 12)
+    states = []
+    for threads in (1, 4, 4):
+        with ThreadPoolExecutor(threads) as pool:
+            monkeypatch.setattr(numpy_backend, "_threads", lambda: (pool, ThreadpoolController()))
+            states.append(train(
+                PIECEWISE, INPUTS, TARGETS, Recipe(0.01, batch=64), epochs=2, seed=0,
+                backend=backends.load("numpy"),
+            ))  # fmt: skip
+    assert same(states[0], states[1])
+    assert same(states[0], states[2])
 
 
 def test_the_step_schedule_takes_a_tenth_after_each_fifth():

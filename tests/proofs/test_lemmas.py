@@ -109,15 +109,12 @@ def test_the_symbolic_rules_compute_what_the_operations_compute(operation, impul
     size = [(c.H, c.z3.IntVal(HEIGHT)), (c.W, c.z3.IntVal(WIDTH))]
 
     def field(channel):
-        def at(i, j):
-            value = c.z3.IntVal(0)
-            for row in range(HEIGHT):
-                for column in range(WIDTH):
-                    here = c.z3.And(i == row, j == column)
-                    value = c.z3.If(here, int(maps[0, channel, row, column]), value)
-            return value
-
-        return Field(at)
+        value = c.z3.IntVal(0)
+        for row in range(HEIGHT):
+            for column in range(WIDTH):
+                here = c.z3.And(c.i == row, c.j == column)
+                value = c.z3.If(here, int(maps[0, channel, row, column]), value)
+        return Field(value)
 
     channels = [Impulse(3, 4, 2), Impulse(0, 6, -3)] if impulse else [field(0), field(1)]
     outputs = c.apply(operation, channels)
@@ -148,4 +145,4 @@ def test_a_sum_is_taken_of_impulses_only():
     total = CLAIMS["onehot2coord"][0].build(3, 3).operations[3]
     assert c.apply(total, [Impulse(0, 0, 5)]) == [5]
     with pytest.raises(TypeError, match="only an impulse's sum"):
-        c.apply(total, [Field(lambda i, j: i)])
+        c.apply(total, [Field(c.i)])
