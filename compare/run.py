@@ -232,7 +232,10 @@ def environment(backend: Backend) -> dict[str, Any]:
         "handcrafted": version("handcrafted"),
         "python": platform.python_version(),
         **{name: _version(name) for name in ("numpy", "scipy", "autograd", library)},
-        "blas": ", ".join(f"{b['internal_api']} {b['version']} {b['architecture']}" for b in blas),
+        # Sorted, for which library was loaded first says nothing.
+        "blas": ", ".join(
+            sorted(f"{b['internal_api']} {b['version']} {b['architecture']}" for b in blas)
+        ),
         "threads": max((b["num_threads"] for b in blas), default=1),
         "platform": platform.platform(),
         "processor": _processor(),
