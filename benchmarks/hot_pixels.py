@@ -2,19 +2,26 @@
 
     python benchmarks/hot_pixels.py [--json FILE]
 
-For each batch and canvas of float32 bitmaps it prints how many times as long each alternative takes
-as the handcrafted network: medians of runs that take turns, so that a busy machine slows all alike.
-`sum` reads the batch once and computes nothing, which is as fast as anything can be that looks at
-every pixel. Booleans are compared with `numpy.flatnonzero`, which checks nothing.
+For each batch and canvas it prints the network's time, and ratios to each alternative's: "own /"
+those that are as fast as reading can be (`sum` reads and computes nothing; `argmax`, with
+`unravel_index`, and `flatnonzero` check nothing), "/ own" those that it should be many times faster
+than. A turn is a loop of calls of one alternative, as a user's loop would be; the alternatives take
+turns, so that a busy machine slows all alike; times are medians. It ends with the bandwidth of the
+memory and with the bars set for the network: which hold, and by what figure.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import numpy as np
@@ -26,19 +33,36 @@ SHAPES = [
     (batch, side)
     for batch in (1, 64, 4096)
     for side in (16, 64, 256, 1024)
-    if batch * side * side <= 1 << 24
+    if batch * side * side <= 1 << 28
 ]
-"""(bitmaps, side): those that take 64 MiB of float32 or less."""
+"""(bitmaps, side): those that take 1 GiB of float32 or less."""
 
 SECONDS = 0.5
 """About how long each alternative is measured at each shape."""
 
+TURN = 0.005
+"""About how long a turn is, but for calls that take longer."""
 
-def alternatives(bitmaps: np.ndarray) -> dict[str, Callable[[], object]]:
+REST = 0.06
+"""Seconds before a turn: threads of BLAS and OpenMP go on spinning for a while after their work."""
+
+COLUMNS = {
+    **{f"own / {name}": (name, True) for name in ("sum", "argmax", "flatnonzero")},
+    **{
+        f"{name} / own": (name, False)
+        for name in ("torch.argmax", "center_of_mass", "dsntnn", "kornia", "jax argmax")
+    },
+}
+"""Titles of columns; which alternative, and whether it is the one divided by."""
+
+Ways = dict[str, Callable[[], object]]
+
+
+def alternatives(bitmaps: np.ndarray) -> Ways:
     """Return what is timed, by name; the handcrafted network first."""
     count, _, height, width = bitmaps.shape
     network = NETWORKS["onehot2coord"](height, width)
-    ways: dict[str, Callable[[], object]] = {"handcrafted": lambda: network(bitmaps)}
+    ways: Ways = {"own": lambda: network(bitmaps), **refusals(bitmaps)}
     if bitmaps.dtype == bool:
         return {**ways, "flatnonzero": lambda: np.flatnonzero(bitmaps)}
     flat = bitmaps.reshape(count, -1)
@@ -49,55 +73,172 @@ def alternatives(bitmaps: np.ndarray) -> dict[str, Callable[[], object]]:
 
         there = torch.from_numpy(flat)
         ways["torch.argmax"] = lambda: there.argmax(dim=1)
-    if count * height * width <= 1 << 20:  # it takes seconds beyond
+    if bitmaps.size <= 1 << 24:  # it takes seconds beyond
         ways["center_of_mass"] = lambda: [ndimage.center_of_mass(one[0]) for one in bitmaps]
+    return {**ways, **others(bitmaps)} if (height, width) == (64, 64) else ways
+
+
+def others(bitmaps: np.ndarray) -> Ways:
+    """Return the alternatives from packages of the `bench` extra, those that are installed."""
+    ways: Ways = {}
+    if find_spec("dsntnn"):
+        import dsntnn
+        import torch
+
+        maps = torch.from_numpy(bitmaps)
+        ways["dsntnn"] = lambda: dsntnn.dsnt(maps)
+    if find_spec("kornia"):
+        import torch
+        from kornia.geometry.subpix import spatial_expectation2d
+
+        heat = torch.from_numpy(bitmaps)
+        ways["kornia"] = lambda: spatial_expectation2d(heat, normalized_coordinates=False)
+    if find_spec("jax"):
+        import jax
+
+        there = jax.numpy.asarray(bitmaps.reshape(len(bitmaps), -1))
+        argmax = jax.jit(lambda flat: flat.argmax(axis=1))
+        ways["jax argmax"] = lambda: argmax(there).block_until_ready()
     return ways
 
 
-def medians(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median seconds of each, taking turns."""
+def refusals(bitmaps: np.ndarray) -> Ways:
+    """Return the refusals of a batch with two hot pixels in its first bitmap, or its last one."""
+    network = NETWORKS["onehot2coord"](*bitmaps.shape[2:])
+    steps = replace(network, shortcut=None)
+    first, last = bitmaps.copy(), bitmaps.copy()
+    for wrong, item in ((first, 0), (last, -1)):
+        wrong[item, 0, ~bitmaps[item, 0].any(axis=1).argmax()] = 1
+
+    def refuse() -> None:
+        with suppress(ValueError):
+            steps(first)
+            raise AssertionError
+
+    return {
+        "refuse first": lambda: network.shortcut(first),
+        "refuse last": lambda: network.shortcut(last),
+        "steps refuse first": refuse,
+    }
+
+
+def medians(ways: Ways) -> dict[str, float]:
+    """Return the median seconds of a call of each, taking turns."""
+    calls = {name: calls_in_a_turn(way) for name, way in ways.items()}
     times: dict[str, list[float]] = {name: [] for name in ways}
-    for way in ways.values():
-        way()  # the first call finds its memory
     started = time.perf_counter()
-    while time.perf_counter() - started < SECONDS * len(ways) or len(times["handcrafted"]) < 5:
+    while time.perf_counter() - started < SECONDS * len(ways) or len(times["own"]) < 5:
         for name, way in ways.items():
-            before = time.perf_counter()
-            way()
-            times[name].append(time.perf_counter() - before)
+            time.sleep(REST)
+            way()  # what the one before left in the caches, and its threads, are not its cost
+            times[name].append(seconds(way, calls[name]))
     return {name: float(np.median(each)) for name, each in times.items()}
 
 
+def calls_in_a_turn(way: Callable[[], object]) -> int:
+    """Return how many calls take about as long as a turn."""
+    calls = 1
+    while seconds(way, calls) * calls < TURN:
+        calls *= 2
+    return calls
+
+
+def seconds(way: Callable[[], object], calls: int) -> float:
+    """Return the mean seconds of so many calls in a row."""
+    turns = range(calls)
+    before = time.perf_counter()
+    for _ in turns:
+        way()
+    return (time.perf_counter() - before) / calls
+
+
+def bandwidth(cores: int) -> dict[str, float]:
+    """Return bytes a second of 256 MiB that so many threads sum, or copy (read and written)."""
+    source = np.ones(1 << 26, np.float32)
+    target = np.zeros_like(source)
+    parts = list(zip(np.array_split(source, cores), np.array_split(target, cores), strict=True))
+    with ThreadPoolExecutor(cores) as threads:
+        ways: Ways = {
+            "own": lambda: list(threads.map(lambda part: part[0].sum(), parts)),
+            "copy": lambda: list(threads.map(lambda part: np.copyto(part[1], part[0]), parts)),
+        }
+        took = medians(ways)
+    return {"sum": source.nbytes / took["own"], "copy": 2 * source.nbytes / took["copy"]}
+
+
+def bars(rows: list[dict]) -> list[tuple[str, float, float]]:
+    """Return what each bar asks for, the most that it allows, and the worst there was."""
+
+    def worst(own: str, other: str, dtype: str, **where: int) -> float:
+        asked = [
+            row["seconds"][own] / row["seconds"][other]
+            for row in rows
+            if row["dtype"] == dtype
+            and other in row["seconds"]
+            and all(row[key] == value for key, value in where.items())
+        ]
+        return max(asked, default=float("nan"))
+
+    big = {"batch": 4096, "side": 64}
+    return [
+        ("1. 4096 of 64x64: own / argmax", 1, worst("own", "argmax", "float32", **big)),
+        ("1. 4096 of 64x64: own / torch.argmax", 1 / 5, worst("own", "torch.argmax", "float32", **big)),
+        ("1. 4096 of 64x64: own / center_of_mass", 1 / 50, worst("own", "center_of_mass", "float32", **big)),
+        ("2. float32: own / sum", 2, worst("own", "sum", "float32")),
+        ("3. bool: own / flatnonzero", 2, worst("own", "flatnonzero", "bool")),
+        ("4. float32: refusing the last / sum", 2, worst("refuse last", "sum", "float32")),
+        ("4. bool: refusing the last / flatnonzero", 2, worst("refuse last", "flatnonzero", "bool")),
+        *(
+            (f"4. {dtype}: refusing the first / the four steps' doing so", 1,
+             worst("refuse first", "steps refuse first", dtype))
+            for dtype in ("float32", "bool")
+        ),
+    ]  # fmt: skip
+
+
 def main() -> None:
-    """Measure every shape and print the ratios."""
+    """Measure every shape and print the ratios, the bandwidth and the bars."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--json", metavar="FILE", help="write the seconds here too")
     file = options.parse_args().json
-    names = ("sum", "argmax", "torch.argmax", "center_of_mass", "flatnonzero")
     rows = []
-    print("| dtype | bitmaps | handcrafted |", " | ".join(names), "|")
-    print("| --- | --- | ---: |", " | ".join("---:" for _ in names), "|")
+    print("| dtype | bitmaps | own |", " | ".join(COLUMNS), "|")
+    print("| --- | --- | ---: |", " | ".join("---:" for _ in COLUMNS), "|")
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.bool_):
         for batch, side in SHAPES:
             bitmaps = np.zeros((batch, 1, side, side), dtype)
             y, x = rng.integers(side, size=(2, batch))
             bitmaps[np.arange(batch), 0, y, x] = 1
-            seconds = medians(alternatives(bitmaps))
+            took = medians(alternatives(bitmaps))
             name = np.dtype(dtype).name
-            rows.append({"dtype": name, "batch": batch, "side": side, "seconds": seconds})
-            own = seconds["handcrafted"]
-            ratios = (f"{seconds[n] / own:.2f}" if n in seconds else "" for n in names)
-            print(
-                f"| {name} | {batch} of {side}x{side} | {own * 1e6:,.1f} us |",
-                " | ".join(ratios),
-                "|",
-                flush=True,
-            )
+            rows.append({"dtype": name, "batch": batch, "side": side, "seconds": took})
+            ratios = [
+                f"{(took['own'] / took[n]) ** (1 if divided else -1):,.2f}" if n in took else ""
+                for n, divided in COLUMNS.values()
+            ]
+            shape = f"{batch} of {side}x{side}"
+            own = f"{took['own'] * 1e6:,.1f} us"
+            print("|", " | ".join([name, shape, own, *ratios]), "|", flush=True)
+    print()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    speeds = {threads: bandwidth(threads) for threads in sorted({1, cores or 1})}
+    for threads, speed in speeds.items():
+        each = ", ".join(f"{name} {value / 1e9:.1f} GB/s" for name, value in speed.items())
+        print(f"256 MiB, {threads} thread(s): {each}")
+    print()
+    for asked, most, worst in bars(rows):
+        verdict = "holds" if worst <= most else "does not hold"
+        print(f"{asked}: at most {most:g}, worst {worst:.3g}: {verdict}")
     if file:
-        machine = {"processor": platform.processor(), "numpy": np.__version__}
+        packages = ("numpy", "scipy", "torch", "dsntnn", "kornia", "jax")
+        machine = {
+            "processor": platform.processor(),
+            "cores": cores,
+            **{package: version(package) for package in packages if find_spec(package)},
+        }
         with open(file, "w", encoding="utf-8") as stream:
-            json.dump({"machine": machine, "rows": rows}, stream, indent=2)
+            json.dump({"machine": machine, "rows": rows, "bandwidth": speeds}, stream, indent=2)
 
 
 if __name__ == "__main__":

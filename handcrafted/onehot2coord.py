@@ -65,7 +65,7 @@ def network(height: int, width: int) -> Network:
         "onehot2coord",
         OneHot(height, width),
         steps(height, width),
-        shortcut=partial(hot_pixels, height=height, width=width),
+        shortcut=partial(hot_pixels, height, width),
     )
 
 
@@ -106,7 +106,7 @@ def network_without_coordinates(height: int, width: int) -> Network:
         "onehot2coord without coordinates",
         OneHot(height, width),
         steps_without_coordinates(height, width),
-        shortcut=partial(hot_pixels, height=height, width=width),
+        shortcut=partial(hot_pixels, height, width),
     )
 
 
