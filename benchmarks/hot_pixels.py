@@ -180,20 +180,25 @@ def bars(rows: list[dict]) -> list[tuple[str, float, float]]:
         return max(asked, default=float("nan"))
 
     big = {"batch": 4096, "side": 64}
-    return [
-        ("1. 4096 of 64x64: own / argmax", 1, worst("own", "argmax", "float32", **big)),
-        ("1. 4096 of 64x64: own / torch.argmax", 1 / 5, worst("own", "torch.argmax", "float32", **big)),
-        ("1. 4096 of 64x64: own / center_of_mass", 1 / 50, worst("own", "center_of_mass", "float32", **big)),
-        ("2. float32: own / sum", 2, worst("own", "sum", "float32")),
-        ("3. bool: own / flatnonzero", 2, worst("own", "flatnonzero", "bool")),
-        ("4. float32: refusing the last / sum", 2, worst("refuse last", "sum", "float32")),
-        ("4. bool: refusing the last / flatnonzero", 2, worst("refuse last", "flatnonzero", "bool")),
-        *(
-            (f"4. {dtype}: refusing the first / the four steps' doing so", 1,
-             worst("refuse first", "steps refuse first", dtype))
-            for dtype in ("float32", "bool")
-        ),
+    checks = [
+        # (what, own time, alternative, at most, dtype, where)
+        ("4096 of 64x64: own / argmax", "own", "argmax", 1, "float32", big),
+        ("4096 of 64x64: own / torch.argmax", "own", "torch.argmax", 1 / 5, "float32", big),
+        ("4096 of 64x64: own / center_of_mass", "own", "center_of_mass", 1 / 50, "float32", big),
+        ("float32: own / sum", "own", "sum", 2, "float32", {}),
+        ("bool: own / flatnonzero", "own", "flatnonzero", 2, "bool", {}),
+        ("float32: refusing the last / sum", "refuse last", "sum", 2, "float32", {}),
+        ("bool: refusing the last / flatnonzero", "refuse last", "flatnonzero", 2, "bool", {}),
+    ]
+    checks += [
+        (f"{dtype}: refusing the first / by the steps", "refuse first", "steps refuse first", 1,
+         dtype, {})
+        for dtype in ("float32", "bool")
     ]  # fmt: skip
+    return [
+        (what, most, worst(own, other, dtype, **where))
+        for what, own, other, most, dtype, where in checks
+    ]
 
 
 def main() -> None:
