@@ -372,7 +372,8 @@ _OFFERED: dict[str, dict[str, Entry]] = {
                 setting.height, setting.width, recipe.width, recipe.kernel, recipe.coordinates
             ),
             {
-                "quick": Recipe(learning_rate=0.005, l2=0.0, batch=16, loss="sigmoid"),
+                # Under the cross-entropy some seeds never begin to learn; docs/recipes.md.
+                "quick": Recipe(learning_rate=0.002, l2=0.0, batch=4, loss="mse"),
                 "paper": Recipe(
                     learning_rate=0.005, l2=0.001, batch=16, loss="sigmoid", coordinates="pixels"
                 ),
