@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -200,12 +199,25 @@ def full_recipe() -> float:
     return time.perf_counter() - before
 
 
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+
+
 def peak() -> float:
-    """Return the megabytes that `compare run --task onehot2coord` had resident at most."""
+    """Return the megabytes that `compare run --task onehot2coord` had resident at most.
+
+    Started by a small process, for at its start a process counts as large as the one it is from.
+    """
     with tempfile.TemporaryDirectory() as directory:
-        command = [sys.executable, "-m", "compare", "run", "--task", "onehot2coord", "-q"]
-        subprocess.run([*command, "--out", directory], check=True, stdout=subprocess.DEVNULL)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+        run = [sys.executable, "-m", "compare", "run", "--task", "onehot2coord", "-q"]
+        answer = subprocess.run(
+            [sys.executable, "-c", MEASURE, *run, "--out", directory],
+            check=True, capture_output=True, text=True,
+        )  # fmt: skip
+    return float(answer.stdout)
 
 
 def main() -> None:
