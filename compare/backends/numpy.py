@@ -408,22 +408,27 @@ def _fold(
 
 @_primitive
 def _max_pool(x: NDArray[Any], kernel: int) -> NDArray[Any]:
-    return _batch_first(_blocks(x, kernel).max(axis=(1, 2)))
+    first, *others = _places(x, kernel)
+    largest = first.copy()
+    for place in others:
+        np.maximum(largest, place, out=largest)
+    return _batch_first(largest)
 
 
-def _blocks(x: NDArray[Any], kernel: int) -> NDArray[Any]:
-    """View (n, c, h, w) as (c, kernel, kernel, h // kernel, w // kernel, n)."""
-    return _neighbourhoods(_batch_last(x), kernel, kernel)
+def _places(x: NDArray[Any], kernel: int) -> list[NDArray[Any]]:
+    """View (n, c, h, w) as one (c, h // kernel, w // kernel, n) for each place of a block."""
+    blocks = _neighbourhoods(_batch_last(x), kernel, kernel)
+    return [blocks[:, i, j] for i in range(kernel) for j in range(kernel)]
 
 
 def _max_pool_vjp(largest: NDArray[Any], x: Any, kernel: int) -> Callable[[Any], Any]:
     def share(g: NDArray[Any]) -> NDArray[Any]:
         # Equal largest values share what flows back, as `maximum` has it everywhere.
-        blocks = _blocks(x, kernel)
-        winners = blocks == _batch_last(largest)[:, None, None]
-        shares = _batch_last(g) / winners.sum(axis=(1, 2), dtype=g.dtype)
+        winners = [place == _batch_last(largest) for place in _places(x, kernel)]
+        shares = _batch_last(g) / np.sum(winners, axis=0, dtype=np.uint16).astype(g.dtype)
         back = np.zeros_like(x, dtype=g.dtype)
-        np.multiply(winners, shares[:, None, None], out=_blocks(back, kernel))
+        for won, place in zip(winners, _places(back, kernel), strict=True):
+            np.multiply(won, shares, out=place)
         return back
 
     return share
