@@ -89,11 +89,16 @@ def main() -> None:
         answer = answers([*arguments, "--out", options.out])
         sections.append({"arguments": arguments, **answer})
     minutes = (time.perf_counter() - started) / 60
+    trained = sum(
+        json.loads(path.read_text())["timing"]["train_seconds"]
+        for path in Path(options.out).glob("*/run.json")
+    )
     record = {
         "command": "python benchmarks/all_tasks.py --seeds " + options.seeds,
         "date": date.today().isoformat(),
         "minutes": round(minutes, 1),
         "runs_already_there": before,
+        "minutes_of_training": round(trained / 60, 1),
         "versions": {
             "handcrafted": version("handcrafted"), "python": platform.python_version(),
             "numpy": np.__version__, "scipy": version("scipy"), "autograd": version("autograd"),
@@ -106,7 +111,8 @@ def main() -> None:
     page = [
         "# All tasks, all solvers, both splits, ten seeds\n",
         f"Written by `{record['command']}` on {record['date']} in {record['minutes']} minutes"
-        + (f" ({before} runs were there before)" if before else "")
+        + (f", with {before} runs there before" if before else "")
+        + f" (training alone, all runs: {record['minutes_of_training']} minutes)"
         + f", on {record['machine']}, "
         + ", ".join(f"{name} {number}" for name, number in record["versions"].items())
         + ". The same as JSON, with every interval: [all_tasks.json](all_tasks.json). A score is "
