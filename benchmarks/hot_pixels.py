@@ -103,12 +103,12 @@ def others(bitmaps: np.ndarray) -> Ways:
 
 
 def refusals(bitmaps: np.ndarray) -> Ways:
-    """Return the refusals of a batch with two hot pixels in its first bitmap, or its last one."""
+    """Return the refusals of a batch whose first bitmap, or last one, has several hot pixels."""
     network = NETWORKS["onehot2coord"](*bitmaps.shape[2:])
     steps = replace(network, shortcut=None)
     first, last = bitmaps.copy(), bitmaps.copy()
     for wrong, item in ((first, 0), (last, -1)):
-        wrong[item, 0, ~bitmaps[item, 0].any(axis=1).argmax()] = 1
+        wrong[item, 0, [0, -1], [0, -1]] = 1
 
     def refuse() -> None:
         with suppress(ValueError):

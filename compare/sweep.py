@@ -359,18 +359,24 @@ def on_cluster(
                 attended = _attended(client, attended, say)
                 continue
             attended = True
-            plan, _ = planned.pop(future.key)
             if future.cancelled():
                 raise _lost(client)
-            error = future.exception()
+            try:
+                error = future.exception(timeout=_LOOK)
+                outcome: Any = None if error else future.result(timeout=_LOOK)
+            except TimeoutError:
+                # Its worker died before the result was fetched: it is to be computed once more,
+                # by a worker that may have yet to come.
+                future.add_done_callback(ended.put)
+                attended = _attended(client, attended, say)
+                continue
+            plan, _ = planned.pop(future.key)
             if isinstance(error, UsageError):
                 raise error
             if isinstance(error, ImportError):
                 raise UsageError(f"the workers need handcrafted as it is here: {error}")
             if error is not None:  # the scheduler's own, such as KilledWorker
                 outcome = Outcome("", "failed", f"{type(error).__name__}: {error}")
-            else:
-                outcome = future.result()
             if outcome.status == "busy":
                 time.sleep(_PAUSE)
                 submit(plan)

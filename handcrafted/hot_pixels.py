@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import index
 from typing import Any, NamedTuple
 
@@ -111,26 +111,43 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
 def _in_pieces(
     height: int, width: int, bitmaps: NDArray[Any], step: int, answers: NDArray[Any]
 ) -> NDArray[Any] | None:
-    """Fill in and return the answers, or return None as soon as a piece is in doubt.
+    """Fill in and return the answers, or return None soon after a piece is in doubt.
 
-    The pieces are dealt out in turn, so that an early one in doubt is met early.
+    The first piece is looked at before threads are woken, the others are dealt out to them in turn,
+    so that an early one in doubt is met early.
     """
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    shares = min(cores, bitmaps.nbytes // _SHARE_BYTES) or 1
     doubtful: list[int] = []
 
-    def look(share: int) -> None:
-        for start in range(share * step, len(bitmaps), shares * step):
+    def look(starts: range) -> None:
+        for start in starts:
             piece = slice(start, start + step)
             found = None if doubtful else hot_pixels(height, width, bitmaps[piece])
             if found is None:
                 return doubtful.append(start)
             answers[piece] = found
 
-    with ThreadPoolExecutor(shares) as threads:
-        others = [threads.submit(look, share) for share in range(1, shares)]
-        look(0)
-        for other in others:
-            other.result()
+    pieces = range(0, len(bitmaps), step)
+    look(pieces[:1])
+    shares = min(_cores(), bitmaps.nbytes // _SHARE_BYTES) or 1
+    own, *others = (pieces[1 + share :: shares] for share in range(shares))
+    futures = [] if doubtful else [_threads().submit(look, starts) for starts in others]
+    look(own)
+    for future in futures:
+        future.result()
     return None if doubtful else answers
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return threads to keep: starting one can take as long as reading a few megabytes."""
+    return ThreadPoolExecutor(_cores(), "hot_pixels")
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)

@@ -233,6 +233,24 @@ def waiting(address):
     return f"compare: waiting for workers of {address}; start some with: dask worker {address}\n"
 
 
+def test_a_result_that_died_with_its_worker_is_waited_for(cluster, tmp_path, capsys, monkeypatch):
+    """A worker may die between the end of a run and the fetching of what came of it."""
+    fetch, died = distributed.Future.result, []
+
+    def result(future, timeout=None):
+        if timeout is not None and future.key not in died:
+            died.append(future.key)
+            raise TimeoutError
+        return fetch(future, timeout)
+
+    monkeypatch.setattr(distributed.Future, "result", result)
+    command = ["sweep", write(tmp_path, 1), "--out", tmp_path / "runs"]
+    code, printed, _ = compare(capsys, *command, "--scheduler", cluster.scheduler_address)
+    assert code == 0
+    assert "4 finished, 0 diverged, 0 failed" in printed
+    assert len(died) == 4
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_sweep_without_workers_says_so_and_waits(dask, address, tmp_path):
     """Each time there is none: at the start, and when the only one is lost in the middle."""
