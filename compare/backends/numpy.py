@@ -105,8 +105,8 @@ class NumpyBackend(Alone):
             if isbox(value):
                 backward_pass(np.ones_like(value._value), value._node)
                 value = value._value
-            for name, parameter in parameters.items():
-                gradients.setdefault(name, np.zeros_like(parameter))
+            for name in parameters.keys() - gradients.keys():
+                gradients[name] = np.zeros_like(parameters[name])
             return value, {key: getval(item) for key, item in extra.items()}, gradients
 
         return differentiated
@@ -225,13 +225,21 @@ defvjp(_relu, lambda y, x: lambda g: g * (y > 0))
 def _conv(
     x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, stride: int, padding: Padding
 ) -> NDArray[Any]:
-    """One matrix product of the weight with the unfolded pictures."""
-    outputs, _, kernel, _ = weight.shape
-    columns, shape = _unfold(x, kernel, stride, padding)
-    product = weight.reshape(outputs, -1) @ columns
+    """Multiply the unfolded pictures by the weight."""
+    return _weighted(*_unfold(x, weight.shape[2], stride, padding), weight, bias)
+
+
+def _weighted(
+    columns: NDArray[Any],
+    shape: tuple[int, int, int],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None,
+) -> NDArray[Any]:
+    """One matrix product of an (o, ...) weight with what `_unfold` returned."""
+    product = weight.reshape(len(weight), -1) @ columns
     if bias is not None:
         product += bias[:, None]
-    return _batch_first(product.reshape(outputs, *shape))
+    return _batch_first(product.reshape(len(weight), *shape))
 
 
 @_primitive
@@ -256,14 +264,10 @@ def _conv_transpose(
 
 
 def _weight_gradient(
-    pictures: NDArray[Any], maps: NDArray[Any], kernel: int, stride: int, padding: Padding
+    columns: NDArray[Any], maps: NDArray[Any], shape: tuple[int, ...]
 ) -> NDArray[Any]:
-    """Correlate pictures with the maps that a convolution made of them, for each kernel place."""
-    # Unfolding again costs less than keeping nine times the picture until here.
-    columns, _ = _unfold(pictures, kernel, stride, padding)
-    flat = _rows(maps)
-    shape = (maps.shape[1], pictures.shape[1], kernel, kernel)
-    gradient: NDArray[Any] = (columns @ flat.T).T.reshape(shape)
+    """Correlate unfolded pictures with the maps that a convolution by a weight made of them."""
+    gradient: NDArray[Any] = (columns @ _rows(maps).T).T.reshape(shape)
     return gradient
 
 
@@ -273,7 +277,10 @@ defvjp(
     lambda _, x, w, bias, stride, padding: (
         lambda g: _conv_transpose(g, w, None, x.shape[2:], stride, padding)
     ),
-    lambda _, x, w, bias, stride, pad: lambda g: _weight_gradient(x, g, w.shape[2], stride, pad),
+    # Unfolding again costs less than keeping nine times the picture until here.
+    lambda _, x, w, bias, stride, padding: (
+        lambda g: _weight_gradient(_unfold(x, w.shape[2], stride, padding)[0], g, w.shape)
+    ),
     lambda _, x, w, bias, stride, padding: lambda g: _row_sums(_rows(g)),
     argnums=(0, 1, 2),
 )
@@ -281,14 +288,13 @@ defvjp(
 
 def _conv_transpose_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
     x, weight, _, _, stride, padding = arguments
-    inputs, _, kernel, _ = weight.shape
 
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
         g = g.astype(answer.dtype, copy=False)
-        columns, shape = _unfold(g, kernel, stride, padding)  # once, for both of its uses
+        columns, shape = _unfold(g, weight.shape[2], stride, padding)  # once, for both of its uses
         back: dict[int, Callable[[], NDArray[Any]]] = {
-            0: lambda: _batch_first((weight.reshape(inputs, -1) @ columns).reshape(inputs, *shape)),
-            1: lambda: (columns @ _rows(x).T).T.reshape(weight.shape),
+            0: lambda: _weighted(columns, shape, weight, None),
+            1: lambda: _weight_gradient(columns, x, weight.shape),
             2: lambda: _row_sums(_rows(g)),
         }
         return tuple(back[argnum]() for argnum in argnums)
