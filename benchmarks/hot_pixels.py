@@ -16,8 +16,6 @@ import argparse
 import json
 import os
 import platform
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +24,7 @@ from importlib.util import find_spec
 
 import numpy as np
 from scipy import ndimage
+from timing import Ways, medians
 
 from handcrafted import NETWORKS
 
@@ -37,15 +36,6 @@ SHAPES = [
 ]
 """(bitmaps, side): those that take 1 GiB of float32 or less."""
 
-SECONDS = 0.5
-"""About how long each alternative is measured at each shape."""
-
-TURN = 0.005
-"""About how long a turn is, but for calls that take longer."""
-
-REST = 0.06
-"""Seconds before a turn: threads of BLAS and OpenMP go on spinning for a while after their work."""
-
 COLUMNS = {
     **{f"own / {name}": (name, True) for name in ("sum", "argmax", "flatnonzero")},
     **{
@@ -54,8 +44,6 @@ COLUMNS = {
     },
 }
 """Titles of columns; which alternative, and whether it is the one divided by."""
-
-Ways = dict[str, Callable[[], object]]
 
 
 def alternatives(bitmaps: np.ndarray) -> Ways:
@@ -120,36 +108,6 @@ def refusals(bitmaps: np.ndarray) -> Ways:
         "refuse last": lambda: network.shortcut(last),
         "steps refuse first": refuse,
     }
-
-
-def medians(ways: Ways) -> dict[str, float]:
-    """Return the median seconds of a call of each, taking turns."""
-    calls = {name: calls_in_a_turn(way) for name, way in ways.items()}
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    started = time.perf_counter()
-    while time.perf_counter() - started < SECONDS * len(ways) or len(times["own"]) < 5:
-        for name, way in ways.items():
-            time.sleep(REST)
-            way()  # what the one before left in the caches, and its threads, are not its cost
-            times[name].append(seconds(way, calls[name]))
-    return {name: float(np.median(each)) for name, each in times.items()}
-
-
-def calls_in_a_turn(way: Callable[[], object]) -> int:
-    """Return how many calls take about as long as a turn."""
-    calls = 1
-    while seconds(way, calls) * calls < TURN:
-        calls *= 2
-    return calls
-
-
-def seconds(way: Callable[[], object], calls: int) -> float:
-    """Return the mean seconds of so many calls in a row."""
-    turns = range(calls)
-    before = time.perf_counter()
-    for _ in turns:
-        way()
-    return (time.perf_counter() - before) / calls
 
 
 def bandwidth(cores: int) -> dict[str, float]:

@@ -22,6 +22,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from timing import medians
 from torch import nn
 
 from compare import backends
@@ -165,24 +166,6 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
         return loss.item()
 
     return here, there, recipe, len(data)
-
-
-def medians(ways: dict[str, Callable[[], object]], turns: int = 5) -> dict[str, float]:
-    """Return the median seconds of a call of each, taking turns.
-
-    A turn begins with a rest, since BLAS's threads go on spinning for a while after their work and
-    would slow those of the other, and with calls that are not timed, for the caches.
-    """
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(turns):
-        for name, way in ways.items():
-            time.sleep(0.1)
-            way()
-            for _ in range(3):
-                before = time.perf_counter()
-                way()
-                times[name].append(time.perf_counter() - before)
-    return {name: float(np.median(each)) for name, each in times.items()}
 
 
 def full_recipe() -> float:

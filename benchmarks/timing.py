@@ -1,0 +1,50 @@
+"""How the benchmarks of this folder take their times: alternatives in turn, medians."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+SECONDS = 0.5
+"""About how long each alternative is measured."""
+
+TURN = 0.005
+"""About how long a turn is, but for calls that take longer."""
+
+REST = 0.06
+"""Seconds before a turn: threads of BLAS and OpenMP go on spinning for a while after their work."""
+
+Ways = dict[str, Callable[[], object]]
+"""What is timed, by name."""
+
+
+def medians(ways: Ways) -> dict[str, float]:
+    """Return the median seconds of a call of each, taking turns."""
+    calls = {name: calls_in_a_turn(way) for name, way in ways.items()}
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    started = time.perf_counter()
+    while time.perf_counter() - started < SECONDS * len(ways) or min(map(len, times.values())) < 5:
+        for name, way in ways.items():
+            time.sleep(REST)
+            way()  # what the one before left in the caches, and its threads, are not its cost
+            times[name].append(seconds(way, calls[name]))
+    return {name: float(np.median(each)) for name, each in times.items()}
+
+
+def calls_in_a_turn(way: Callable[[], object]) -> int:
+    """Return how many calls take about as long as a turn."""
+    calls = 1
+    while seconds(way, calls) * calls < TURN:
+        calls *= 2
+    return calls
+
+
+def seconds(way: Callable[[], object], calls: int) -> float:
+    """Return the mean seconds of so many calls in a row."""
+    turns = range(calls)
+    before = time.perf_counter()
+    for _ in turns:
+        way()
+    return (time.perf_counter() - before) / calls
