@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, lru_cache
 from operator import index
 from typing import Any, NamedTuple
@@ -38,7 +39,7 @@ class _Canvas(NamedTuple):
     """What is the same for all bitmaps of one size and dtype."""
 
     bits: np.dtype[Any]  # of a pixel's bits
-    claim: np.dtype[Any]  # of what the search looks at: the same, or bytes
+    claim: np.dtype[Any]  # of what the search looks at: pixels, or bytes
     size: int  # how many of these a bitmap has
     one: bytes  # the bits of a 1
     step: int  # how many bitmaps make a piece
@@ -57,7 +58,7 @@ def _canvas(height: int, width: int, dtype: np.dtype[Any]) -> _Canvas | None:
         return None
     pixels = height * width
     bits = np.dtype({1: "?", 2: "u2", 4: "u4", 8: "u8"}[dtype.itemsize])
-    claim = bits if pixels < _MANY_PIXELS else np.dtype("?")
+    claim = dtype if pixels < _MANY_PIXELS else np.dtype("?")
     step = max(1, _PIECE_BYTES // (pixels * dtype.itemsize))
     starts = np.arange(0, step * pixels, pixels)
     rows, columns = np.indices((height, width) if step > 1 else (0, 0), answer)
@@ -100,7 +101,7 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
         found[0, 1], found[0, 0] = divmod(place, width)
         return found
     places = frombuffer(bitmaps, claim).reshape(count, size).argmax(axis=1)
-    if claim is not bits:
+    if size != height * width:
         places //= len(one)
     if pixels[places + starts[:count]].tobytes() != one * count:
         return None
@@ -128,25 +129,39 @@ def _in_pieces(
 
     pieces = range(0, len(bitmaps), step)
     look(pieces[:1])
-    shares = min(_cores(), bitmaps.nbytes // _SHARE_BYTES) or 1
-    own, *others = (pieces[1 + share :: shares] for share in range(shares))
-    futures = [] if doubtful else [_threads().submit(look, starts) for starts in others]
-    look(own)
-    for future in futures:
-        future.result()
+    cores = _cores()
+    shares = 0 if doubtful else min(len(cores), bitmaps.nbytes // _SHARE_BYTES)
+    if shares < 2:
+        look(pieces[1:])
+    else:
+        threads = _threads(cores)[:shares]
+        dealt = [thread.submit(look, pieces[1 + i :: shares]) for i, thread in enumerate(threads)]
+        for share in dealt:
+            share.result()
     return None if doubtful else answers
 
 
-def _cores() -> int:
-    """Return how many cores this process may use."""
+def _cores() -> tuple[int, ...]:
+    """Return the numbers of the cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return tuple(sorted(affinity(0)) if affinity else range(os.cpu_count() or 1))
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
-    """Return threads to keep: starting one can take as long as reading a few megabytes."""
-    return ThreadPoolExecutor(_cores(), "hot_pixels")
+def _threads(cores: tuple[int, ...]) -> list[ThreadPoolExecutor]:
+    """Return a thread for each core, to keep: starting one takes as long as reading megabytes."""
+    return [ThreadPoolExecutor(1, "hot_pixels", _stay, (core,)) for core in cores]
+
+
+def _stay(core: int) -> None:
+    """Keep the thread that calls this on one core, where the system lets it.
+
+    Left to itself Linux wakes a thread on the core of the one that wakes it, and for some
+    milliseconds, which is the whole of the work, the two take turns there.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        with suppress(OSError):
+            os.sched_setaffinity(0, {core})  # 0 is this thread
 
 
 if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads

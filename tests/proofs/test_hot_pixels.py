@@ -156,7 +156,8 @@ def test_what_is_not_a_plain_array_of_the_shape_is_left_to_the_network():
 @pytest.mark.parametrize("cores", [1, 2, 3])
 @pytest.mark.parametrize(("count", "side"), [(300, 64), (7, 512), (12, 600)])
 def test_batches_of_more_than_one_piece_are_read_to_the_end(monkeypatch, cores, count, side):
-    monkeypatch.setattr(shortcut_module, "_cores", lambda: cores)
+    here = shortcut_module._cores()[0]
+    monkeypatch.setattr(shortcut_module, "_cores", lambda: (here,) * cores)
     monkeypatch.setattr(shortcut_module, "_SHARE_BYTES", 1 << 18)
     readers = set()
     look = shortcut_module.hot_pixels
@@ -189,7 +190,7 @@ def test_batches_of_more_than_one_piece_are_read_to_the_end(monkeypatch, cores, 
 
 
 def test_an_early_bitmap_that_is_none_is_refused_before_the_rest_is_read(monkeypatch):
-    monkeypatch.setattr(shortcut_module, "_cores", lambda: 1)
+    monkeypatch.setattr(shortcut_module, "_cores", lambda: (0,))
     looked = []
     count = shortcut_module._count_nonzero
     monkeypatch.setattr(
@@ -205,7 +206,8 @@ def test_an_early_bitmap_that_is_none_is_refused_before_the_rest_is_read(monkeyp
 
 
 def test_an_error_in_a_thread_is_an_error_and_no_answer(monkeypatch):
-    monkeypatch.setattr(shortcut_module, "_cores", lambda: 2)
+    here = shortcut_module._cores()[0]
+    monkeypatch.setattr(shortcut_module, "_cores", lambda: (here, here))
     look = shortcut_module.hot_pixels
 
     def short_of_memory(height, width, piece):
