@@ -59,6 +59,12 @@ class NumpyBackend(Alone):
 
     def conv(self, x: Any, weight: Any, bias: Any, stride: int, padding: Padding) -> Any:
         """See `compare.backends.base.Backend.conv`."""
+        kernel = weight.shape[2]
+        full = (kernel - 1, kernel - 1)
+        if kernel > 1 and stride == 1 and padding == (full, full):
+            # Most of what would be unfolded are zeros: each pixel is spread to where it is seen.
+            shape = (x.shape[2] + kernel - 1, x.shape[3] + kernel - 1)
+            return _conv_transpose(x, _turned(weight), bias, shape, 1, ((0, 0), (0, 0)))
         return _conv(x, weight, bias, stride, padding)
 
     def conv_transpose(
@@ -81,7 +87,7 @@ class NumpyBackend(Alone):
 
     def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
         """See `compare.backends.base.Backend.window`."""
-        return _window(x, top, left, height, width)
+        return _window(x, _Windows(x.shape, top, left, height, width))
 
     def value_and_grad(
         self, function: Callable[..., tuple[Any, Any]]
@@ -261,6 +267,15 @@ def _conv_transpose(
     if bias is not None:
         pictures += bias[:, None, None]
     return pictures
+
+
+@_primitive
+def _turned(weight: NDArray[Any]) -> NDArray[Any]:
+    """Swap inputs and outputs and turn each kernel by half: how a pixel is seen, not what sees."""
+    return weight[:, :, ::-1, ::-1].swapaxes(0, 1)
+
+
+defvjp(_turned, lambda _, weight: _turned)
 
 
 def _weight_gradient(
@@ -443,47 +458,51 @@ def _max_pool_vjp(largest: NDArray[Any], x: Any, kernel: int) -> Callable[[Any],
 defvjp(_max_pool, _max_pool_vjp, argnums=(0,))
 
 
+class _Windows:
+    """Where the windows of a batch are, found once for reading them and for what flows back."""
+
+    def __init__(
+        self, shape: Any, top: NDArray[Any], left: NDArray[Any], height: int, width: int
+    ) -> None:
+        self.read, self.top, self.left = shape, top, left
+        self.shape = (shape[1], height, width, len(top))
+        n, _, x_height, x_width = shape
+        rows = top + np.arange(height)[:, None]
+        columns = left + np.arange(width)[:, None]
+        nearest = np.minimum(np.maximum(rows, 0), x_height - 1)
+        pixels = (nearest * x_width)[:, None] + np.minimum(np.maximum(columns, 0), x_width - 1)
+        self.index = (pixels if n == 1 else pixels * n + np.arange(n)).reshape(-1)
+        rows_in, columns_in = nearest == rows, (columns >= 0) & (columns < x_width)
+        self.inside = (
+            None
+            if rows_in.all() and columns_in.all()
+            else (rows_in[:, None] & columns_in).reshape(-1)
+        )
+
+    def cropped(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Put 0 for the pixels beyond the canvas, of (channels, pixels)."""
+        return values if self.inside is None else values * self.inside.astype(values.dtype)
+
+
 @_primitive
-def _window(
-    x: NDArray[Any], top: NDArray[Any], left: NDArray[Any], height: int, width: int
-) -> NDArray[Any]:
-    channels = x.shape[1]
-    index, inside = _window_index(x.shape, top, left, height, width)
-    values = np.take(_batch_last(x).reshape(channels, -1), index, axis=1)
-    if not inside.all():
-        values = np.where(inside, values, x.dtype.type(0))
-    return _batch_first(values.reshape(channels, height, width, len(top)))
+def _window(x: NDArray[Any], windows: _Windows) -> NDArray[Any]:
+    values = np.take(_batch_last(x).reshape(x.shape[1], -1), windows.index, axis=1)
+    return _batch_first(windows.cropped(values).reshape(windows.shape))
 
 
-def _window_vjp(
-    _: Any, x: Any, top: NDArray[Any], left: NDArray[Any], height: int, width: int
-) -> Callable[[Any], Any]:
-    n, channels, x_height, x_width = x.shape
-    if n == len(top):
+def _window_vjp(_: Any, x: Any, windows: _Windows) -> Callable[[Any], Any]:
+    n, channels, height, width = x.shape
+    if n > 1:
         # Putting a window back into zeros is reading it from the other side.
-        return lambda g: _window(g, -top, -left, x_height, x_width)
+        return lambda g: _window(g, _Windows(g.shape, -windows.top, -windows.left, height, width))
 
     def scatter(g: NDArray[Any]) -> NDArray[Any]:
         # All windows were read from one picture, so what flows back to a pixel adds up.
-        index, inside = _window_index(x.shape, top, left, height, width)
-        rows = np.where(inside, _batch_last(g).reshape(channels, -1), 0)
-        sums = [np.bincount(index, row, minlength=x_height * x_width) for row in rows]
+        rows = windows.cropped(_batch_last(g).reshape(channels, -1))
+        sums = [np.bincount(windows.index, row, minlength=height * width) for row in rows]
         return np.stack(sums).reshape(x.shape).astype(g.dtype)
 
     return scatter
 
 
 defvjp(_window, _window_vjp, argnums=(0,))
-
-
-def _window_index(
-    shape: tuple[int, ...], top: NDArray[Any], left: NDArray[Any], height: int, width: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Flat positions of the windows' pixels in (h, w, n), and which of them are on the canvas."""
-    n, _, x_height, x_width = shape
-    rows = top + np.arange(height)[:, None]
-    columns = left + np.arange(width)[:, None]
-    inside = ((rows >= 0) & (rows < x_height))[:, None] & ((columns >= 0) & (columns < x_width))
-    pixels = (np.clip(rows, 0, x_height - 1) * x_width)[:, None] + np.clip(columns, 0, x_width - 1)
-    index = pixels * n + (np.arange(n) if n > 1 else 0)
-    return index.reshape(-1), inside.reshape(-1)

@@ -232,7 +232,7 @@ class _Pointwise(_Plain):
             return self.rule(backend, x)
         under = x.under(backend)
         delta = self.rule(backend, under + x.delta) - self.rule(backend, under)
-        return Patched(self.rule(backend, x.background), delta, x.top, x.left).cropped(backend)
+        return Patched(self.rule(backend, x.background), delta, x.top, x.left)
 
 
 @dataclass(frozen=True)

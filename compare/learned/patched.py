@@ -44,8 +44,9 @@ class Patched:
     def on_canvas(self, backend: Backend) -> Array:
         """Whether each pixel of a window lies on the canvas, (n, 1, h, w) booleans."""
         _, _, height, width = self.background.shape
-        rows = self.top[:, None] + backend.xp.arange(self.delta.shape[2])
-        columns = self.left[:, None] + backend.xp.arange(self.delta.shape[3])
+        # Transposed twice, since loops over small windows run along the batch.
+        rows = (self.top + backend.xp.arange(self.delta.shape[2])[:, None]).T
+        columns = (self.left + backend.xp.arange(self.delta.shape[3])[:, None]).T
         rows_in = (rows >= 0) & (rows < height)
         columns_in = (columns >= 0) & (columns < width)
         return rows_in[:, None, :, None] & columns_in[:, None, None, :]
@@ -99,12 +100,13 @@ def reach(
     left = (x.left + padding[1] - kernel + stride) // stride
     read_top = top * stride - padding[0]
     read_left = left * stride - padding[1]
+    # A window never begins or ends nearer to the edge of what is read than this.
+    margin = max(kernel - stride, 0)
     if stride == 1:
-        # Every window lies at the same place in what is read, so plain zeros around it will do.
-        return Reach(x.delta, kernel - 1, read_top, read_left, top, left)
-    read = ((rows - 1) * stride + kernel, (columns - 1) * stride + kernel)
-    delta = backend.window(x.delta, read_top - x.top, read_left - x.left, *read)
-    return Reach(delta, 0, read_top, read_left, top, left)
+        return Reach(x.delta, margin, read_top, read_left, top, left)
+    read = (size * stride - stride + kernel - 2 * margin for size in (rows, columns))
+    delta = backend.window(x.delta, read_top + margin - x.top, read_left + margin - x.left, *read)
+    return Reach(delta, margin, read_top, read_left, top, left)
 
 
 def localise(pictures: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
