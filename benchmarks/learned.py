@@ -45,6 +45,8 @@ CASES = {
     "CoordConv renderer": ("coord2image", "coordconv", "uniform", 3, None),
 }
 FULL_RECIPE_SECONDS, PEAK_MEGABYTES = 10, 400
+TURN = 0.25
+"""Seconds of steps in a row that are timed together, as in an epoch."""
 
 
 class Dense(nn.Module):
@@ -143,20 +145,20 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
 
     state = training.begin(learned.architecture, 0, backend)
     shared, samples = split_maps(_maps([inputs]))
-    order = np.arange(recipe.batch)[None]
+    order = np.random.default_rng(0).permutation(len(data))[: recipe.batch]
     step = training._indexed_step(learned.architecture, recipe, backend)
     rates = np.full(1, 1e-3, np.float32)
 
     def here() -> object:
         return step(
             state.weights, state.mean, state.square, state.running_loss,
-            np.zeros(1, np.int64), rates, order, shared, (targets, *samples),
+            np.zeros(1, np.int64), rates, order[None], shared, (targets, *samples),
         )  # fmt: skip
 
     network = Dense(learned.architecture)
     adam = torch.optim.Adam(network.parameters(), 1e-3, (recipe.beta1, recipe.beta2))
-    batch_inputs = torch.tensor(inputs[: recipe.batch], dtype=torch.float32)
-    batch_targets = torch.tensor(targets[: recipe.batch])
+    batch_inputs = torch.tensor(inputs[order], dtype=torch.float32)
+    batch_targets = torch.tensor(targets[order])
 
     def there() -> object:
         adam.zero_grad()
@@ -219,7 +221,7 @@ def main() -> None:
     print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
     for name in [options.only] if options.only else CASES:
         here, there, recipe, _ = steps(name)
-        seconds = medians({"here": here, "PyTorch": there})
+        seconds = medians({"here": here, "PyTorch": there}, TURN)
         ratio, bar = seconds["here"] / seconds["PyTorch"], CASES[name][-1]
         verdict = ("", "") if bar is None else (f"{bar:.3g}", "yes" if ratio <= bar else "no")
         print(

@@ -11,7 +11,7 @@ SECONDS = 0.5
 """About how long each alternative is measured."""
 
 TURN = 0.005
-"""About how long a turn is, but for calls that take longer."""
+"""About how many seconds a turn takes, but for calls that take longer."""
 
 REST = 0.06
 """Seconds before a turn: threads of BLAS and OpenMP go on spinning for a while after their work."""
@@ -20,9 +20,9 @@ Ways = dict[str, Callable[[], object]]
 """What is timed, by name."""
 
 
-def medians(ways: Ways) -> dict[str, float]:
-    """Return the median seconds of a call of each, taking turns."""
-    calls = {name: calls_in_a_turn(way) for name, way in ways.items()}
+def medians(ways: Ways, turn: float = TURN) -> dict[str, float]:
+    """Return the median seconds of a call of each, taking turns of so many seconds or longer."""
+    calls = {name: calls_in_a_turn(way, turn) for name, way in ways.items()}
     times: dict[str, list[float]] = {name: [] for name in ways}
     started = time.perf_counter()
     while time.perf_counter() - started < SECONDS * len(ways) or min(map(len, times.values())) < 5:
@@ -33,10 +33,10 @@ def medians(ways: Ways) -> dict[str, float]:
     return {name: float(np.median(each)) for name, each in times.items()}
 
 
-def calls_in_a_turn(way: Callable[[], object]) -> int:
+def calls_in_a_turn(way: Callable[[], object], turn: float) -> int:
     """Return how many calls take about as long as a turn."""
     calls = 1
-    while seconds(way, calls) * calls < TURN:
+    while seconds(way, calls) * calls < turn:
         calls *= 2
     return calls
 

@@ -62,9 +62,9 @@ class Patched:
         return self.background + backend.window(self.delta, -self.top, -self.left, height, width)
 
     def settled(self, backend: Backend) -> Patched | Array:
-        """Itself, or the full maps once the windows have grown as large as those."""
+        """Itself, or the full maps once the windows cover half of them: these are less work."""
         _, _, height, width = self.background.shape
-        if self.delta.shape[2] * self.delta.shape[3] < height * width:
+        if 2 * self.delta.shape[2] * self.delta.shape[3] < height * width:
             return self
         return self.dense(backend)
 
