@@ -1,6 +1,6 @@
 """The handcrafted `onehot2coord` beside what a user would pick instead, in one process.
 
-    python benchmarks/hot_pixels.py [--json FILE]
+    python benchmarks/hot_pixels.py [--json FILE]     # or, with the rest, benchmarks/speed.py
 
 For each batch and canvas it prints the network's time, and ratios to each alternative's: "own /"
 those that are as fast as reading can be (`sum` reads and computes nothing; `argmax`, with
@@ -12,19 +12,14 @@ memory and with the bars set for the network: which hold, and by what figure.
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
 from importlib.util import find_spec
 
 import numpy as np
 from scipy import ndimage
-from timing import Ways, medians
+from timing import CORES, Ways, medians, report
 
 from handcrafted import NETWORKS
 
@@ -159,11 +154,8 @@ def bars(rows: list[dict]) -> list[tuple[str, float, float]]:
     ]
 
 
-def main() -> None:
-    """Measure every shape and print the ratios, the bandwidth and the bars."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--json", metavar="FILE", help="write the seconds here too")
-    file = options.parse_args().json
+def measure() -> dict[str, object]:
+    """Measure every shape; print, and return, the times, the bandwidth and the bars."""
     rows = []
     print("| dtype | bitmaps | own |", " | ".join(COLUMNS), "|")
     print("| --- | --- | ---: |", " | ".join("---:" for _ in COLUMNS), "|")
@@ -184,8 +176,7 @@ def main() -> None:
             own = f"{took['own'] * 1e6:,.1f} us"
             print("|", " | ".join([name, shape, own, *ratios]), "|", flush=True)
     print()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    speeds = {threads: bandwidth(threads) for threads in sorted({1, cores or 1})}
+    speeds = {threads: bandwidth(threads) for threads in sorted({1, CORES})}
     for threads, speed in speeds.items():
         each = ", ".join(f"{name} {value / 1e9:.1f} GB/s" for name, value in speed.items())
         print(f"256 MiB, {threads} thread(s): {each}")
@@ -193,16 +184,8 @@ def main() -> None:
     for asked, most, worst in bars(rows):
         verdict = "holds" if worst <= most else "does not hold"
         print(f"{asked}: at most {most:g}, worst {worst:.3g}: {verdict}")
-    if file:
-        packages = ("numpy", "scipy", "torch", "dsntnn", "kornia", "jax")
-        machine = {
-            "processor": platform.processor(),
-            "cores": cores,
-            **{package: version(package) for package in packages if find_spec(package)},
-        }
-        with open(file, "w", encoding="utf-8") as stream:
-            json.dump({"machine": machine, "rows": rows, "bandwidth": speeds}, stream, indent=2)
+    return {"rows": rows, "bandwidth": speeds}
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, measure)

@@ -1,28 +1,21 @@
 """Training on the NumPy backend beside the same network written for PyTorch, in one process.
 
-    python benchmarks/learned.py [--json FILE] [--only NAME]
+    python benchmarks/learned.py [--json FILE]     # or, with the rest, benchmarks/speed.py
 
 For each published architecture: milliseconds a training step (forward, backward, Adam) of the
 default recipe's batch, here and with `torch.nn` modules over full maps, and their ratio. Then the
-seconds of the CoordConv regressor's full recipe (100 epochs of 2368 pictures), and the most memory
-that `compare run --task onehot2coord` had. Needs PyTorch; takes about three minutes.
+seconds of the CoordConv regressor's full recipe (100 epochs of 2368 pictures). Needs PyTorch.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import torch
-from timing import medians
+from timing import medians, report
 from torch import nn
 
 from compare import backends
@@ -44,7 +37,6 @@ CASES = {
     "transposed convolutions, 4x4": ("coord2onehot", "deconv", "uniform", 4, 1.5),
     "CoordConv renderer": ("coord2image", "coordconv", "uniform", 3, None),
 }
-FULL_RECIPE_SECONDS, PEAK_MEGABYTES = 10, 400
 TURN = 0.25
 """Seconds of steps in a row that are timed together, as in an epoch."""
 
@@ -132,8 +124,8 @@ LOSSES = {
 }
 
 
-def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe, int]:
-    """Return a step here and one in PyTorch on the same batch, the recipe, and the samples."""
+def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe]:
+    """Return a step here and one in PyTorch on the same batch, and the recipe."""
     task_name, solver, split, kernel, _ = CASES[name]
     task, backend = load(task_name), backends.load("numpy")
     entry = offered(task_name)[solver]
@@ -167,7 +159,7 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
         adam.step()
         return loss.item()
 
-    return here, there, recipe, len(data)
+    return here, there, recipe
 
 
 def full_recipe() -> float:
@@ -184,43 +176,13 @@ def full_recipe() -> float:
     return time.perf_counter() - before
 
 
-MEASURE = """
-import resource, subprocess, sys
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
-"""
-
-
-def peak() -> float:
-    """Return the megabytes that `compare run --task onehot2coord` had resident at most.
-
-    Started by a small process, for at its start a process counts as large as the one it is from.
-    """
-    with tempfile.TemporaryDirectory() as directory:
-        run = [sys.executable, "-m", "compare", "run", "--task", "onehot2coord", "-q"]
-        answer = subprocess.run(
-            [sys.executable, "-c", MEASURE, *run, "--out", directory],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-    return float(answer.stdout)
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", metavar="FILE", help="write the seconds here too")
-    parser.add_argument("--only", choices=CASES, help="measure one architecture, and nothing else")
-    options = parser.parse_args()
-    results: dict[str, object] = {
-        "machine": {
-            "processor": platform.machine(), "numpy": np.__version__,
-            "torch": str(torch.__version__), "threads": torch.get_num_threads(),
-        }
-    }  # fmt: skip
+def measure() -> dict[str, object]:
+    """Measure; print, and return, the seconds of a step by architecture, and of the recipe."""
+    results: dict[str, object] = {}
     print("| training step of | batch | here ms | PyTorch ms | ratio | bar | holds |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | --- |")
-    for name in [options.only] if options.only else CASES:
-        here, there, recipe, _ = steps(name)
+    for name in CASES:
+        here, there, recipe = steps(name)
         seconds = medians({"here": here, "PyTorch": there}, TURN)
         ratio, bar = seconds["here"] / seconds["PyTorch"], CASES[name][-1]
         verdict = ("", "") if bar is None else (f"{bar:.3g}", "yes" if ratio <= bar else "no")
@@ -230,17 +192,10 @@ def main() -> None:
             flush=True,
         )  # fmt: skip
         results[name] = seconds
-    if not options.only:
-        results["full recipe"], results["peak"] = full_recipe(), peak()
-        print(
-            f"\nFull recipe of the CoordConv regressor, 100 epochs: {results['full recipe']:.1f} s "
-            f"(bar: {FULL_RECIPE_SECONDS}). Most memory of compare run --task onehot2coord: "
-            f"{results['peak']:.0f} MB (bar: {PEAK_MEGABYTES})."
-        )
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as stream:
-            json.dump(results, stream, indent=2)
+    results["full recipe"] = took = full_recipe()
+    print(f"\nfull recipe of the CoordConv regressor, 100 epochs: at most 10 s, {took:.1f} s")
+    return results
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, measure)

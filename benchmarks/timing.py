@@ -1,11 +1,20 @@
-"""How the benchmarks of this folder take their times: alternatives in turn, medians."""
+"""How the benchmarks of speed take their times: alternatives in turn, medians."""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import platform
 import time
 from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
 
 import numpy as np
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+"""How many this process may use."""
 
 SECONDS = 0.5
 """About how long each alternative is measured."""
@@ -48,3 +57,20 @@ def seconds(way: Callable[[], object], calls: int) -> float:
     for _ in turns:
         way()
     return (time.perf_counter() - before) / calls
+
+
+def report(about: str | None, measure: Callable[[], dict[str, object]]) -> None:
+    """Measure, and write what came of it to the file that `--json` names."""
+    parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", help="write the seconds here too")
+    file = parser.parse_args().json
+    packages = ("numpy", "scipy", "torch", "dsntnn", "kornia", "jax")
+    machine: dict[str, object] = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": CORES,
+        **{package: version(package) for package in packages if find_spec(package)},
+    }
+    results = {"machine": machine, **measure()}
+    if file:
+        with open(file, "w", encoding="utf-8") as stream:
+            json.dump(results, stream, indent=2)

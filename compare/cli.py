@@ -770,10 +770,10 @@ def _list(options: argparse.Namespace) -> int:
             print(f"    {solver:<12} {entry.summary}")
     print("\nbackends")
     for backend in backends.available().values():
-        # Importing PyTorch or JAX takes seconds, so the quick answer leaves them alone.
+        # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.
         if not backend.installed:
             state = f"not installed; {backend.install}"
-        elif options.devices or backend.requires in sys.modules:
+        elif options.devices:
             state = f"devices: {', '.join(backend.backend_class().devices())}"
         else:
             state = "installed; compare list --devices asks it for its devices"

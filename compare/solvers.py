@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +16,7 @@ from compare.learned import architectures, training
 from compare.learned.architecture import Architecture
 from compare.learned.patched import Patched, gather
 from compare.learned.training import Progress, Recipe, State, split_maps
+from compare.plugins import plugins
 from compare.tasks import Task
 
 
@@ -209,7 +209,7 @@ def offered(task: str) -> dict[str, Entry]:
     "TASK.SOLVER", its value "module:ENTRY".
     """
     solvers = dict(_OFFERED.get(task, {}))
-    for point in entry_points(group="compare.solvers"):
+    for point in plugins("compare.solvers"):
         owner, _, name = point.name.rpartition(".")
         if owner == task:
             solvers.setdefault(name, point.load())

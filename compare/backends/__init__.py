@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from compare import UsageError
 from compare.backends.base import Alone, Array, Backend, Padding, same_padding
+from compare.plugins import plugins
 
 __all__ = [
     "Alone",
@@ -74,7 +74,7 @@ _BUILT_IN = (
 def available() -> dict[str, BackendEntry]:
     """Return every known backend by name, the built-in ones first, installed or not."""
     entries = {entry.name: entry for entry in _BUILT_IN}
-    for point in entry_points(group="compare.backends"):
+    for point in plugins("compare.backends"):
         package = point.dist.name if point.dist else point.module
         entries.setdefault(
             point.name,

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from compare import UsageError
 from compare.backends.base import Alone, Padding, host_memory, unknown_device
-from handcrafted.memory import keep_freed_memory
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -38,6 +37,9 @@ class NumpyBackend(Alone):
         self.device = "cpu"
         self.precision = precision
         self.xp: Any = autograd.numpy
+        # Imported here because the package it is in takes longer than all of `compare list`.
+        from handcrafted.memory import keep_freed_memory
+
         keep_freed_memory()
 
     @classmethod
@@ -210,8 +212,9 @@ def defvjp(function: Any, *vjpmakers: Callable[..., Any], argnums: Sequence[int]
 
     def keeping_dtype(make: Callable[..., Any]) -> Callable[..., Any]:
         def made(answer: Any, *args: Any) -> Callable[[Any], Any]:
-            vjp = make(answer, *args)
-            return lambda g: vjp(g.astype(answer.dtype, copy=False))
+            # Not the answer itself, which would be kept until then.
+            vjp, dtype = make(answer, *args), answer.dtype
+            return lambda g: vjp(g.astype(dtype, copy=False))
 
         return made
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from numpy.typing import NDArray
 
 from compare import UsageError
 from compare.datasets import Dataset, Split
+from compare.plugins import plugins
 from compare.scoring import Measures, Scores
 
 __all__ = ["Column", "Task", "known", "load"]
@@ -75,7 +75,7 @@ class Task:
 
 def known() -> tuple[str, ...]:
     """Return the names of all tasks, the built-in ones first."""
-    others = (point.name for point in entry_points(group="compare.tasks"))
+    others = (point.name for point in plugins("compare.tasks"))
     return tuple(dict.fromkeys((*_BUILT_IN, *others)))
 
 
@@ -84,7 +84,7 @@ def load(name: str) -> Task:
     if name in _BUILT_IN:
         task: Task = import_module(f"compare.tasks.{name}").TASK
         return task
-    for point in entry_points(group="compare.tasks", name=name):
+    for point in plugins("compare.tasks").select(name=name):
         task = point.load()
         return task
     raise UsageError(f"unknown task '{name}'; choose from: {', '.join(known())}")

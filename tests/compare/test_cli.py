@@ -298,3 +298,16 @@ def test_export_without_onnx_names_the_command(capsys, monkeypatch, tmp_path):
     code, _, err = compare(capsys, "export", "--task", "onehot2coord", str(tmp_path / "a.onnx"))
     assert code == 2
     assert "export needs onnx; run: pip install onnx" in err
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version", "list"])
+def test_nothing_heavy_is_imported_to_say_what_there_is(argument):
+    heavy = {"scipy", "matplotlib", "torch", "jax", "distributed", "dask", "onnx", "jinja2"}
+    code = (
+        "import sys; from compare import cli\n"
+        f"try: cli.main([{argument!r}])\n"
+        "except SystemExit: pass\n"
+        f"sys.exit(', '.join({heavy!r} & sys.modules.keys()) or 0)"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (finished.returncode, finished.stderr) == (0, "")

@@ -1,0 +1,94 @@
+"""All that has a bar for its speed, beside what a user would pick instead: one command.
+
+    python benchmarks/speed.py [--json FILE]
+
+The handcrafted network (hot_pixels.py), then training (learned.py, which needs PyTorch), then the
+command `compare` itself: its start, the most memory of a run, and how long the CoordConv classifier
+trains until every position is right. Takes about six minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import hot_pixels
+import learned
+import numpy as np
+from timing import report
+
+COMMAND = [sys.executable, "-m", "compare"]
+
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+
+
+def output(*command: str) -> str:
+    """Return what a command prints; modules are compiled at its first start, as for a user."""
+    env = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
+
+
+def start(*arguments: str) -> float:
+    """Return the median seconds of a command that does next to nothing but start."""
+    times = []
+    for _ in range(15):
+        before = time.perf_counter()
+        output(*COMMAND, *arguments)
+        times.append(time.perf_counter() - before)
+    return float(np.median(times))
+
+
+def peak() -> float:
+    """Return the megabytes that `compare run --task onehot2coord` had resident at most.
+
+    Started by a small process, for at its start a process counts as large as the one it is from.
+    """
+    with tempfile.TemporaryDirectory() as out:
+        run = [*COMMAND, "run", "--task", "onehot2coord", "-q", "--out", out]
+        return float(output(sys.executable, "-c", MEASURE, *run))
+
+
+def classifier() -> dict[str, float]:
+    """Return the seconds that the CoordConv classifier trained, by split; all must be right."""
+    with tempfile.TemporaryDirectory() as out:
+        chosen = ["--task", "coord2onehot", "--solver", "coordconv", "--seeds", "1"]
+        rows = json.loads(output(*COMMAND, "run", *chosen, "--json", "-q", "--out", out))["rows"]
+    for row in rows:
+        right = [row[where]["accuracy"]["median"] for where in ("train", "test")]
+        if right != [1, 1]:
+            sys.exit(f"the classifier is right at {right} of the {row['split']} split's positions")
+    return {row["split"]: row["train_seconds"]["median"] for row in rows}
+
+
+def measure() -> dict[str, object]:
+    """Measure and print everything."""
+    results: dict[str, object] = {"hot pixels": hot_pixels.measure()}
+    print()
+    results["learned"] = learned.measure()
+    checks = [
+        ("compare --help", 0.3, "s", start("--help")),
+        ("compare list", 0.3, "s", start("list")),
+        ("most memory of compare run --task onehot2coord", 400, "MB", peak()),
+        *(
+            (f"CoordConv classifier, {split} split, trained to 100 %", 10, "s", seconds)
+            for split, seconds in classifier().items()
+        ),
+    ]
+    print()
+    for what, most, unit, found in checks:
+        verdict = "holds" if found <= most else "does not hold"
+        print(f"{what}: at most {most:g} {unit}, {found:.3g}: {verdict}")
+        results[what] = found
+    return results
+
+
+if __name__ == "__main__":
+    report(__doc__, measure)
