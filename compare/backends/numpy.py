@@ -467,9 +467,8 @@ class _Windows:
     def __init__(
         self, shape: Any, top: NDArray[Any], left: NDArray[Any], height: int, width: int
     ) -> None:
-        self.read, self.top, self.left = shape, top, left
-        self.shape = (shape[1], height, width, len(top))
-        n, _, x_height, x_width = shape
+        n, channels, x_height, x_width = shape
+        self.top, self.left, self.shape = top, left, (channels, height, width, len(top))
         rows = top + np.arange(height)[:, None]
         columns = left + np.arange(width)[:, None]
         nearest = np.minimum(np.maximum(rows, 0), x_height - 1)
