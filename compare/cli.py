@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from compare import RunError, StorageError, UsageError, progress
-from compare.options import choice, count, names, pixels
+from compare.options import MOST_SEEDS, choice, count, names, pixels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,12 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
         progress.level.set(getattr(options, "loudness", progress.NORMAL))
         code: int = options.command(options)
         return code
-    except UsageError as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 2
-    except (RunError, StorageError) as error:
-        print(f"compare: {error}", file=sys.stderr)
-        return 1
+    except (UsageError, RunError, StorageError) as error:
+        # One line, whatever was in the name of a file or of a solver.
+        print("compare:", " ".join(str(error).split()), file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
     except MemoryError as error:
         # Outside of a training step, which names its batch: the data or the predictions.
         print(
@@ -342,7 +340,8 @@ def _request(options: argparse.Namespace) -> Request:
     from compare.plan import Request
 
     texts = {field.name: getattr(options, field.name) for field in fields(Request)}
-    return Request(**{**texts, "seeds": tuple(range(count("--seeds", options.seeds)))})
+    seeds = count("--seeds", options.seeds, MOST_SEEDS)
+    return Request(**{**texts, "seeds": tuple(range(seeds))})
 
 
 def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:

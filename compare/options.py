@@ -7,14 +7,21 @@ from compare import UsageError
 LARGEST = 2**63 - 1
 """Of the whole numbers that a table of results can hold."""
 
+MOST_SEEDS = 100_000
+"""At a time: all runs are laid out and checked before the first."""
 
-def count(what: str, text: str) -> int:
-    """Read a whole number from 1 to `LARGEST`; `UsageError` names `what` otherwise."""
-    if not text.strip().isdecimal() or int(text) == 0:
+
+def count(what: str, text: str, most: int = LARGEST) -> int:
+    """Read a whole number from 1 to `most`; `UsageError` names `what` otherwise."""
+    if not text.strip().isdecimal():
         raise UsageError(f"{what} is '{text}'; give a whole number, 1 or more")
-    if int(text) > LARGEST:
-        raise UsageError(f"{what} is '{text}'; give a whole number up to {LARGEST}")
-    return int(text)
+    # Longer texts are too large, and some too long to be read.
+    value = int(text) if len(text) < 100 else most + 1
+    if value == 0:
+        raise UsageError(f"{what} is '{text}'; give a whole number, 1 or more")
+    if value > most:
+        raise UsageError(f"{what} is '{text:.40}'; give a whole number up to {most}")
+    return value
 
 
 def number(what: str, text: str | None, above: bool) -> float | None:
@@ -38,11 +45,20 @@ def choice(what: str, text: str | None, known: tuple[str, ...]) -> str | None:
 
 
 def pixels(what: str, text: str) -> tuple[int, int]:
-    """Read a canvas's (height, width), "64" or "48x64"."""
+    """Read a canvas's (height, width), "64" or "48x64", that fits in memory."""
+    from compare.backends.base import host_memory  # brings NumPy, which `--help` does without
+
     parts = text.strip().lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise UsageError(f"{what} is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
-    return int(parts[0]), int(parts[-1])
+    height, width = (int(part) if len(part) < 100 else LARGEST for part in (parts[0], parts[-1]))
+    needed, free = 16 * height * width, host_memory()  # x and y of every pixel, eight bytes each
+    if needed > free:
+        raise UsageError(
+            f"{what} is '{text:.40}'; the places of so many pixels alone take {needed / 1e9:,.0f} "
+            f"GB, and {free / 1e9:,.0f} GB of memory are free: give a smaller canvas"
+        )
+    return height, width
 
 
 def names(what: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from uuid import uuid4
 from compare import RunError, StorageError, UsageError, backends, results
 from compare.backends import Backend
 from compare.learned.training import Progress
-from compare.options import LARGEST
+from compare.options import LARGEST, MOST_SEEDS
 from compare.plan import Plan, Request, lay_out, restored
 from compare.run import settle
 from compare.solvers import Budget, Learned, offered
@@ -112,13 +112,13 @@ def _text(value: Any, what: str) -> str:
 
 
 def _seeds(value: Any, where: str) -> tuple[int, ...]:
-    number = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    if number:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEEDS:
         return tuple(range(value))
     seeds = value if isinstance(value, list) else []
     if not seeds or any(type(seed) is not int or not 0 <= seed <= LARGEST for seed in seeds):
         raise UsageError(
-            f"{where}: seeds is {value!r}; give how many, 1 or more, or a list of whole numbers"
+            f"{where}: seeds is {value!s:.40}; give how many, 1 to {MOST_SEEDS}, "
+            "or a list of whole numbers"
         )
     return tuple(dict.fromkeys(seeds))
 

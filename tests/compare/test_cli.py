@@ -127,6 +127,7 @@ def test_list_shows_what_there_is(capsys):
 BAD = [
     (["run", "--task", "onehot2cord"], "unknown task 'onehot2cord'; choose from: onehot2coord"),
     ([*RUN, "--solver", "magic"], "unknown solver 'magic'; choose from: handcrafted, coordconv"),
+    ([*RUN, "--solver", "magic\ntrick"], "unknown solver 'magic trick'; choose from: handcrafted"),
     ([*RUN, "--split", "half"], "unknown split 'half'; choose from: uniform, quadrant"),
     ([*RUN, "--backend", "cuda"], "unknown backend 'cuda'; choose from: numpy"),
     ([*RUN, "--device", "gpu:7"], "no device 'gpu:7' here; present: cpu"),
@@ -139,6 +140,10 @@ BAD = [
     ([*RUN, "--size", "big"], "--size is 'big'"),
     ([*RUN, "--seeds", "0"], "--seeds is '0'; give a whole number, 1 or more"),
     ([*RUN, "--seeds", "-3"], "--seeds is '-3'"),
+    ([*RUN, "--seeds", "100001"], "--seeds is '100001'; give a whole number up to 100000"),
+    ([*RUN, "--epochs", "9" * 5000], "--epochs is '9999"),
+    ([*RUN, "--size", "1000000"], "--size is '1000000'; the places of so many pixels alone take"),
+    ([*RUN, "--size", "9" * 5000], "--size is '9999"),
     ([*RUN, "--seeds", "2.5"], "--seeds is '2.5'"),
     ([*RUN, "--epochs", "0"], "--epochs is '0'; give a whole number, 1 or more"),
     ([*RUN, "--epochs", "-1"], "--epochs is '-1'"),
@@ -161,7 +166,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[" ".join(a[3:] or a) for a, _ in BAD])
+@pytest.mark.parametrize(
+    ("arguments", "message"), BAD, ids=[" ".join(a[3:] or a)[:40] for a, _ in BAD]
+)
 def test_bad_input_is_one_line_and_exit_code_2(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = compare(capsys, *arguments)
