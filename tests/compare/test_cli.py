@@ -120,8 +120,11 @@ def test_a_damaged_record_is_named_and_run_again(finished, capsys):
 def test_list_shows_what_there_is(capsys):
     code, out, _ = compare(capsys, "list")
     assert code == 0
-    for name in ("onehot2coord", "handcrafted", "coordconv", "conv", "argmax", "numpy", "cpu"):
+    for name in ("onehot2coord", "handcrafted", "coordconv", "conv", "argmax", "numpy"):
         assert name in out
+    code, out, _ = compare(capsys, "list", "--devices")
+    assert code == 0
+    assert "numpy    devices: cpu" in out
 
 
 BAD = [
