@@ -457,8 +457,10 @@ def connect(address: str) -> Any:
             "--scheduler needs Dask, which is not installed; "
             "run: pip install 'handcrafted[cluster]'"
         ) from error
-    # What it would log, with tracebacks, comes here as an exception and is said in one line.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    # What it would log, with tracebacks, comes here as an exception and is said in one line; what
+    # its tasks leave behind at an interruption asyncio would log.
+    for logger in ("distributed.client", "asyncio"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
