@@ -21,8 +21,10 @@ from torch import nn
 from compare import backends
 from compare.learned import layers, training
 from compare.learned.architecture import Architecture
-from compare.learned.training import Recipe, split_maps
-from compare.solvers import Setting, _maps, offered
+from compare.learned.recipe import Recipe
+from compare.learned.solver import maps
+from compare.learned.training import split_maps
+from compare.solvers import Setting, offered
 from compare.tasks import load
 
 SIZE = 64
@@ -136,7 +138,7 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
     inputs = data.inputs()
 
     state = training.begin(learned.architecture, 0, backend)
-    shared, samples = split_maps(_maps([inputs]))
+    shared, samples = split_maps(maps([inputs]))
     order = np.random.default_rng(0).permutation(len(data))[: recipe.batch]
     step = training._indexed_step(learned.architecture, recipe, backend)
     rates = np.full(1, 1e-3, np.float32)
@@ -170,9 +172,11 @@ def full_recipe() -> float:
         Setting(task, "uniform", SIZE, SIZE, backend), recipe, None
     )
     data = task.split("uniform", SIZE, SIZE).train
-    maps, targets = _maps([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
+    inputs, targets = maps([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
     before = time.perf_counter()
-    training.train(learned.architecture, maps, targets, recipe, epochs=100, seed=0, backend=backend)
+    training.train(
+        learned.architecture, inputs, targets, recipe, epochs=100, seed=0, backend=backend
+    )
     return time.perf_counter() - before
 
 

@@ -18,9 +18,10 @@ import numpy as np
 from compare import backends
 from compare.backends.contract import GRADIENT_BOUND, OUTPUT_BOUND, parity, published
 from compare.figures import save
+from compare.learned.solver import maps
 from compare.learned.training import train
 from compare.results import write_whole
-from compare.solvers import _maps, offered
+from compare.solvers import Setting, offered
 from compare.tasks import load
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -62,9 +63,7 @@ def curves(epochs: int, device: str) -> dict[tuple[str, str], tuple[float, ...]]
     """Train both regressors of the one-hot task with seed 0 on every installed backend."""
     task, found = load("onehot2coord"), {}
     data = task.split("quadrant", SIZE, SIZE).train
-    inputs, targets = _maps([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
-    from compare.solvers import Setting
-
+    inputs, targets = maps([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
     for name in ("numpy", *OTHERS):
         if not backends.available()[name].installed:
             continue

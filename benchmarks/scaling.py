@@ -26,7 +26,8 @@ def launches(name: str, size: int) -> int | None:
     from compare import backends
     from compare.backends.contract import _inputs
     from compare.learned import training
-    from compare.learned.training import Recipe, split_maps
+    from compare.learned.recipe import Recipe
+    from compare.learned.training import split_maps
 
     class Counter(TorchDispatchMode):
         count = 0

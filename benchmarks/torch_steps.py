@@ -17,8 +17,9 @@ import numpy as np
 
 from compare import backends
 from compare.learned import training
+from compare.learned.solver import maps
 from compare.learned.training import split_maps
-from compare.solvers import Setting, _maps, offered
+from compare.solvers import Setting, offered
 from compare.tasks import load
 
 CASES = (
@@ -37,7 +38,7 @@ def prepared(task_name: str, solver: str, size: int, name: str, device: str):
     recipe = entry.recipes["quick"]
     learned = entry.build(Setting(task, "uniform", size, size, backend), recipe, None)
     data = task.split("uniform", size, size).train
-    shared, samples = split_maps(_maps([data.inputs()]))
+    shared, samples = split_maps(maps([data.inputs()]))
     samples = (task.encode(data.positions, size, size), *samples)
     order = np.arange(len(data) // recipe.batch * recipe.batch).reshape(-1, recipe.batch)
     state = training.begin(learned.architecture, 0, backend)

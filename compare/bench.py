@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Backend
-from compare.solvers import Entry, Learned, Setting
+from compare.learned.solver import Learned
+from compare.solvers import Entry, Setting
 from compare.tasks import Task
 
 SIDES = (16, 32, 64, 128, 256, 512, 1024)

@@ -14,7 +14,7 @@ from typing import Any
 
 from compare import UsageError, backends, results, tasks
 from compare.backends import Backend
-from compare.learned.training import Recipe
+from compare.learned.recipe import Recipe
 from compare.options import choice, count, names, number, pixels
 from compare.solvers import Entry, Setting, offered
 from compare.tasks import Task

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from compare import UsageError, figures, tables, tasks
 from compare.figures import Answers, Price
-from compare.learned.training import Recipe
+from compare.learned.recipe import Recipe
 from compare.results import read_arrays, read_record
 from compare.scoring import outcome, paired, summarise
 from compare.solvers import offered

@@ -26,11 +26,12 @@ import compare
 from compare import StorageError, backends, results
 from compare.backends import Backend
 from compare.datasets import Dataset
+from compare.learned.solver import Learned
 from compare.learned.training import Progress
 from compare.plan import Plan
 from compare.results import Record
 from compare.scoring import Measures, Outcome, Scores, joined, microseconds_a_sample, outcome
-from compare.solvers import Budget, Learned, Solver
+from compare.solvers import Budget, Solver
 from compare.tasks import Task
 
 TIMED_SAMPLES = 256

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Backend
 from compare.datasets import Dataset, not_so_clevr
-from compare.learned import architectures, training
-from compare.learned.architecture import Architecture
-from compare.learned.patched import Patched, gather
-from compare.learned.training import Progress, Recipe, State, split_maps
+from compare.learned.recipe import Recipe
 from compare.plugins import plugins
 from compare.tasks import Task
+
+if TYPE_CHECKING:
+    from compare.learned.architecture import Architecture
+    from compare.learned.training import Progress
 
 
 @dataclass(frozen=True)
@@ -85,97 +86,6 @@ class Fixed:
     def describe(self) -> Cost:
         """Return the cost it was built with."""
         return self.cost
-
-
-class Learned:
-    """A network trained by gradient descent on a backend."""
-
-    def __init__(
-        self,
-        task: Task,
-        architecture: Architecture,
-        size: tuple[int, int],
-        recipe: Recipe,
-        backend: Backend,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Set up an untrained network for a canvas of `size`, (height, width).
-
-        `checkpoint` is where training may be taken up again.
-        """
-        self.task = task
-        self.architecture = architecture
-        self.size = size
-        self.recipe = recipe
-        self.backend = backend
-        self.checkpoint = checkpoint
-        self.state: State | None = None
-        self._outputs = training.forward(architecture, backend)
-
-    def fit(
-        self,
-        train: Dataset,
-        *,
-        seed: int,
-        budget: Budget,
-        on_progress: Callable[[Progress], None],
-    ) -> None:
-        """Train from the seed's first weights."""
-        self.state = training.train(
-            self.architecture,
-            _maps(train.inputs(part) for part in train.chunks()),
-            self.task.encode(train.positions, *self.size),
-            self.recipe,
-            epochs=budget.epochs,
-            seed=seed,
-            backend=self.backend,
-            checkpoint=self.checkpoint,
-            on_progress=on_progress,
-        )
-
-    def begin(self, seed: int) -> None:
-        """Take the seed's first weights, with no training."""
-        self.state = training.begin(self.architecture, seed, self.backend)
-
-    def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Run the network on a batch, as many samples at a time as the backend likes."""
-        if self.state is None:
-            raise ValueError("this network has not been trained; call fit first")
-        maps = _maps([inputs])
-        step = training.piece(self.architecture, self.backend, len(inputs), maps)
-        shared, samples = split_maps(maps)
-        shared = tuple(self.backend.asarray(array) for array in shared)
-
-        def outputs(start: int) -> NDArray[Any]:
-            assert self.state is not None
-            part = tuple(self.backend.asarray(array[start : start + step]) for array in samples)
-            return self.backend.to_numpy(self._outputs(self.state.weights, shared, part))
-
-        parts = self.backend.map(outputs, range(0, len(inputs), step))
-        return self.task.decode(np.concatenate(parts), *self.size, self.recipe.loss)
-
-    def transfer(self, other: Learned) -> None:
-        """Give the trained weights to the same architecture for another canvas.
-
-        Raises ValueError if that has other weights, as one with a dense layer over all pixels has.
-        """
-        own, others = self.architecture.parameters(), other.architecture.parameters()
-        for name, parameter in own.items():
-            if parameter.shape != others[name].shape:
-                raise ValueError(f"weight {name} depends on the size of the canvas")
-        other.state = self.state
-
-    def describe(self) -> Cost:
-        """Count the architecture."""
-        return Cost(self.architecture.count(), 0, self.architecture.multiply_adds())
-
-
-def _maps(parts: Iterable[NDArray[Any]]) -> Patched | NDArray[Any]:
-    """Join inputs that come a chunk at a time: pictures as patches, vectors as they are."""
-    first, *rest = parts
-    if first.ndim == 4:
-        return gather([first, *rest])
-    return np.concatenate([first, *rest])
 
 
 @dataclass(frozen=True)
@@ -276,6 +186,9 @@ def _learned(
     options: tuple[str, ...] = (),
 ) -> Entry:
     def build(setting: Setting, recipe: Recipe | None, checkpoint: Path | None) -> Solver:
+        # Imported here, as in the functions below, because `compare list` can do without.
+        from compare.learned.solver import Learned
+
         recipe = recipe or recipes["quick"]
         size = (setting.height, setting.width)
         built = architecture(setting, recipe)
@@ -284,12 +197,37 @@ def _learned(
     return Entry(summary, build, recipes, options)
 
 
+def _coordconv_regressor(setting: Setting, recipe: Recipe) -> Architecture:
+    from compare.learned.architectures import coordconv_regressor
+
+    return coordconv_regressor(setting.height, setting.width)
+
+
 def _conv_regressor(setting: Setting, recipe: Recipe) -> Architecture:
-    build = {
-        "uniform": architectures.conv_regressor_uniform,
-        "quadrant": architectures.conv_regressor_quadrant,
-    }[setting.split]
-    return build(setting.height, setting.width, recipe.width)
+    from compare.learned.architectures import conv_regressor_quadrant, conv_regressor_uniform
+
+    published = {"uniform": conv_regressor_uniform, "quadrant": conv_regressor_quadrant}
+    return published[setting.split](setting.height, setting.width, recipe.width)
+
+
+def _coordconv_classifier(setting: Setting, recipe: Recipe) -> Architecture:
+    from compare.learned.architectures import coordconv_classifier
+
+    return coordconv_classifier(setting.height, setting.width, recipe.width, recipe.coordinates)
+
+
+def _coordconv_renderer(setting: Setting, recipe: Recipe) -> Architecture:
+    from compare.learned.architectures import coordconv_renderer
+
+    return coordconv_renderer(
+        setting.height, setting.width, recipe.width, recipe.kernel, recipe.coordinates
+    )
+
+
+def _transposed_convolutions(setting: Setting, recipe: Recipe) -> Architecture:
+    from compare.learned.architectures import deconv
+
+    return deconv(setting.height, setting.width, recipe.width, recipe.kernel, recipe.coordinates)
 
 
 def _alike(recipe: Recipe) -> dict[str, Recipe]:
@@ -300,7 +238,7 @@ def _alike(recipe: Recipe) -> dict[str, Recipe]:
 _REGRESSORS = {
     "coordconv": _learned(
         "the published CoordConv regressor",
-        lambda setting, _: architectures.coordconv_regressor(setting.height, setting.width),
+        _coordconv_regressor,
         _alike(Recipe(learning_rate=0.01)),
     ),
     # The best of the published grid's three rates, in our runs.
@@ -317,9 +255,7 @@ def _deconv(loss: str) -> Entry:
     # As the authors' README trains it; narrower, faster and without decay in the quick preset.
     return _learned(
         "the published stack of transposed convolutions",
-        lambda setting, recipe: architectures.deconv(
-            setting.height, setting.width, recipe.width, recipe.kernel, recipe.coordinates
-        ),
+        _transposed_convolutions,
         {
             "quick": Recipe(learning_rate=0.01, l2=0.0, batch=16, loss=loss),
             "paper": Recipe(
@@ -348,9 +284,7 @@ _OFFERED: dict[str, dict[str, Entry]] = {
         "handcrafted": _handcrafted("coord2onehot"),
         "coordconv": _learned(
             "the published CoordConv classifier",
-            lambda setting, recipe: architectures.coordconv_classifier(
-                setting.height, setting.width, recipe.width, recipe.coordinates
-            ),
+            _coordconv_classifier,
             {
                 # Small batches and a high rate keep the network from being content with the
                 # positions it is shown before it is right at the others; docs/recipes.md.
@@ -368,9 +302,7 @@ _OFFERED: dict[str, dict[str, Entry]] = {
         "handcrafted": _handcrafted("coord2image"),
         "coordconv": _learned(
             "the published CoordConv renderer",
-            lambda setting, recipe: architectures.coordconv_renderer(
-                setting.height, setting.width, recipe.width, recipe.kernel, recipe.coordinates
-            ),
+            _coordconv_renderer,
             {
                 # Under the cross-entropy some seeds never begin to learn; docs/recipes.md.
                 "quick": Recipe(learning_rate=0.002, l2=0.0, batch=4, loss="mse"),

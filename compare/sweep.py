@@ -32,11 +32,12 @@ from uuid import uuid4
 
 from compare import RunError, StorageError, UsageError, backends, results
 from compare.backends import Backend
+from compare.learned.solver import Learned
 from compare.learned.training import Progress
 from compare.options import LARGEST, MOST_SEEDS
 from compare.plan import Plan, Request, lay_out, restored
 from compare.run import settle
-from compare.solvers import Budget, Learned, offered
+from compare.solvers import Budget, offered
 
 TRIES = 3
 """How many processes may die of a run before it counts as failed."""

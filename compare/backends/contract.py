@@ -31,7 +31,8 @@ from compare.learned.architecture import Architecture
 from compare.learned.layers import Maps
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched, gather
-from compare.learned.training import Recipe, State, join_maps, split_maps, train
+from compare.learned.recipe import Recipe
+from compare.learned.training import State, join_maps, split_maps, train
 
 Arrays: TypeAlias = list[NDArray[Any]]
 

@@ -6,8 +6,6 @@ for Liu et al. 2018, arXiv:1807.03247.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 from compare.learned.architecture import Architecture
 from compare.learned.layers import (
     BatchNorm,
@@ -26,9 +24,7 @@ from compare.learned.layers import (
     Softmax,
     Tile,
 )
-
-Coordinates: TypeAlias = Literal["scaled", "pixels"]
-"""How a network that is given coordinates sees them: in [-1, 1], or in pixels as published."""
+from compare.learned.recipe import Coordinates
 
 
 def coordconv_regressor(height: int, width: int) -> Architecture:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,40 +17,16 @@ from numpy.typing import NDArray
 from compare import RunError
 from compare.backends import Array, Backend
 from compare.learned.architecture import Architecture
-from compare.learned.architectures import Coordinates
 from compare.learned.layers import Maps
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched
+from compare.learned.recipe import Recipe
 from compare.results import read_sealed_arrays, write_sealed_arrays
 
 Arrays: TypeAlias = dict[str, Array]
 HostArrays: TypeAlias = dict[str, NDArray[Any]]
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written when this much training has passed since the last."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is built and trained: Adam with an L2 penalty on the convolution kernels.
-
-    Kingma & Ba 2015, arXiv:1412.6980; betas, batch and penalty as in the authors' CoordConv code.
-    """
-
-    learning_rate: float
-    l2: float = 1e-5
-    batch: int = 256
-    loss: str = "mse"
-    schedule: Literal["constant", "step"] = "constant"
-    """step: a tenth of the rate after each fifth of the epochs, as in the published grids."""
-    width: int = 1
-    """Multiplies the channels."""
-    kernel: int = 3
-    """Side of the kernels, where the architecture leaves it open."""
-    coordinates: Coordinates = "scaled"
-    """How a network that is given coordinates sees them."""
-    beta1: float = 0.9
-    beta2: float = 0.99
-    epsilon: float = 1e-8
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ import pytest
 
 from compare import backends, tasks
 from compare.datasets import not_so_clevr
-from compare.solvers import Budget, Learned, Setting, offered
+from compare.learned.solver import Learned
+from compare.solvers import Budget, Setting, offered
 
 TASK = tasks.load("onehot2coord")
 SETTING = Setting(TASK, "uniform", 16, 20, backends.load("numpy"))

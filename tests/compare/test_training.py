@@ -11,7 +11,8 @@ from compare.learned import losses, training
 from compare.learned.architecture import Architecture
 from compare.learned.layers import BatchNorm, Conv, CoordConv, Flatten, GlobalMeanPool, Relu, Tile
 from compare.learned.patched import gather
-from compare.learned.training import Recipe, State, train
+from compare.learned.recipe import Recipe
+from compare.learned.training import State, train
 from compare.results import read_arrays, write_arrays
 from compare.tasks import load
 
