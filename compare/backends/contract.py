@@ -382,6 +382,13 @@ class BackendContract:
         for moment, expected in zip(found, (x.mean((0, 2, 3)), x.var((0, 2, 3))), strict=True):
             np.testing.assert_allclose(backend.to_numpy(moment), expected, rtol=1e-5)
 
+    def test_a_window_is_zero_beyond_the_edge(self, backend: Backend) -> None:
+        """Whatever lies at the edge: a diverged network has infinities there."""
+        corner = backend.asarray(np.full((1, 1, 1, 1), np.inf, np.float32))
+        one = backend.asarray(np.ones(1, np.int64))
+        window = backend.to_numpy(backend.window(corner, -one, -one, 3, 3))
+        assert window[0, 0].tolist() == [[0, 0, 0], [0, np.inf, 0], [0, 0, 0]]
+
     def test_relu_has_no_derivative_at_0(self, backend: Backend) -> None:
         """As TensorFlow and PyTorch have it."""
         gradient = self._gradient(backend, backend.relu, [-1.5, -0.0, 0.0, 2.5])

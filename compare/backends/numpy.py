@@ -472,25 +472,22 @@ class _Windows:
         self.top, self.left, self.shape = top, left, (channels, height, width, len(top))
         rows = top + np.arange(height)[:, None]
         columns = left + np.arange(width)[:, None]
-        nearest = np.minimum(np.maximum(rows, 0), x_height - 1)
-        pixels = (nearest * x_width)[:, None] + np.minimum(np.maximum(columns, 0), x_width - 1)
+        row = np.minimum(np.maximum(rows, 0), x_height - 1)
+        column = np.minimum(np.maximum(columns, 0), x_width - 1)
+        pixels = (row * x_width)[:, None] + column
         self.index = (pixels if n == 1 else pixels * n + np.arange(n)).reshape(-1)
-        rows_in, columns_in = nearest == rows, (columns >= 0) & (columns < x_width)
-        self.inside = (
-            None
-            if rows_in.all() and columns_in.all()
-            else (rows_in[:, None] & columns_in).reshape(-1)
-        )
+        self.beyond = np.flatnonzero((row != rows)[:, None] | (column != columns))
 
-    def cropped(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Put 0 for the pixels beyond the canvas, of (channels, pixels)."""
-        return values if self.inside is None else values * self.inside.astype(values.dtype)
+    def crop(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Put 0 into (channels, pixels) wherever a pixel is beyond the canvas; returns them."""
+        values[:, self.beyond] = 0
+        return values
 
 
 @_primitive
 def _window(x: NDArray[Any], windows: _Windows) -> NDArray[Any]:
     values = np.take(_batch_last(x).reshape(x.shape[1], -1), windows.index, axis=1)
-    return _batch_first(windows.cropped(values).reshape(windows.shape))
+    return _batch_first(windows.crop(values).reshape(windows.shape))
 
 
 def _window_vjp(_: Any, x: Any, windows: _Windows) -> Callable[[Any], Any]:
@@ -501,7 +498,7 @@ def _window_vjp(_: Any, x: Any, windows: _Windows) -> Callable[[Any], Any]:
 
     def scatter(g: NDArray[Any]) -> NDArray[Any]:
         # All windows were read from one picture, so what flows back to a pixel adds up.
-        rows = windows.cropped(_batch_last(g).reshape(channels, -1))
+        rows = windows.crop(np.array(_batch_last(g), order="C").reshape(channels, -1))
         sums = [np.bincount(windows.index, row, minlength=height * width) for row in rows]
         return np.stack(sums).reshape(x.shape).astype(g.dtype)
 
