@@ -19,8 +19,9 @@ from importlib.util import find_spec
 
 import numpy as np
 from scipy import ndimage
-from timing import CORES, Ways, medians, report
+from timing import Ways, medians, report
 
+from compare.run import cores
 from handcrafted import NETWORKS
 
 SHAPES = [
@@ -176,7 +177,7 @@ def measure() -> dict[str, object]:
             own = f"{took['own'] * 1e6:,.1f} us"
             print("|", " | ".join([name, shape, own, *ratios]), "|", flush=True)
     print()
-    speeds = {threads: bandwidth(threads) for threads in sorted({1, CORES})}
+    speeds = {threads: bandwidth(threads) for threads in sorted({1, cores()})}
     for threads, speed in speeds.items():
         each = ", ".join(f"{name} {value / 1e9:.1f} GB/s" for name, value in speed.items())
         print(f"256 MiB, {threads} thread(s): {each}")

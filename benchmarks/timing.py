@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -13,8 +12,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-"""How many this process may use."""
+from compare.run import cores
 
 SECONDS = 0.5
 """About how long each alternative is measured."""
@@ -59,15 +57,15 @@ def seconds(way: Callable[[], object], calls: int) -> float:
     return (time.perf_counter() - before) / calls
 
 
-def report(about: str | None, measure: Callable[[], dict[str, object]]) -> None:
+def report(about: str, measure: Callable[[], dict[str, object]]) -> None:
     """Measure, and write what came of it to the file that `--json` names."""
-    parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="write the seconds here too")
     file = parser.parse_args().json
     packages = ("numpy", "scipy", "torch", "dsntnn", "kornia", "jax")
     machine: dict[str, object] = {
         "processor": platform.processor() or platform.machine(),
-        "cores": CORES,
+        "cores": cores(),
         **{package: version(package) for package in packages if find_spec(package)},
     }
     results = {"machine": machine, **measure()}

@@ -13,15 +13,18 @@ MOST_SEEDS = 100_000
 
 def count(what: str, text: str, most: int = LARGEST) -> int:
     """Read a whole number from 1 to `most`; `UsageError` names `what` otherwise."""
-    if not text.strip().isdecimal():
-        raise UsageError(f"{what} is '{text}'; give a whole number, 1 or more")
-    # Longer texts are too large, and some too long to be read.
-    value = int(text) if len(text) < 100 else most + 1
+    digits = text.strip()
+    value = _whole(digits) if digits.isdecimal() else 0
     if value == 0:
         raise UsageError(f"{what} is '{text}'; give a whole number, 1 or more")
     if value > most:
         raise UsageError(f"{what} is '{text:.40}'; give a whole number up to {most}")
     return value
+
+
+def _whole(digits: str) -> int:
+    """Read digits; very many, which Python may refuse to read, as more than `LARGEST`."""
+    return int(digits) if len(digits) < 100 else LARGEST + 1
 
 
 def number(what: str, text: str | None, above: bool) -> float | None:
@@ -51,7 +54,7 @@ def pixels(what: str, text: str) -> tuple[int, int]:
     parts = text.strip().lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise UsageError(f"{what} is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
-    height, width = (int(part) if len(part) < 100 else LARGEST for part in (parts[0], parts[-1]))
+    height, width = _whole(parts[0]), _whole(parts[-1])
     needed, free = 16 * height * width, host_memory()  # x and y of every pixel, eight bytes each
     if needed > free:
         raise UsageError(

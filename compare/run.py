@@ -240,10 +240,17 @@ def environment(backend: Backend) -> dict[str, Any]:
         "threads": max((b["num_threads"] for b in blas), default=1),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
+        "cores": cores(),
         "gpus": _gpus(),
         **_commit(),
     }
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _version(package: str) -> str | None:

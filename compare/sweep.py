@@ -11,7 +11,6 @@ import math
 import os
 import platform
 import signal
-import sys
 import threading
 import time
 import tomllib
@@ -36,7 +35,7 @@ from compare.learned.solver import Learned
 from compare.learned.training import Progress
 from compare.options import LARGEST, MOST_SEEDS
 from compare.plan import Plan, Request, lay_out, restored
-from compare.run import settle
+from compare.run import cores, settle
 from compare.solvers import Budget, offered
 
 TRIES = 3
@@ -118,7 +117,7 @@ def _seeds(value: Any, where: str) -> tuple[int, ...]:
     seeds = value if isinstance(value, list) else []
     if not seeds or any(type(seed) is not int or not 0 <= seed <= LARGEST for seed in seeds):
         raise UsageError(
-            f"{where}: seeds is {value!s:.40}; give how many, 1 to {MOST_SEEDS}, "
+            f"{where}: seeds is {value!r:.40}; give how many, 1 to {MOST_SEEDS}, "
             "or a list of whole numbers"
         )
     return tuple(dict.fromkeys(seeds))
@@ -266,13 +265,6 @@ def _begin_worker(threads: int) -> None:
 def _worker(threads: int) -> ProcessPoolExecutor:
     """Start one process; started afresh, since a fork would copy the threads' locks."""
     return ProcessPoolExecutor(1, get_context("spawn"), _begin_worker, (threads,))
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def on_processes(
