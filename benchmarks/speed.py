@@ -4,7 +4,7 @@
 
 The handcrafted network (hot_pixels.py), then training (learned.py, which needs PyTorch), then the
 command `compare` itself: its start, the most memory of a run, and how long the CoordConv classifier
-trains until every position is right. Takes about six minutes on two cores.
+trains until every position is right. Takes about five minutes on two cores.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 import hot_pixels
 import learned
-import numpy as np
-from timing import report
+from timing import medians, report
 
 COMMAND = [sys.executable, "-m", "compare"]
 
@@ -34,16 +32,6 @@ def output(*command: str) -> str:
     """Return what a command prints; modules are compiled at its first start, as for a user."""
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
-
-
-def start(*arguments: str) -> float:
-    """Return the median seconds of a command that does next to nothing but start."""
-    times = []
-    for _ in range(15):
-        before = time.perf_counter()
-        output(*COMMAND, *arguments)
-        times.append(time.perf_counter() - before)
-    return float(np.median(times))
 
 
 def peak() -> float:
@@ -73,9 +61,9 @@ def measure() -> dict[str, object]:
     results: dict[str, object] = {"hot pixels": hot_pixels.measure()}
     print()
     results["learned"] = learned.measure()
+    starts = medians({word: lambda w=word: output(*COMMAND, w) for word in ("--help", "list")})
     checks = [
-        ("compare --help", 0.3, "s", start("--help")),
-        ("compare list", 0.3, "s", start("list")),
+        *((f"compare {word}", 0.3, "s", seconds) for word, seconds in starts.items()),
         ("most memory of compare run --task onehot2coord", 400, "MB", peak()),
         *(
             (f"CoordConv classifier, {split} split, trained to 100 %", 10, "s", seconds)

@@ -103,6 +103,7 @@ def reach(
     # A window never begins or ends nearer to the edge of what is read than this.
     margin = max(kernel - stride, 0)
     if stride == 1:
+        # Every window lies at the same place in what is read: within the margin it is all of it.
         return Reach(x.delta, margin, read_top, read_left, top, left)
     read = (size * stride - stride + kernel - 2 * margin for size in (rows, columns))
     delta = backend.window(x.delta, read_top + margin - x.top, read_left + margin - x.left, *read)
