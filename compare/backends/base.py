@@ -111,6 +111,18 @@ class Backend(Protocol):
         """
         ...
 
+    def patched_moments(
+        self, background: Array, delta: Array, under: Array, share: Array
+    ) -> tuple[Array, Array]:
+        """Return each channel's mean and (biased) variance over pictures kept as differences.
+
+        `background` is (1, c, H, W). `delta` is (k, c, h, w), differences from windows of it that
+        hold `under`, likewise; `share` is (k,), the part of the batch that is like each: they sum
+        to 1. Over the batch, all its `parts`, and the pixels, (c,) each; differentiable in the
+        first three arguments.
+        """
+        ...
+
     def window(self, x: Array, top: Array, left: Array, height: int, width: int) -> Array:
         """Read a window of each picture, zeros where it reaches over the edge.
 
@@ -201,6 +213,20 @@ class Alone:
         factor = xp.reshape(scale, (1, -1, 1, 1)) / xp.sqrt(variance + epsilon)
         result = centred * factor + xp.reshape(shift, (1, -1, 1, 1))
         return result, xp.reshape(mean, (-1,)), xp.reshape(variance, (-1,))
+
+    def patched_moments(
+        self, background: Array, delta: Array, under: Array, share: Array
+    ) -> tuple[Array, Array]:
+        """See `Backend.patched_moments`; by its definition."""
+        xp, axes = self.xp, (0, 2, 3)
+        _, channels, height, width = background.shape
+        each = xp.reshape(share / (height * width), (-1, 1, 1, 1))
+        mean = self.average(xp.mean(background, axis=axes) + xp.sum(each * delta, axis=axes))
+        around = xp.reshape(mean, (1, channels, 1, 1))
+        variance = xp.mean((background - around) ** 2, axis=axes)
+        # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
+        change = each * delta * (2 * (under - around) + delta)
+        return mean, self.average(variance + xp.sum(change, axis=axes))
 
     def about(self) -> dict[str, str]:
         """Say nothing beyond what every record holds."""

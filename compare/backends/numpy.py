@@ -87,6 +87,13 @@ class NumpyBackend(Alone):
         variance = np.vecdot(centred, centred) / x.dtype.type(rows.shape[1])
         return _batch_norm(x, scale, shift, centred, variance, epsilon), mean, variance
 
+    def patched_moments(
+        self, background: Any, delta: Any, under: Any, share: Any
+    ) -> tuple[Any, Any]:
+        """See `compare.backends.base.Backend.patched_moments`."""
+        moments = _patched_moments(background, delta, under, share)
+        return moments[0], moments[1]
+
     def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
         """See `compare.backends.base.Backend.window`."""
         return _window(x, _Windows(x.shape, top, left, height, width))
@@ -190,6 +197,12 @@ def _batch_first(x: NDArray[Any]) -> NDArray[Any]:
 def _rows(x: NDArray[Any]) -> NDArray[Any]:
     """One row for each channel, (c, h * w * n)."""
     return _batch_last(x).reshape(x.shape[1], -1)
+
+
+def _like(rows: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+    """Undo `_rows`, for maps of the shape of `x`."""
+    n, channels, height, width = x.shape
+    return _batch_first(rows.reshape(channels, height, width, n))
 
 
 def _row_sums(rows: NDArray[Any]) -> NDArray[Any]:
@@ -334,16 +347,14 @@ def _batch_norm(
     epsilon: float,
 ) -> NDArray[Any]:
     """Scale and shift the rows of `x` less their means, which are given as `centred`."""
-    n, channels, height, width = x.shape
     factor = scale / np.sqrt(variance + x.dtype.type(epsilon))
     rows = centred * factor[:, None]
     rows += shift[:, None]
-    return _batch_first(rows.reshape(channels, height, width, n))
+    return _like(rows, x)
 
 
 def _batch_norm_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
     x, scale, _, centred, variance, epsilon = arguments
-    n, channels, height, width = x.shape
     deviation = np.sqrt(variance + x.dtype.type(epsilon))
 
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
@@ -356,15 +367,63 @@ def _batch_norm_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callab
         back += rows
         back -= (sums / count)[:, None]
         back *= (scale / deviation)[:, None]
-        gradients = (
-            _batch_first(back.reshape(channels, height, width, n)), products / deviation, sums
-        )  # fmt: skip
+        gradients = _like(back, x), products / deviation, sums
         return tuple(gradients[argnum] for argnum in argnums)
 
     return pull_back
 
 
 defvjp_argnums(_batch_norm, _batch_norm_vjp)
+
+
+@_primitive
+def _patched_moments(
+    background: NDArray[Any], delta: NDArray[Any], under: NDArray[Any], share: NDArray[Any]
+) -> NDArray[Any]:
+    """Stack the means and the variances, (2, c); sums are left to BLAS."""
+    rows, differences = _rows(background), _rows(delta)
+    pixels, shares = rows.dtype.type(rows.shape[1]), _shares(share, delta)
+    mean = (_row_sums(rows) + differences @ shares) / pixels
+    centred = rows - mean[:, None]
+    # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
+    change = _rows(under) - mean[:, None]
+    change *= 2
+    change += differences
+    change *= differences
+    return np.stack([mean, (np.vecdot(centred, centred) + change @ shares) / pixels])
+
+
+def _shares(share: NDArray[Any], delta: NDArray[Any]) -> NDArray[Any]:
+    """One for each column of `_rows`."""
+    return np.tile(share, delta.shape[2] * delta.shape[3])
+
+
+def _patched_moments_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
+    background, delta, under, share = arguments
+
+    def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        # The variance does not depend on the mean: deviations from it sum to 0.
+        rows, differences, shares = _rows(background), _rows(delta), _shares(share, delta)
+        mean = answer[0][:, None]
+        by_mean, by_square = (g.astype(answer.dtype, copy=False) / rows.shape[1])[..., None]
+        by_square = 2 * by_square
+        of_background = (rows - mean) * by_square
+        of_background += by_mean
+        of_under = by_square * shares
+        of_delta = _rows(under) - mean
+        of_delta += differences
+        of_delta *= of_under
+        of_delta += by_mean * shares
+        of_under *= differences
+        gradients = (
+            _like(of_background, background), _like(of_delta, delta), _like(of_under, delta)
+        )  # fmt: skip
+        return tuple(gradients[argnum] for argnum in argnums)
+
+    return pull_back
+
+
+defvjp_argnums(_patched_moments, _patched_moments_vjp)
 
 
 def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> NDArray[Any]:

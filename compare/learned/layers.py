@@ -514,7 +514,9 @@ class BatchNorm(_Plain):
             mean, variance = own["mean"], own["variance"]
         else:
             assert isinstance(x, Patched)
-            mean, variance = _moments(backend, x)
+            mean, variance = backend.patched_moments(
+                x.background, x.delta, x.under(backend), x.share(backend)
+            )
             self._keep(backend, own, updates, x, mean, variance)
         scale = own["scale"] / xp.sqrt(variance + self.epsilon)
         shift = xp.reshape(own["shift"] - mean * scale, (1, -1, 1, 1))
@@ -537,20 +539,6 @@ class BatchNorm(_Plain):
         unbiased = variance * (count / max(count - 1, 1))
         for name, batch in (("mean", mean), ("variance", unbiased)):
             updates[name] = self.momentum * own[name] + (1 - self.momentum) * batch
-
-
-def _moments(backend: Backend, x: Patched) -> tuple[Array, Array]:
-    """Mean and (biased) variance of each channel over batch and pixels, (c,) each."""
-    xp, axes, average = backend.xp, (0, 2, 3), backend.average
-    n, channels, height, width = x.shape
-    count = n * height * width
-    mean = xp.mean(x.background, axis=axes) + xp.sum(x.delta, axis=axes) / count
-    mean = average(mean)
-    around = xp.reshape(mean, (1, channels, 1, 1))
-    variance = xp.mean((x.background - around) ** 2, axis=axes)
-    # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
-    change = x.delta * (2 * (x.under(backend) - around) + x.delta)
-    return mean, average(variance + xp.sum(change, axis=axes) / count)
 
 
 @dataclass(frozen=True)

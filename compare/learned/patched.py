@@ -41,6 +41,10 @@ class Patched:
         """The background inside each window, (n, c, h, w); zero beyond the canvas."""
         return backend.window(self.background, self.top, self.left, *self.delta.shape[2:])
 
+    def share(self, backend: Backend) -> Array:
+        """The part of the batch that is like each difference, (n,)."""
+        return backend.xp.zeros_like(self.delta[:, 0, 0, 0]) + 1 / self.delta.shape[0]
+
     def on_canvas(self, backend: Backend) -> Array:
         """Whether each pixel of a window lies on the canvas, (n, 1, h, w) booleans."""
         _, _, height, width = self.background.shape
