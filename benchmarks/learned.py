@@ -23,7 +23,6 @@ from compare.learned import layers, training
 from compare.learned.architecture import Architecture
 from compare.learned.recipe import Recipe
 from compare.learned.solver import maps
-from compare.learned.training import split_maps
 from compare.solvers import Setting, offered
 from compare.tasks import load
 
@@ -138,9 +137,8 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
     inputs = data.inputs()
 
     state = training.begin(learned.architecture, 0, backend)
-    shared, samples = split_maps(maps([inputs]))
+    step, shared, samples = training.prepared(learned.architecture, maps([inputs]), recipe, backend)
     order = np.random.default_rng(0).permutation(len(data))[: recipe.batch]
-    step = training._indexed_step(learned.architecture, recipe, backend)
     rates = np.full(1, 1e-3, np.float32)
 
     def here() -> object:

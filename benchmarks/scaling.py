@@ -27,7 +27,6 @@ def launches(name: str, size: int) -> int | None:
     from compare.backends.contract import _inputs
     from compare.learned import training
     from compare.learned.recipe import Recipe
-    from compare.learned.training import split_maps
 
     class Counter(TorchDispatchMode):
         count = 0
@@ -41,17 +40,16 @@ def launches(name: str, size: int) -> int | None:
     backend.piece = lambda: 1 << 40  # as on a GPU
     architecture, recipe = published()[name](size, size), Recipe(0.001)
     state = training.begin(architecture, 0, backend)
-    shared, samples = split_maps(_inputs(architecture, count=2)[-1])
-    targets = np.zeros((2, *architecture.shapes()[-1]), np.float32)
-    step = training._indexed_step(architecture, recipe, backend)
+    inputs = _inputs(architecture, count=recipe.batch)[-1]  # as many as decide what is grouped
+    step, shared, samples = training.prepared(architecture, inputs, recipe, backend)
+    targets = backend.asarray(np.zeros((2, *architecture.shapes()[-1]), np.float32))
     order = backend.asarray(np.arange(2)[None])
     rates = backend.asarray(np.ones(1, np.float32))
     first = backend.asarray(np.zeros(1, np.int64))
-    there = tuple(map(backend.asarray, (targets, *samples)))
     with Counter() as counter:
         step(
             state.weights, state.mean, state.square, state.running_loss, first, rates, order,
-            tuple(map(backend.asarray, shared)), there,
+            shared, (targets, *samples),
         )  # fmt: skip
     return counter.count
 

@@ -18,7 +18,6 @@ import numpy as np
 from compare import backends
 from compare.learned import training
 from compare.learned.solver import maps
-from compare.learned.training import split_maps
 from compare.solvers import Setting, offered
 from compare.tasks import load
 
@@ -38,17 +37,18 @@ def prepared(task_name: str, solver: str, size: int, name: str, device: str):
     recipe = entry.recipes["quick"]
     learned = entry.build(Setting(task, "uniform", size, size, backend), recipe, None)
     data = task.split("uniform", size, size).train
-    shared, samples = split_maps(maps([data.inputs()]))
-    samples = (task.encode(data.positions, size, size), *samples)
+    inputs = maps([data.inputs()])
+    step, shared, samples = training.prepared(learned.architecture, inputs, recipe, backend)
+    targets = backend.asarray(task.encode(data.positions, size, size))
     order = np.arange(len(data) // recipe.batch * recipe.batch).reshape(-1, recipe.batch)
     state = training.begin(learned.architecture, 0, backend)
     rates = backend.asarray(np.full(len(order), 1e-3), like=state.running_loss)
     arguments = [
         state.weights, state.mean, state.square, state.running_loss,
         backend.asarray(np.zeros(1, np.int64)), rates, backend.asarray(order),
-        tuple(map(backend.asarray, shared)), tuple(map(backend.asarray, samples)),
+        shared, (targets, *samples),
     ]  # fmt: skip
-    return backend, training._indexed_step(learned.architecture, recipe, backend), arguments
+    return backend, step, arguments
 
 
 def with_compilers() -> float:

@@ -132,6 +132,13 @@ class Backend(Protocol):
         """
         ...
 
+    def take(self, x: Array, which: Array) -> Array:
+        """Return picture `which[i]` of `x`, (k, c, h, w), for each of the (n,) int64 `which`.
+
+        Differentiable in `x`.
+        """
+        ...
+
     def value_and_grad(
         self, function: Callable[..., tuple[Array, Any]]
     ) -> Callable[..., tuple[Array, Any, dict[str, Array]]]:
@@ -227,6 +234,10 @@ class Alone:
         # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
         change = each * delta * (2 * (under - around) + delta)
         return mean, self.average(variance + xp.sum(change, axis=axes))
+
+    def take(self, x: Array, which: Array) -> Array:
+        """See `Backend.take`; by its definition."""
+        return x[which]
 
     def about(self) -> dict[str, str]:
         """Say nothing beyond what every record holds."""

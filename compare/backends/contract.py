@@ -28,7 +28,7 @@ from compare import RunError, UsageError, backends
 from compare.backends import Array, Backend, Padding
 from compare.learned import architectures
 from compare.learned.architecture import Architecture
-from compare.learned.layers import Maps
+from compare.learned.grouped import Grouped, group
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched, gather
 from compare.learned.recipe import Recipe
@@ -126,6 +126,18 @@ def _cases() -> list[Case]:
 
         arrays = (normal(*shape), normal(shape[1]), normal(shape[1]))
         cases.append(Case(f"batch_norm of {shape}", batch_norm, arrays))
+    which, share = np.array([2, 0, 2, 1]), np.array([0.5, 0.2, 0.3])
+
+    def take(b: Backend, x: Array) -> Array:
+        return b.take(x, b.asarray(which))
+
+    def moments(b: Backend, background: Array, delta: Array, under: Array) -> Array:
+        shares = b.asarray(share, like=delta)
+        return b.xp.concatenate(list(b.patched_moments(background, delta, under, shares)), axis=0)
+
+    shapes = ((1, 2, 5, 4), (3, 2, 2, 3), (3, 2, 2, 3))
+    cases.append(Case("take", take, (normal(3, 2, 2, 3),)))
+    cases.append(Case("patched_moments", moments, tuple(normal(*shape) for shape in shapes)))
     a, c = normal(2, 3, 4), normal(3, 4)
     rows_chosen = np.array([0, 0])
     functions: dict[str, Callable[[Backend, Any, Array, Array], Array]] = {
@@ -214,8 +226,8 @@ def _difference(a: NDArray[Any], b: NDArray[Any], least: float = 0.0) -> float:
     return float(np.abs(a.astype(np.float64) - b).max()) / largest
 
 
-def _inputs(architecture: Architecture, count: int = 8) -> list[Patched | NDArray[Any]]:
-    """Coordinates or other vectors; pictures in full, and as differences from an empty one."""
+def _inputs(architecture: Architecture, count: int = 8) -> list[Patched | Grouped | NDArray[Any]]:
+    """Vectors; or pictures in full, grouped where that can be, and as differences from none."""
     rng = np.random.default_rng(1)
     if len(architecture.inputs) == 1:
         return [rng.uniform(0, 16, (count, *architecture.inputs)).astype(np.float32)]
@@ -223,7 +235,9 @@ def _inputs(architecture: Architecture, count: int = 8) -> list[Patched | NDArra
     pictures = np.zeros((count, channels, height, width), np.float32)
     y, x = rng.integers(height, size=count), rng.integers(width, size=count)
     pictures[np.arange(count), :, y, x] = 1
-    return [rng.normal(size=pictures.shape).astype(np.float32), gather([pictures])]
+    patched = gather([pictures])
+    grouped = group(architecture.layers, architecture.shapes(), patched, most=count)
+    return [rng.normal(size=pictures.shape).astype(np.float32), grouped, patched]
 
 
 def _outputs_and_gradients(
@@ -242,6 +256,7 @@ def _outputs_and_gradients(
         shared, samples = (
             tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(maps)
         )
+        depth = maps.depth if isinstance(maps, Grouped) else 0
         count = 8
         shape = (count, *architecture.shapes()[-1])
         targets = backend.asarray(rng.normal(size=shape).astype(np.float32))
@@ -252,8 +267,9 @@ def _outputs_and_gradients(
             targets: Array,
             shared: tuple[Array, ...],
             samples: tuple[Array, ...],
+            depth: int = depth,
         ) -> tuple[Array, dict[str, Array]]:
-            joined: Maps = join_maps(shared, samples)
+            joined = join_maps(shared, samples, depth)
             outputs, _ = architecture.apply(backend, {**running, **trained}, joined, training=True)
             return LOSSES["mse"](backend.xp, outputs, targets), {"outputs": outputs}
 
@@ -281,6 +297,7 @@ def _trained(
     backend: Backend, architecture: Architecture, recipe: Recipe, epochs: int, **arguments: Any
 ) -> State:
     maps = _inputs(architecture, count=22)[-1]
+    assert not isinstance(maps, Grouped)  # training groups them by itself
     shape = (22, *architecture.shapes()[-1])
     targets = np.random.default_rng(3).uniform(size=shape).astype(np.float32)
     return train(

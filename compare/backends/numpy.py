@@ -98,6 +98,10 @@ class NumpyBackend(Alone):
         """See `compare.backends.base.Backend.window`."""
         return _window(x, _Windows(x.shape, top, left, height, width))
 
+    def take(self, x: Any, which: Any) -> Any:
+        """See `compare.backends.base.Backend.take`."""
+        return _take(x, which)
+
     def value_and_grad(
         self, function: Callable[..., tuple[Any, Any]]
     ) -> Callable[..., tuple[Any, Any, dict[str, Any]]]:
@@ -519,6 +523,25 @@ def _max_pool_vjp(largest: NDArray[Any], x: Any, kernel: int) -> Callable[[Any],
 
 
 defvjp(_max_pool, _max_pool_vjp, argnums=(0,))
+
+
+@_primitive
+def _take(x: NDArray[Any], which: NDArray[Any]) -> NDArray[Any]:
+    return _batch_first(np.take(_batch_last(x), which, axis=3))
+
+
+def _take_vjp(_: Any, x: NDArray[Any], which: NDArray[Any]) -> Callable[[Any], Any]:
+    def gather(g: NDArray[Any]) -> NDArray[Any]:
+        # What flows back to one picture adds up; by a product, for which there is BLAS.
+        _, channels, height, width = x.shape
+        taken = np.equal(which[:, None], np.arange(len(x))).astype(g.dtype)
+        sums = _batch_last(g).reshape(-1, len(which)) @ taken
+        return _batch_first(sums.reshape(channels, height, width, len(x)))
+
+    return gather
+
+
+defvjp(_take, _take_vjp)
 
 
 class _Windows:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend
+from compare.learned.grouped import Grouped
 from compare.learned.layers import BatchNorm, Layer, Maps, Parameter, Shape
 from compare.learned.patched import Patched
 
@@ -57,15 +58,23 @@ class Architecture:
         return {name: _draw(rng, parameter) for name, parameter in self.parameters().items()}
 
     def apply(
-        self, backend: Backend, weights: dict[str, Array], x: Maps, training: bool = False
+        self,
+        backend: Backend,
+        weights: dict[str, Array],
+        inputs: Maps | Grouped,
+        training: bool = False,
     ) -> tuple[Array, dict[str, Array]]:
-        """Map a batch, full maps or `Patched`.
+        """Map a batch, full maps, `Patched` or `Grouped`.
 
         Returns the outputs, in full, and (when training) the new running statistics by name.
         """
         statistics: dict[str, Array] = {}
+        grouped = inputs if isinstance(inputs, Grouped) else None
+        x: Maps = inputs.examples if isinstance(inputs, Grouped) else inputs
         for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
             if isinstance(x, Patched):
+                if grouped is not None and index == grouped.depth:
+                    x = grouped.apart(x, backend)
                 x = x.settled(backend)
             prefix = f"{index}."
             own = {name: weights[prefix + name] for name in layer.parameters(shape)}

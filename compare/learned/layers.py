@@ -7,7 +7,7 @@ becomes of the differences.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, Protocol, TypeAlias
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend, same_padding
-from compare.learned.patched import Patched, reach
+from compare.learned.patched import Patched, Sliding, reach
 
 Shape: TypeAlias = tuple[int, ...]
 """Of one picture, (channels, height, width), or of one vector, (features,)."""
@@ -52,6 +52,10 @@ class Layer(Protocol):
         """Return multiply-adds for one sample, computed densely."""
         ...
 
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """Return the kernel that slides over the canvas; None unless it treats all places alike."""
+        ...
+
     def __call__(
         self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
     ) -> Maps:
@@ -70,6 +74,9 @@ class _Plain:
 
     def multiply_adds(self, inputs: Shape) -> int:
         return 0
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,14 @@ class Conv:
         seen = reach(x, backend, kernel, stride, (rows[0], columns[0]))
         around = (seen.margin, seen.margin)
         delta = backend.conv(seen.delta, own["weight"], None, stride, (around, around))
-        return Patched(dense(x.background), delta, seen.top, seen.left).cropped(backend)
+        background = dense(x.background)
+        moved = replace(x, background=background, delta=delta, top=seen.top, left=seen.left)
+        return moved.cropped(backend)
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """Say how it slides."""
+        rows, columns = (same_padding(size, self.kernel, self.stride) for size in inputs[1:])
+        return Sliding(self.kernel, self.stride, (rows[0], columns[0]), linear=True)
 
 
 @dataclass(frozen=True)
@@ -153,7 +167,11 @@ class CoordConv(Conv):
             return super().__call__(backend, own, maps, updates)
         unchanged = xp.zeros_like(x.delta[:, :1])
         delta = xp.concatenate([x.delta] + [unchanged] * channels.shape[1], axis=1)
-        return super().__call__(backend, own, Patched(maps, delta, x.top, x.left), updates)
+        return super().__call__(backend, own, replace(x, background=maps, delta=delta), updates)
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """It tells every place from every other."""
+        return None
 
 
 @lru_cache(maxsize=16)
@@ -203,6 +221,10 @@ class ConvTranspose:
         """Return one for each weight at each input pixel."""
         return int(np.prod(inputs)) * self.channels * self.kernel * self.kernel
 
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """None: it maps full maps."""
+        return None
+
     def __call__(
         self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
     ) -> Maps:
@@ -232,7 +254,11 @@ class _Pointwise(_Plain):
             return self.rule(backend, x)
         under = x.under(backend)
         delta = self.rule(backend, under + x.delta) - self.rule(backend, under)
-        return Patched(self.rule(backend, x.background), delta, x.top, x.left)
+        return replace(x, background=self.rule(backend, x.background), delta=delta)
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """Pixel by pixel."""
+        return Sliding(1, 1, (0, 0), linear=False)
 
 
 @dataclass(frozen=True)
@@ -367,14 +393,18 @@ class MaxPool(_Plain):
             return backend.max_pool(x, kernel)
         seen = reach(x, backend, kernel, kernel)
         under = backend.window(x.background, seen.read_top, seen.read_left, *seen.delta.shape[2:])
-        pooled = Patched(
-            backend.max_pool(x.background, kernel),
-            backend.max_pool(under + seen.delta, kernel),
-            seen.top,
-            seen.left,
+        pooled = replace(
+            x,
+            background=backend.max_pool(x.background, kernel),
+            delta=backend.max_pool(under + seen.delta, kernel),
+            top=seen.top,
+            left=seen.left,
         )
-        difference = pooled.delta - pooled.under(backend)
-        return Patched(pooled.background, difference, seen.top, seen.left).cropped(backend)
+        return replace(pooled, delta=pooled.delta - pooled.under(backend)).cropped(backend)
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """Block by block."""
+        return Sliding(self.kernel, self.kernel, (0, 0), linear=False)
 
 
 @dataclass(frozen=True)
@@ -412,8 +442,13 @@ class MeanPool(_Plain):
         if not isinstance(x, Patched):
             return pool(x)
         seen = reach(x, backend, kernel, kernel)
-        pooled = Patched(pool(x.background), pool(seen.delta), seen.top, seen.left)
+        background, delta = pool(x.background), pool(seen.delta)
+        pooled = replace(x, background=background, delta=delta, top=seen.top, left=seen.left)
         return pooled.cropped(backend)
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """Block by block."""
+        return Sliding(self.kernel, self.kernel, (0, 0), linear=True)
 
 
 @dataclass(frozen=True)
@@ -523,7 +558,11 @@ class BatchNorm(_Plain):
         scale = xp.reshape(scale, (1, -1, 1, 1))
         if not isinstance(x, Patched):
             return x * scale + shift
-        return Patched(x.background * scale + shift, x.delta * scale, x.top, x.left)
+        return replace(x, background=x.background * scale + shift, delta=x.delta * scale)
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """Pixel by pixel; the variance of a batch has to do with the background."""
+        return Sliding(1, 1, (0, 0), linear=False)
 
     def _keep(
         self,

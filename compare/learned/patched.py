@@ -8,8 +8,9 @@ the same sum with the equal terms taken together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,26 +25,35 @@ class Patched:
 
     background: (1, c, H, W). delta: (n, c, h, w), zero wherever the window reaches over the edge
     of the canvas. top, left: (n,) int64, possibly negative.
+
+    With a `kind`, (m,) int64, these are examples that stand for a batch of m pictures, of which
+    picture j is computed like example `kind[j]`; see `compare.learned.grouped`.
     """
 
     background: Array
     delta: Array
     top: Array
     left: Array
+    kind: Array | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """The shape the full maps would have, (n, c, H, W)."""
+        """The shape that full maps of the batch would have, (n or m, c, H, W)."""
         _, channels, height, width = self.background.shape
-        return (self.delta.shape[0], channels, height, width)
+        pictures = self.delta if self.kind is None else self.kind
+        return (pictures.shape[0], channels, height, width)
 
     def under(self, backend: Backend) -> Array:
         """The background inside each window, (n, c, h, w); zero beyond the canvas."""
         return backend.window(self.background, self.top, self.left, *self.delta.shape[2:])
 
     def share(self, backend: Backend) -> Array:
-        """The part of the batch that is like each difference, (n,)."""
-        return backend.xp.zeros_like(self.delta[:, 0, 0, 0]) + 1 / self.delta.shape[0]
+        """The part of the batch that each difference stands for, (n,)."""
+        xp = backend.xp
+        one = xp.zeros_like(self.delta[:, 0, 0, 0]) + 1
+        if self.kind is not None:
+            one = xp.sum(one * (self.kind[:, None] == xp.arange(one.shape[0])), axis=0)
+        return one / self.shape[0]
 
     def on_canvas(self, backend: Backend) -> Array:
         """Whether each pixel of a window lies on the canvas, (n, 1, h, w) booleans."""
@@ -57,8 +67,7 @@ class Patched:
 
     def cropped(self, backend: Backend) -> Patched:
         """The same with nothing beyond the canvas."""
-        delta = self.delta * self.on_canvas(backend)
-        return Patched(self.background, delta, self.top, self.left)
+        return replace(self, delta=self.delta * self.on_canvas(backend))
 
     def dense(self, backend: Backend) -> Array:
         """The full maps, (n, c, H, W)."""
@@ -67,10 +76,37 @@ class Patched:
 
     def settled(self, backend: Backend) -> Patched | Array:
         """Itself, or the full maps once the windows cover half of them: these are less work."""
-        _, _, height, width = self.background.shape
-        if 2 * self.delta.shape[2] * self.delta.shape[3] < height * width:
+        if small(self.delta.shape[2:], self.background.shape[2:]):
             return self
         return self.dense(backend)
+
+
+def small(window: tuple[int, ...], canvas: tuple[int, ...]) -> bool:
+    """Whether windows of (rows, columns) cover less than half of a canvas."""
+    return 2 * math.prod(window) < math.prod(canvas)
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A kernel that slides over the canvas and treats all places alike."""
+
+    kernel: int
+    stride: int
+    padding: tuple[int, int]
+    """Zeros before the first row and before the first column."""
+    linear: bool
+    """Whether it maps differences without a look at the background."""
+
+
+def seen(at: Array, size: int, kernel: int, stride: int, padding: int) -> tuple[Array, int, Array]:
+    """Find what sees windows of `size` pixels that begin `at` some row, or column.
+
+    `padding` holds the zeros before the first. Returns the first output that sees a window, how
+    many do, and the first pixel that these see, which may lie before the window.
+    """
+    # Output o sees inputs o * stride - padding, ..., + kernel - 1.
+    first = (at + padding - kernel + stride) // stride
+    return first, (size + kernel - 2) // stride + 1, first * stride - padding
 
 
 @dataclass(frozen=True)
@@ -98,12 +134,8 @@ def reach(
     `padding` holds the zeros before the first row and before the first column.
     """
     height, width = x.delta.shape[2:]
-    rows, columns = ((size + kernel - 2) // stride + 1 for size in (height, width))
-    # Output o sees inputs o * stride - padding, ..., + kernel - 1; the first to see row t is:
-    top = (x.top + padding[0] - kernel + stride) // stride
-    left = (x.left + padding[1] - kernel + stride) // stride
-    read_top = top * stride - padding[0]
-    read_left = left * stride - padding[1]
+    top, rows, read_top = seen(x.top, height, kernel, stride, padding[0])
+    left, columns, read_left = seen(x.left, width, kernel, stride, padding[1])
     # A window never begins or ends nearer to the edge of what is read than this.
     margin = max(kernel - stride, 0)
     if stride == 1:

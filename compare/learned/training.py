@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from compare import RunError
 from compare.backends import Array, Backend
 from compare.learned.architecture import Architecture
+from compare.learned.grouped import Grouped, group
 from compare.learned.layers import Maps
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched
@@ -110,10 +111,8 @@ def train(
     """
     # The rates come to the step as numbers, so that one that is compiled serves all of them.
     at_any_rate = replace(recipe, learning_rate=1.0, schedule="constant")
-    step = _indexed_step(architecture, at_any_rate, backend)
-    shared, samples = split_maps(inputs)
-    shared = tuple(backend.asarray(array) for array in shared)
-    samples = tuple(backend.asarray(array) for array in (targets, *samples))
+    step, shared, samples = prepared(architecture, inputs, at_any_rate, backend)
+    samples = (backend.asarray(targets), *samples)
     count = len(targets)
     steps_an_epoch = -(-count // recipe.batch)
 
@@ -272,12 +271,32 @@ def begin(architecture: Architecture, seed: int, backend: Backend) -> State:
     return State(weights_there, mean, square, backend.asarray(np.zeros((), np.float32)))
 
 
+def prepared(
+    architecture: Architecture, inputs: Patched | NDArray[Any], recipe: Recipe, backend: Backend
+) -> tuple[Callable[..., Any], tuple[Array, ...], tuple[Array, ...]]:
+    """Return the step, and the inputs on the device as it takes them: `shared`, and `samples`."""
+    batch: Maps | Grouped = inputs
+    depth = 0
+    if isinstance(inputs, Patched):
+        # Grouped where that leaves the first layers a quarter of a batch to compute, or less.
+        most = min(recipe.batch, len(inputs.delta)) // 4
+        batch = group(architecture.layers, architecture.shapes(), inputs, most)
+        depth = batch.depth if isinstance(batch, Grouped) else 0
+    shared, samples = (
+        tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(batch)
+    )
+    return _indexed_step(architecture, recipe, backend, depth), shared, samples
+
+
 @lru_cache(maxsize=16)
 def _indexed_step(
-    architecture: Architecture, recipe: Recipe, backend: Backend
+    architecture: Architecture, recipe: Recipe, backend: Backend, depth: int
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array, Array]]:
-    """Build the compiled step that finds its samples and rate on the device by its own number."""
-    step_on = cache(lambda together: _step(architecture, recipe, together))
+    """Build the compiled step that finds its samples and rate on the device by its own number.
+
+    `depth` is that of the grouped pictures that it takes, or 0.
+    """
+    step_on = cache(lambda together: _step(architecture, recipe, together, depth))
     xp = backend.xp
 
     def step(
@@ -303,14 +322,14 @@ def _indexed_step(
 
 
 def _step(
-    architecture: Architecture, recipe: Recipe, backend: Backend
+    architecture: Architecture, recipe: Recipe, backend: Backend, depth: int = 0
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array]]:
     """Build the function that is one training step; it is pure, so a backend may compile it."""
     xp, loss = backend.xp, LOSSES[recipe.loss]
     decayed = [name for name, p in architecture.parameters().items() if p.decayed]
 
     def objective(
-        trained: Arrays, running: Arrays, maps: Maps, targets: Array, share: float
+        trained: Arrays, running: Arrays, maps: Maps | Grouped, targets: Array, share: float
     ) -> tuple[Array, Arrays]:
         outputs, statistics = architecture.apply(
             backend, {**running, **trained}, maps, training=True
@@ -339,11 +358,11 @@ def _step(
         count = targets.shape[0]
         size = count
         if not architecture.mixes_samples():
-            size = piece(architecture, backend, count, join_maps(shared, samples))
+            size = piece(architecture, backend, count, join_maps(shared, samples, depth))
 
         def differentiate(start: int) -> tuple[Array, Arrays, Arrays]:
             part = slice(start, start + size)
-            maps = join_maps(shared, tuple(array[part] for array in samples))
+            maps = join_maps(shared, tuple(array[part] for array in samples), depth)
             share = min(size, count - start) / count
             result: tuple[Array, Arrays, Arrays] = differentiated(
                 trained, running, maps, targets[part], share
@@ -369,9 +388,9 @@ def _step(
     return step
 
 
-def piece(architecture: Architecture, backend: Backend, count: int, maps: Maps) -> int:
+def piece(architecture: Architecture, backend: Backend, count: int, maps: Maps | Grouped) -> int:
     """Return how many of `count` samples to compute at a time; the sums are the same anyway."""
-    if isinstance(maps, Patched):
+    if isinstance(maps, Patched | Grouped):
         return count
     return max(1, min(count, backend.piece() // max(map(math.prod, architecture.shapes()))))
 
@@ -384,13 +403,24 @@ def _decay(recipe: Recipe, epoch: int, epochs: int) -> float:
     return 0.1 ** (epoch * 5 // epochs) if recipe.schedule == "step" else 1.0
 
 
-def split_maps(inputs: Patched | NDArray[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+def split_maps(
+    inputs: Patched | Grouped | NDArray[Any],
+) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Take a batch apart into the arrays all samples share and those with a row for each."""
+    if isinstance(inputs, Grouped):
+        of = inputs.examples
+        return (of.background, of.delta, of.top, of.left), (of.kind, inputs.top, inputs.left)
     if isinstance(inputs, Patched):
         return (inputs.background,), (inputs.delta, inputs.top, inputs.left)
     return (), (inputs,)
 
 
-def join_maps(shared: tuple[Array, ...], samples: tuple[Array, ...]) -> Maps:
-    """Undo `split_maps`."""
+def join_maps(
+    shared: tuple[Array, ...], samples: tuple[Array, ...], depth: int = 0
+) -> Maps | Grouped:
+    """Undo `split_maps`; `depth` is that of grouped pictures."""
+    if depth:
+        kind, top, left = samples
+        background, delta, at_top, at_left = shared
+        return Grouped(Patched(background, delta, at_top, at_left, kind), top, left, depth)
     return Patched(*shared, *samples) if shared else samples[0]
