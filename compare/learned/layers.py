@@ -481,7 +481,9 @@ class GlobalMaxPool(_Plain):
 
         values = xp.reshape(x.under(backend) + x.delta, (n, channels, rows * columns))
         on_canvas = xp.reshape(x.on_canvas(backend), (n, 1, rows * columns))
-        inside = values[item, channel, xp.argmax(xp.where(on_canvas, values, -xp.inf), axis=2)]
+        # Nothing of a window is left where it lay in what a pool has dropped.
+        values = xp.where(on_canvas, values, -xp.inf)
+        inside = values[item, channel, xp.argmax(values, axis=2)]
         return xp.reshape(xp.maximum(inside, around), (n, channels, 1, 1))
 
 

@@ -139,6 +139,18 @@ def test_every_position_of_a_small_canvas():
         np.testing.assert_allclose(patched[name], expected, rtol=0, atol=1e-11, err_msg=name)
 
 
+def test_a_window_that_lies_in_what_a_pool_drops():
+    architecture = Architecture(
+        (1, 4, 5), (Conv(2, 1), MaxPool(2), Relu(), Conv(3, 1), GlobalMaxPool(), Flatten())
+    )
+    full = np.zeros((2, 1, 4, 5))
+    full[0, 0, 0, 4] = full[1, 0, 3, 3] = 1
+    for seed in range(10):  # with all of the outputs below 0 in some
+        dense, patched = both_ways(architecture, full, np.float64, True, seed)
+        for name, expected in dense.items():
+            np.testing.assert_allclose(patched[name], expected, rtol=0, atol=1e-12, err_msg=name)
+
+
 def test_a_wrong_patch_is_noticed():
     """The comparison above can fail: a window one pixel off changes the outputs."""
     architecture = Architecture(
