@@ -203,7 +203,7 @@ class Parity:
 
 
 def parity(backend: Backend, name: str, height: int = 16, width: int = 20) -> Parity:
-    """Compare an architecture's outputs and gradients in training, over both kinds of input."""
+    """Compare an architecture's outputs and gradients in training, over all kinds of input."""
     architecture = published()[name](height, width)
     ours = _outputs_and_gradients(backend, architecture)
     reference = _reference(name, height, width)

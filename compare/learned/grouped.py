@@ -48,8 +48,7 @@ def group(
     """
     if inputs.background.any():
         return inputs
-    _, first = np.unique(inputs.delta.reshape(len(inputs.delta), -1), axis=0, return_inverse=True)
-    first = first.reshape(-1)
+    content: NDArray[Any] | None = None  # equal where differences are; slow to find for large ones
     rows = _Axis.of(inputs.top, inputs.delta.shape[2], inputs.background.shape[2])
     columns = _Axis.of(inputs.left, inputs.delta.shape[3], inputs.background.shape[3])
     found: Patched | Grouped = inputs
@@ -60,9 +59,12 @@ def group(
         sliding = layer.sliding(shape)
         if sliding is None or not small((rows.size, columns.size), shape[1:]):
             break
+        if content is None:
+            flat = inputs.delta.reshape(len(inputs.delta), -1)
+            content = np.unique(flat, axis=0, return_inverse=True)[1].reshape(-1)
         rows = rows.past(sliding, sliding.padding[0], after[1])
         columns = columns.past(sliding, sliding.padding[1], after[2])
-        kinds = (first * len(rows.at) + rows.kinds()) * len(columns.at) + columns.kinds()
+        kinds = (content * len(rows.at) + rows.kinds()) * len(columns.at) + columns.kinds()
         _, examples, kind = np.unique(kinds, return_index=True, return_inverse=True)
         if len(examples) > most:
             break

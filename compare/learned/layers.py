@@ -170,7 +170,7 @@ class CoordConv(Conv):
         return super().__call__(backend, own, replace(x, background=maps, delta=delta), updates)
 
     def sliding(self, inputs: Shape) -> Sliding | None:
-        """It tells every place from every other."""
+        """None: its background is another at every place."""
         return None
 
 

@@ -278,7 +278,8 @@ def prepared(
     batch: Maps | Grouped = inputs
     depth = 0
     if isinstance(inputs, Patched):
-        # Grouped where that leaves the first layers a quarter of a batch to compute, or less.
+        # Grouped where that leaves the first layers a quarter of a batch to compute, or less: of
+        # the whole batch, and on each device where several share it out.
         most = min(recipe.batch, len(inputs.delta)) // 4
         batch = group(architecture.layers, architecture.shapes(), inputs, most)
         depth = batch.depth if isinstance(batch, Grouped) else 0

@@ -38,7 +38,7 @@ def everywhere(height, width, square):
 
 
 def random_architecture(rng, height, width):
-    """Layers that tell no two places apart by themselves, and some that do not slide at the end."""
+    """Layers that tell no two places apart by themselves, and others at the end, or none."""
     layers = [Conv(2, int(rng.integers(1, 6)), int(rng.integers(1, 3)))]
     while len(layers) < 7:
         shape = Architecture((1, height, width), tuple(layers)).shapes()[-1]
@@ -58,8 +58,9 @@ def random_architecture(rng, height, width):
         (GlobalMaxPool(), Flatten()),
         (GlobalMeanPool(), Flatten()),
         (CoordConv(2, 3), Flatten(), Dense(3)),
+        (Conv(2, 3), Tanh()),
     ]
-    return Architecture((1, height, width), (*layers, *last[rng.integers(3)]))
+    return Architecture((1, height, width), (*layers, *last[rng.integers(4)]))
 
 
 def drawn(architecture, seed):
@@ -164,7 +165,7 @@ def test_pictures_that_are_not_alike_are_left_as_they_are():
     )
 
 
-def test_pictures_of_several_shapes():
+def test_pictures_of_several_brightnesses():
     architecture = Architecture((1, 16, 16), (Conv(2, 3), Relu(), Conv(1, 3), Flatten()))
     full = np.concatenate([everywhere(16, 16, 1), 2 * everywhere(16, 16, 1)])
     grouped, _ = grouped_and_dense(architecture, full)
