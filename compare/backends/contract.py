@@ -236,7 +236,7 @@ def _inputs(architecture: Architecture, count: int = 8) -> list[Patched | Groupe
     y, x = rng.integers(height, size=count), rng.integers(width, size=count)
     pictures[np.arange(count), :, y, x] = 1
     patched = gather([pictures])
-    grouped = group(architecture.layers, architecture.shapes(), patched, most=count)
+    grouped = group(architecture, patched, most=count)
     return [rng.normal(size=pictures.shape).astype(np.float32), grouped, patched]
 
 

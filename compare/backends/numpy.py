@@ -533,10 +533,8 @@ def _take(x: NDArray[Any], which: NDArray[Any]) -> NDArray[Any]:
 def _take_vjp(_: Any, x: NDArray[Any], which: NDArray[Any]) -> Callable[[Any], Any]:
     def gather(g: NDArray[Any]) -> NDArray[Any]:
         # What flows back to one picture adds up; by a product, for which there is BLAS.
-        _, channels, height, width = x.shape
         taken = np.equal(which[:, None], np.arange(len(x))).astype(g.dtype)
-        sums = _batch_last(g).reshape(-1, len(which)) @ taken
-        return _batch_first(sums.reshape(channels, height, width, len(x)))
+        return _like(_batch_last(g).reshape(-1, len(which)) @ taken, x)
 
     return gather
 

@@ -8,16 +8,17 @@ example of each is computed. As with windows, that is no approximation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend
-from compare.learned.layers import Layer, Shape
 from compare.learned.patched import Patched, Sliding, seen, small
+
+if TYPE_CHECKING:
+    from compare.learned.architecture import Architecture
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,10 @@ class Grouped:
         return Patched(examples.background, delta, self.top, self.left)
 
 
-def group(
-    layers: Sequence[Layer], shapes: Sequence[Shape], inputs: Patched, most: int
-) -> Patched | Grouped:
+def group(architecture: Architecture, inputs: Patched, most: int) -> Patched | Grouped:
     """Group NumPy's `inputs` for as many layers as leave at most so many kinds.
 
-    shapes: of a picture before each layer. Returns the inputs themselves if that is no layer.
+    Returns the inputs themselves if that is no layer.
     """
     if inputs.background.any():
         return inputs
@@ -52,6 +51,7 @@ def group(
     rows = _Axis.of(inputs.top, inputs.delta.shape[2], inputs.background.shape[2])
     columns = _Axis.of(inputs.left, inputs.delta.shape[3], inputs.background.shape[3])
     found: Patched | Grouped = inputs
+    layers, shapes = architecture.layers, architecture.shapes()
     # Behind the last layer every picture is written out.
     for depth, (layer, shape, after) in enumerate(
         zip(layers[:-1], shapes, shapes[1:], strict=False), start=1
@@ -64,7 +64,8 @@ def group(
             content = np.unique(flat, axis=0, return_inverse=True)[1].reshape(-1)
         rows = rows.past(sliding, sliding.padding[0], after[1])
         columns = columns.past(sliding, sliding.padding[1], after[2])
-        kinds = (content * len(rows.at) + rows.kinds()) * len(columns.at) + columns.kinds()
+        kinds = content * len(rows.at) + rows.kind[rows.place]
+        kinds = kinds * len(columns.at) + columns.kind[columns.place]
         _, examples, kind = np.unique(kinds, return_index=True, return_inverse=True)
         if len(examples) > most:
             break
@@ -98,11 +99,6 @@ class _Axis:
     def of(cls, at: NDArray[Any], size: int, canvas: int) -> _Axis:
         places, place = np.unique(at, return_inverse=True)
         return cls(places, place.reshape(-1), np.zeros_like(places), size, np.full(canvas, -1))
-
-    def kinds(self) -> NDArray[Any]:
-        """The kind of each picture, (n,)."""
-        kinds: NDArray[Any] = self.kind[self.place]
-        return kinds
 
     def past(self, sliding: Sliding, padding: int, canvas: int) -> _Axis:
         """Follow the windows through a layer whose outputs have `canvas` pixels."""

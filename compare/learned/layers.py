@@ -14,7 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.backends import Array, Backend, same_padding
+from compare.backends import Array, Backend, Padding, same_padding
 from compare.learned.patched import Patched, Sliding, reach
 
 Shape: TypeAlias = tuple[int, ...]
@@ -119,7 +119,7 @@ class Conv:
     ) -> Maps:
         """Convolve; the difference of two pictures convolves like a picture, without the bias."""
         kernel, stride = self.kernel, self.stride
-        rows, columns = (same_padding(size, kernel, stride) for size in x.shape[2:])
+        rows, columns = _paddings(x.shape[2:], kernel, stride)
 
         def dense(maps: Array) -> Array:
             return backend.conv(maps, own["weight"], own["bias"], stride, (rows, columns))
@@ -129,14 +129,18 @@ class Conv:
         seen = reach(x, backend, kernel, stride, (rows[0], columns[0]))
         around = (seen.margin, seen.margin)
         delta = backend.conv(seen.delta, own["weight"], None, stride, (around, around))
-        background = dense(x.background)
-        moved = replace(x, background=background, delta=delta, top=seen.top, left=seen.left)
-        return moved.cropped(backend)
+        return x.moved(seen, dense(x.background), delta).cropped(backend)
 
     def sliding(self, inputs: Shape) -> Sliding | None:
         """Say how it slides."""
-        rows, columns = (same_padding(size, self.kernel, self.stride) for size in inputs[1:])
+        rows, columns = _paddings(inputs[1:], self.kernel, self.stride)
         return Sliding(self.kernel, self.stride, (rows[0], columns[0]), linear=True)
+
+
+def _paddings(sizes: Shape, kernel: int, stride: int) -> Padding:
+    """The zeros around (height, width)."""
+    height, width = sizes
+    return same_padding(height, kernel, stride), same_padding(width, kernel, stride)
 
 
 @dataclass(frozen=True)
@@ -231,9 +235,9 @@ class ConvTranspose:
         """Spread; TensorFlow's "same" padding is that of the convolution it transposes."""
         maps = _full(x, backend)
         _, height, width = self.shape(maps.shape[1:])
-        rows, columns = (same_padding(size, self.kernel, self.stride) for size in (height, width))
+        padding = _paddings((height, width), self.kernel, self.stride)
         return backend.conv_transpose(
-            maps, own["weight"], own["bias"], (height, width), self.stride, (rows, columns)
+            maps, own["weight"], own["bias"], (height, width), self.stride, padding
         )
 
 
@@ -393,13 +397,8 @@ class MaxPool(_Plain):
             return backend.max_pool(x, kernel)
         seen = reach(x, backend, kernel, kernel)
         under = backend.window(x.background, seen.read_top, seen.read_left, *seen.delta.shape[2:])
-        pooled = replace(
-            x,
-            background=backend.max_pool(x.background, kernel),
-            delta=backend.max_pool(under + seen.delta, kernel),
-            top=seen.top,
-            left=seen.left,
-        )
+        background = backend.max_pool(x.background, kernel)
+        pooled = x.moved(seen, background, backend.max_pool(under + seen.delta, kernel))
         return replace(pooled, delta=pooled.delta - pooled.under(backend)).cropped(backend)
 
     def sliding(self, inputs: Shape) -> Sliding | None:
@@ -442,9 +441,7 @@ class MeanPool(_Plain):
         if not isinstance(x, Patched):
             return pool(x)
         seen = reach(x, backend, kernel, kernel)
-        background, delta = pool(x.background), pool(seen.delta)
-        pooled = replace(x, background=background, delta=delta, top=seen.top, left=seen.left)
-        return pooled.cropped(backend)
+        return x.moved(seen, pool(x.background), pool(seen.delta)).cropped(backend)
 
     def sliding(self, inputs: Shape) -> Sliding | None:
         """Block by block."""

@@ -65,6 +65,10 @@ class Patched:
         columns_in = (columns >= 0) & (columns < width)
         return rows_in[:, None, :, None] & columns_in[:, None, None, :]
 
+    def moved(self, to: Reach, background: Array, delta: Array) -> Patched:
+        """What a kernel makes of it, `delta` in the windows of outputs that see its own."""
+        return replace(self, background=background, delta=delta, top=to.top, left=to.left)
+
     def cropped(self, backend: Backend) -> Patched:
         """The same with nothing beyond the canvas."""
         return replace(self, delta=self.delta * self.on_canvas(backend))

@@ -281,7 +281,7 @@ def prepared(
         # Grouped where that leaves the first layers a quarter of a batch to compute, or less: of
         # the whole batch, and on each device where several share it out.
         most = min(recipe.batch, len(inputs.delta)) // 4
-        batch = group(architecture.layers, architecture.shapes(), inputs, most)
+        batch = group(architecture, inputs, most)
         depth = batch.depth if isinstance(batch, Grouped) else 0
     shared, samples = (
         tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(batch)

@@ -72,9 +72,8 @@ def drawn(architecture, seed):
     }
 
 
-def grouped_and_dense(architecture, full):
-    patched = gather([full])
-    return group(architecture.layers, architecture.shapes(), patched, most=len(full) - 1), full
+def grouped_pictures(architecture, full):
+    return group(architecture, gather([full]), most=len(full) - 1)
 
 
 def batch(grouped, chosen):
@@ -91,7 +90,8 @@ def test_random_architectures(seed):
     height, width = (int(side) for side in rng.integers(10, 20, 2))
     architecture = random_architecture(rng, height, width)
     square = int(rng.choice([1, 1, 3]))
-    grouped, full = grouped_and_dense(architecture, everywhere(height, width, square))
+    full = everywhere(height, width, square)
+    grouped = grouped_pictures(architecture, full)
     assert isinstance(grouped, Grouped)
     assert len(grouped.examples.delta) < len(full) == len(grouped.examples.kind)
     weights = drawn(architecture, seed)
@@ -116,7 +116,8 @@ def test_each_kind_has_no_more_than_pictures_that_are_alike():
     architecture = Architecture(
         (1, 12, 12), (Conv(2, 3), Relu(), Conv(2, 3, stride=2), Relu(), Flatten())
     )
-    grouped, full = grouped_and_dense(architecture, everywhere(12, 12, 1))
+    full = everywhere(12, 12, 1)
+    grouped = grouped_pictures(architecture, full)
     weights = drawn(architecture, 0)
     expected, _ = architecture.apply(BACKEND, weights, full)
     kinds = len(grouped.examples.delta)
@@ -141,13 +142,12 @@ def test_each_kind_has_no_more_than_pictures_that_are_alike():
 def test_the_published_regressors(build, depth, kinds):
     """Hot pixels as far from the edge as the dataset's, a batch of 256."""
     full = everywhere(64, 64, 1).reshape(64, 64, 1, 64, 64)[4:60, 4:60].reshape(-1, 1, 64, 64)
-    _, shared, samples = prepared(build(64, 64), gather([full]), Recipe(0.01), BACKEND)
+    architecture, patched = build(64, 64), gather([full])
+    _, shared, samples = prepared(architecture, patched, Recipe(0.01), BACKEND)
     assert len(samples[0]) == 56 * 56
     if depth:
         assert len(shared[1]) == kinds
-        architecture = build(64, 64)
-        grouped = group(architecture.layers, architecture.shapes(), gather([full]), 64)
-        assert grouped.depth == depth
+        assert group(architecture, patched, 64).depth == depth
     else:
         assert [array.shape for array in shared] == [(1, 1, 64, 64)]
 
@@ -158,17 +158,14 @@ def test_pictures_that_are_not_alike_are_left_as_they_are():
     noise = np.random.default_rng(0).normal(size=every.delta.shape)
     lit = np.ones_like(every.background)
     for inputs in (replace(every, delta=noise), replace(every, background=lit)):
-        found = group(architecture.layers, architecture.shapes(), inputs, most=len(noise) - 1)
-        assert found is inputs
-    assert isinstance(
-        group(architecture.layers, architecture.shapes(), every, most=len(noise) - 1), Grouped
-    )
+        assert group(architecture, inputs, most=len(noise) - 1) is inputs
+    assert isinstance(group(architecture, every, most=len(noise) - 1), Grouped)
 
 
 def test_pictures_of_several_brightnesses():
     architecture = Architecture((1, 16, 16), (Conv(2, 3), Relu(), Conv(1, 3), Flatten()))
     full = np.concatenate([everywhere(16, 16, 1), 2 * everywhere(16, 16, 1)])
-    grouped, _ = grouped_and_dense(architecture, full)
+    grouped = grouped_pictures(architecture, full)
     assert isinstance(grouped, Grouped)
     weights = drawn(architecture, 0)
     np.testing.assert_allclose(
