@@ -139,6 +139,14 @@ class Backend(Protocol):
         """
         ...
 
+    def softmax_cross_entropy(self, outputs: Array, targets: Array) -> Array:
+        """Return minus the log of the softmax at each sample's target, the mean over the samples.
+
+        `outputs` is (n, ...), logits over all numbers of a sample; `targets` is (n,) int64, places
+        in a sample laid out flat. Returns a scalar; differentiable in `outputs`.
+        """
+        ...
+
     def value_and_grad(
         self, function: Callable[..., tuple[Array, Any]]
     ) -> Callable[..., tuple[Array, Any, dict[str, Array]]]:
@@ -238,6 +246,14 @@ class Alone:
     def take(self, x: Array, which: Array) -> Array:
         """See `Backend.take`; by its definition."""
         return x[which]
+
+    def softmax_cross_entropy(self, outputs: Array, targets: Array) -> Array:
+        """See `Backend.softmax_cross_entropy`; by its definition."""
+        xp = self.xp
+        logits = xp.reshape(outputs, (outputs.shape[0], -1))
+        shifted = logits - xp.max(logits, axis=1, keepdims=True)
+        chosen = shifted[xp.arange(outputs.shape[0]), targets]
+        return xp.mean(xp.log(xp.sum(xp.exp(shifted), axis=1)) - chosen)
 
     def about(self) -> dict[str, str]:
         """Say nothing beyond what every record holds."""

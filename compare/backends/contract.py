@@ -23,6 +23,7 @@ from typing import Any, ClassVar, TypeAlias, get_type_hints
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from compare import RunError, UsageError, backends
 from compare.backends import Array, Backend, Padding
@@ -138,6 +139,12 @@ def _cases() -> list[Case]:
     shapes = ((1, 2, 5, 4), (3, 2, 2, 3), (3, 2, 2, 3))
     cases.append(Case("take", take, (normal(3, 2, 2, 3),)))
     cases.append(Case("patched_moments", moments, tuple(normal(*shape) for shape in shapes)))
+    places = np.array([5, 0, 5])
+
+    def cross_entropy(b: Backend, outputs: Array) -> Array:
+        return b.softmax_cross_entropy(outputs, b.asarray(places))
+
+    cases.append(Case("softmax_cross_entropy", cross_entropy, (normal(3, 1, 2, 3),)))
     a, c = normal(2, 3, 4), normal(3, 4)
     rows_chosen = np.array([0, 0])
     functions: dict[str, Callable[[Backend, Any, Array, Array], Array]] = {
@@ -271,7 +278,7 @@ def _outputs_and_gradients(
         ) -> tuple[Array, dict[str, Array]]:
             joined = join_maps(shared, samples, depth)
             outputs, _ = architecture.apply(backend, {**running, **trained}, joined, training=True)
-            return LOSSES["mse"](backend.xp, outputs, targets), {"outputs": outputs}
+            return LOSSES["mse"](backend, outputs, targets), {"outputs": outputs}
 
         trained = {name: weights[name] for name in names}
         running = {name: weights[name] for name in weights if name not in trained}
@@ -398,6 +405,14 @@ class BackendContract:
         found = backend.jit(moments)(backend.asarray(x), ones)
         for moment, expected in zip(found, (x.mean((0, 2, 3)), x.var((0, 2, 3))), strict=True):
             np.testing.assert_allclose(backend.to_numpy(moment), expected, rtol=1e-5)
+
+    def test_softmax_cross_entropy_overflows_nowhere(self, backend: Backend) -> None:
+        """It is the logarithm of a softmax, not of a quotient of exponentials."""
+        outputs = np.random.default_rng(0).normal(0, 300, (4, 1, 3, 5)).astype(np.float32)
+        targets = np.array([0, 14, 7, 7])
+        loss = backend.softmax_cross_entropy(backend.asarray(outputs), backend.asarray(targets))
+        chosen = log_softmax(outputs.reshape(4, -1), axis=1)[np.arange(4), targets]
+        np.testing.assert_allclose(backend.to_numpy(loss), -chosen.mean(), rtol=1e-6)
 
     def test_a_window_is_zero_beyond_the_edge(self, backend: Backend) -> None:
         """Whatever lies at the edge: a diverged network has infinities there."""

@@ -102,6 +102,13 @@ class NumpyBackend(Alone):
         """See `compare.backends.base.Backend.take`."""
         return _take(x, which)
 
+    def softmax_cross_entropy(self, outputs: Any, targets: Any) -> Any:
+        """See `compare.backends.base.Backend.softmax_cross_entropy`."""
+        logits = getval(outputs).reshape(len(outputs), -1)
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        log_softmax = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        return _cross_entropy(outputs, targets, log_softmax)
+
     def value_and_grad(
         self, function: Callable[..., tuple[Any, Any]]
     ) -> Callable[..., tuple[Any, Any, dict[str, Any]]]:
@@ -428,6 +435,29 @@ def _patched_moments_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> C
 
 
 defvjp_argnums(_patched_moments, _patched_moments_vjp)
+
+
+@_primitive
+def _cross_entropy(
+    outputs: NDArray[Any], targets: NDArray[Any], log_softmax: NDArray[Any]
+) -> NDArray[Any]:
+    """Of outputs whose log softmax is given, (n, numbers of a sample)."""
+    return np.asarray(-np.mean(log_softmax[np.arange(len(outputs)), targets]))
+
+
+def _cross_entropy_vjp(
+    _: Any, outputs: NDArray[Any], targets: NDArray[Any], log_softmax: NDArray[Any]
+) -> Callable[[Any], Any]:
+    def pull_back(g: NDArray[Any]) -> NDArray[Any]:
+        back: NDArray[Any] = np.exp(log_softmax)
+        back[np.arange(len(back)), targets] -= 1
+        back *= g / back.dtype.type(len(back))
+        return back.reshape(outputs.shape)
+
+    return pull_back
+
+
+defvjp(_cross_entropy, _cross_entropy_vjp)
 
 
 def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> NDArray[Any]:

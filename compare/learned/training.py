@@ -335,7 +335,7 @@ def _step(
         outputs, statistics = architecture.apply(
             backend, {**running, **trained}, maps, training=True
         )
-        return share * loss(xp, outputs, targets), statistics
+        return share * loss(backend, outputs, targets), statistics
 
     differentiated = backend.value_and_grad(objective)
 

@@ -226,8 +226,8 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(monkeypatch, tmp_path):
-    def broken(xp, outputs, targets):
-        return losses.mse(xp, outputs, targets) * np.float32(np.inf)
+    def broken(backend, outputs, targets):
+        return losses.mse(backend, outputs, targets) * np.float32(np.inf)
 
     monkeypatch.setitem(losses.LOSSES, "mse", broken)
 
