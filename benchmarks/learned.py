@@ -4,7 +4,8 @@
 
 For each published architecture: milliseconds a training step (forward, backward, Adam) of the
 default recipe's batch, here and with `torch.nn` modules over full maps, and their ratio. Then the
-seconds of the CoordConv regressor's full recipe (100 epochs of 2368 pictures). Needs PyTorch.
+seconds of the CoordConv regressor's full recipe (100 epochs of 2368 pictures), and those that the
+CoordConv classifier trains until it is right everywhere. Needs PyTorch.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ CASES = {
     "transposed convolutions, 4x4": ("coord2onehot", "deconv", "uniform", 4, 1.5),
     "CoordConv renderer": ("coord2image", "coordconv", "uniform", 3, None),
 }
+SEEDS = (0, 1, 2)
+"""Of the classifier that is trained until it is right everywhere."""
 TURN = 0.25
 """Seconds of steps in a row that are timed together, as in an epoch."""
 
@@ -178,6 +181,49 @@ def full_recipe() -> float:
     return time.perf_counter() - before
 
 
+def until_right(split: str, seed: int) -> float:
+    """Return the seconds that the CoordConv classifier trains until every position is right.
+
+    Those trained on and those held out, by the default recipe. It looks every 25 steps, at a few
+    positions first, for which the clock stops. Infinite where the recipe ends before.
+    """
+    task, backend = load("coord2onehot"), backends.load("numpy")
+    entry = offered("coord2onehot")["coordconv"]
+    recipe = entry.recipes["quick"]
+    learned = entry.build(Setting(task, split, SIZE, SIZE, backend), recipe, None)
+    data = task.split(split, SIZE, SIZE)
+    inputs, targets = data.train.inputs(), task.encode(data.train.positions, SIZE, SIZE)
+    everywhere = np.concatenate([inputs, data.test.inputs()])
+    hot = np.concatenate([targets, task.encode(data.test.positions, SIZE, SIZE)])
+
+    def right(places: slice) -> bool:
+        bitmaps = learned.predict(everywhere[places])
+        return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[places]).all())
+
+    # As in `training.train`, where the rates come to the step as numbers.
+    at_any_rate = replace(recipe, learning_rate=1.0)
+    step, shared, samples = training.prepared(
+        learned.architecture, maps([inputs]), at_any_rate, backend
+    )
+    state = training.begin(learned.architecture, seed, backend)
+    took = 0.0
+    for place, index, _ in training.batches(
+        backend, recipe, len(targets), seed=seed, epoch=0, epochs=1, done=0
+    ):
+        before = time.perf_counter()
+        weights, mean, square, loss, place.index = step(
+            state.weights, state.mean, state.square, state.running_loss,
+            place.index, place.rates, place.batches, shared, (targets, *samples),
+        )  # fmt: skip
+        took += time.perf_counter() - before
+        state = replace(state, weights=weights, mean=mean, square=square, running_loss=loss)
+        if index % 25 == 24:
+            learned.state = state
+            if right(slice(None, None, 30)) and right(slice(None)):
+                return took
+    return float("inf")
+
+
 def measure() -> dict[str, object]:
     """Measure; print, and return, the seconds of a step by architecture, and of the recipe."""
     results: dict[str, object] = {}
@@ -196,6 +242,15 @@ def measure() -> dict[str, object]:
         results[name] = seconds
     results["full recipe"] = took = full_recipe()
     print(f"\nfull recipe of the CoordConv regressor, 100 epochs: at most 10 s, {took:.1f} s")
+    for split in ("uniform", "quadrant"):
+        seconds_by_seed = [until_right(split, seed) for seed in SEEDS]
+        results[f"classifier until all is right, {split}"] = seconds_by_seed
+        print(
+            f"CoordConv classifier, {split} split, until every position is right: at most 10 s,",
+            f"seeds {', '.join(map(str, SEEDS))}:",
+            ", ".join(f"{seconds:.1f}" for seconds in seconds_by_seed),
+            f"s, median {np.median(seconds_by_seed):.1f} s",
+        )
     return results
 
 

@@ -4,7 +4,7 @@
 
 The handcrafted network (hot_pixels.py), then training (learned.py, which needs PyTorch), then the
 command `compare` itself: its start, the most memory of a run, and how long the CoordConv classifier
-trains until every position is right. Takes about five minutes on two cores.
+trains by its whole recipe. Takes about seven minutes on two cores.
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ def measure() -> dict[str, object]:
     checks = [
         *((f"compare {word}", 0.3, "s", seconds) for word, seconds in starts.items()),
         ("most memory of compare run --task onehot2coord", 400, "MB", peak()),
-        *(
-            (f"CoordConv classifier, {split} split, trained to 100 %", 10, "s", seconds)
-            for split, seconds in classifier().items()
-        ),
     ]
     print()
     for what, most, unit, found in checks:
         verdict = "holds" if found <= most else "does not hold"
         print(f"{what}: at most {most:g} {unit}, {found:.3g}: {verdict}")
         results[what] = found
+    for split, seconds in classifier().items():
+        what = f"CoordConv classifier, {split} split, the whole recipe"
+        print(f"{what}: {seconds:.3g} s")
+        results[what] = seconds
     return results
 
 

@@ -122,13 +122,9 @@ def train(
     for epoch in range(state.steps // steps_an_epoch, epochs):
         if state.losses and not np.isfinite(state.losses[-1]):
             break
-        # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
-        order = np.random.default_rng([seed, epoch]).permutation(count)
-        rates = [
-            _adam_rate(recipe, epoch * steps_an_epoch + index + 1) * _decay(recipe, epoch, epochs)
-            for index in range(steps_an_epoch)
-        ]
-        for place, index, batch in _places(backend, order, rates, recipe.batch, state.steps):
+        for place, index, batch in batches(
+            backend, recipe, count, seed=seed, epoch=epoch, epochs=epochs, done=state.steps
+        ):
             try:
                 weights, mean, square, running_loss, place.index = step(
                     state.weights,
@@ -214,7 +210,7 @@ def read_checkpoint(path: Path, like: State) -> HostArrays:
 
 
 @dataclass
-class _Place:
+class Place:
     """Batches of one size on the device, and how far the steps have come in them.
 
     rates: (steps,) learning rates; batches: (steps, size) numbers of samples; index: (1,), the
@@ -226,26 +222,36 @@ class _Place:
     index: Array
 
 
-def _places(
-    backend: Backend, order: NDArray[Any], rates: list[float], batch: int, done: int
-) -> Iterator[tuple[_Place, int, int]]:
-    """Yield (place, step of the epoch, samples) for each step of an epoch that is not yet done."""
-    whole = len(order) // batch
-    first = done % len(rates)
+def batches(
+    backend: Backend, recipe: Recipe, count: int, *, seed: int, epoch: int, epochs: int, done: int
+) -> Iterator[tuple[Place, int, int]]:
+    """Yield (place, step of the epoch, samples) for each step of an epoch that is not yet done.
+
+    `done` counts the steps since the first epoch, of `epochs`; an epoch has `count` samples.
+    """
+    # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
+    order = np.random.default_rng([seed, epoch]).permutation(count)
+    steps = -(-count // recipe.batch)
+    rates = [
+        _adam_rate(recipe, epoch * steps + index + 1) * _decay(recipe, epoch, epochs)
+        for index in range(steps)
+    ]
+    whole = count // recipe.batch
+    first = done % steps
     like = backend.asarray(np.zeros((), np.float32))
 
-    def place(rows: NDArray[Any], rates: list[float], index: int) -> _Place:
-        return _Place(
+    def place(rows: NDArray[Any], rates: list[float], index: int) -> Place:
+        return Place(
             backend.asarray(np.asarray(rates), like=like),
             backend.asarray(rows),
             backend.asarray(np.asarray([index])),
         )
 
     if first < whole:
-        here = place(order[: whole * batch].reshape(whole, batch), rates[:whole], first)
+        here = place(order[: whole * recipe.batch].reshape(whole, -1), rates[:whole], first)
         for index in range(first, whole):
-            yield here, index, batch
-    left = order[whole * batch :]
+            yield here, index, recipe.batch
+    left = order[whole * recipe.batch :]
     if len(left):
         yield place(left[None], rates[whole:], 0), whole, len(left)
 
