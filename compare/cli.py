@@ -764,7 +764,7 @@ def _list(options: argparse.Namespace) -> int:
 
     print("tasks and their solvers")
     for name in tasks.known():
-        print(f"  {name}: {tasks.load(name).summary}")
+        print(f"  {name}: {tasks.summary(name)}")
         for solver, entry in offered(name).items():
             print(f"    {solver:<12} {entry.summary}")
     print("\nbackends")

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from compare.backends import Backend
-from compare.datasets import Dataset, not_so_clevr
 from compare.learned.recipe import Recipe
 from compare.plugins import plugins
-from compare.tasks import Task
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `compare list` does without NumPy
+    from numpy.typing import NDArray
+
+    from compare.backends import Backend
+    from compare.datasets import Dataset
     from compare.learned.architecture import Architecture
     from compare.learned.training import Progress
+    from compare.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -138,45 +138,15 @@ def _handcrafted(task: str) -> Entry:
     return Entry("a network of fixed operations; no weight learned", built)
 
 
-def _ready_made(
-    summary: str, build: Callable[[Setting], Callable[[NDArray[Any]], NDArray[Any]]]
-) -> Entry:
-    return Entry(summary, lambda setting, recipe, _: Fixed(build(setting), Cost(0, 0, 0)))
+def _ready_made(name: str, summary: str) -> Entry:
+    def build(setting: Setting, recipe: Recipe | None, checkpoint: Path | None) -> Solver:
+        from compare import ready_made  # brings NumPy, which `compare list` does without
 
+        function = getattr(ready_made, name)
+        size = {"height": setting.height, "width": setting.width}
+        return Fixed(partial(function, **size), Cost(0, 0, 0))
 
-def _argmax(bitmaps: NDArray[Any]) -> NDArray[Any]:
-    flat = bitmaps.reshape(len(bitmaps), -1)
-    y, x = np.unravel_index(flat.argmax(axis=1), bitmaps.shape[2:])
-    return np.stack([x, y], axis=1).astype(np.float32)
-
-
-def _centroid(pictures: NDArray[Any]) -> NDArray[Any]:
-    lit = pictures[:, 0].astype(np.float64)
-    area = lit.sum(axis=(1, 2))
-    x = lit.sum(axis=1) @ np.arange(lit.shape[2]) / area
-    y = lit.sum(axis=2) @ np.arange(lit.shape[1]) / area
-    return np.stack([x, y], axis=1).astype(np.float32)
-
-
-def _indexing(setting: Setting) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    def draw(coordinates: NDArray[Any]) -> NDArray[Any]:
-        x, y = coordinates.astype(int).T
-        bitmaps = np.zeros((len(x), 1, setting.height, setting.width), np.float32)
-        bitmaps[np.arange(len(x)), 0, y, x] = 1
-        return bitmaps
-
-    return draw
-
-
-def _slicing(setting: Setting) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    def draw(coordinates: NDArray[Any]) -> NDArray[Any]:
-        pictures = np.zeros((len(coordinates), 1, setting.height, setting.width), np.float32)
-        r = not_so_clevr.RADIUS
-        for picture, (x, y) in zip(pictures[:, 0], coordinates.astype(int), strict=True):
-            picture[max(y - r, 0) : y + r + 1, max(x - r, 0) : x + r + 1] = 1
-        return pictures
-
-    return draw
+    return Entry(summary, build)
 
 
 def _learned(
@@ -277,7 +247,7 @@ _OFFERED: dict[str, dict[str, Entry]] = {
         "handcrafted": _handcrafted("onehot2coord"),
         **_REGRESSORS,
         "argmax": _ready_made(
-            "numpy.argmax and unravel_index, what a programmer would write", lambda _: _argmax
+            "argmax", "numpy.argmax and unravel_index, what a programmer would write"
         ),
     },
     "coord2onehot": {
@@ -296,7 +266,7 @@ _OFFERED: dict[str, dict[str, Entry]] = {
             ("width", "coordinates"),
         ),
         "deconv": _deconv("softmax"),
-        "indexing": _ready_made("bitmaps[item, 0, y, x] = 1", _indexing),
+        "indexing": _ready_made("indexing", "bitmaps[item, 0, y, x] = 1"),
     },
     "coord2image": {
         "handcrafted": _handcrafted("coord2image"),
@@ -313,11 +283,11 @@ _OFFERED: dict[str, dict[str, Entry]] = {
             ("width", "kernel", "coordinates"),
         ),
         "deconv": _deconv("sigmoid"),
-        "slicing": _ready_made("picture[y-4:y+5, x-4:x+5] = 1", _slicing),
+        "slicing": _ready_made("slicing", "picture[y-4:y+5, x-4:x+5] = 1"),
     },
     "image2coord": {
         "handcrafted": _handcrafted("image2coord"),
         **_REGRESSORS,
-        "centroid": _ready_made("the mean place of the lit pixels", lambda _: _centroid),
+        "centroid": _ready_made("centroid", "the mean place of the lit pixels"),
     },
 }

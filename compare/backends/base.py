@@ -7,9 +7,10 @@ functions of `xp`; so whoever writes this class anew brings all of them to anoth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # `compare list` does without NumPy
+    from numpy.typing import NDArray
 
 Array: TypeAlias = Any
 """An array of the backend's own library."""

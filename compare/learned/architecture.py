@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from compare.backends import Array, Backend
 from compare.learned.grouped import Grouped
@@ -115,9 +116,6 @@ def _draw(rng: np.random.Generator, parameter: Parameter) -> NDArray[np.float32]
     2 / fan_in (He et al. 2015, arXiv:1502.01852; the truncation and the widening are Keras's).
     Glorot-uniform has limits sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010).
     """
-    # Imported here because it takes longer than everything that `compare list` does.
-    from scipy.special import ndtr, ndtri
-
     fan_in, fan_out = parameter.fans
     match parameter.initial:
         case "he_normal":

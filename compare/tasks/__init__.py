@@ -9,18 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from compare import UsageError
-from compare.datasets import Dataset, Split
 from compare.plugins import plugins
-from compare.scoring import Measures, Scores
 
-__all__ = ["Column", "Task", "known", "load"]
+if TYPE_CHECKING:  # `compare list` does without NumPy
+    from numpy.typing import NDArray
 
-_BUILT_IN = ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
+    from compare.datasets import Dataset, Split
+    from compare.scoring import Measures, Scores
+
+__all__ = ["BUILT_IN", "Column", "Task", "known", "load", "summary"]
+
+BUILT_IN = {
+    "onehot2coord": "a bitmap with one hot pixel to that pixel's (x, y)",
+    "coord2onehot": "(x, y) to the bitmap with that one pixel hot",
+    "coord2image": "(x, y) to the picture of a 9x9 square centred there",
+    "image2coord": "the picture of a 9x9 square to its centre's (x, y)",
+}
+"""What each built-in task maps to what."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,17 @@ class Task:
 def known() -> tuple[str, ...]:
     """Return the names of all tasks, the built-in ones first."""
     others = (point.name for point in plugins("compare.tasks"))
-    return tuple(dict.fromkeys((*_BUILT_IN, *others)))
+    return tuple(dict.fromkeys((*BUILT_IN, *others)))
+
+
+def summary(name: str) -> str:
+    """Return what a task maps to what; a built-in one is not imported for that."""
+    return BUILT_IN.get(name) or load(name).summary
 
 
 def load(name: str) -> Task:
     """Import a task; UsageError lists the tasks if there is no such."""
-    if name in _BUILT_IN:
+    if name in BUILT_IN:
         task: Task = import_module(f"compare.tasks.{name}").TASK
         return task
     for point in plugins("compare.tasks").select(name=name):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.scoring import picture_measures, picture_scores, rounded_bits
-from compare.tasks import Column, Task
+from compare.tasks import BUILT_IN, Column, Task
 
 
 def _split(name: str, height: int, width: int) -> Split:
@@ -32,7 +32,7 @@ def _decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArra
 
 TASK = Task(
     name="coord2image",
-    summary="(x, y) to the picture of a 9x9 square centred there",
+    summary=BUILT_IN["coord2image"],
     splits=not_so_clevr.SPLITS,
     split=_split,
     everywhere=_everywhere,

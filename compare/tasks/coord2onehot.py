@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.scoring import bitmap_measures, bitmap_scores, brightest
-from compare.tasks import Column, Task
+from compare.tasks import BUILT_IN, Column, Task
 
 
 def _split(name: str, height: int, width: int) -> Split:
@@ -35,7 +35,7 @@ def _decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArra
 
 TASK = Task(
     name="coord2onehot",
-    summary="(x, y) to the bitmap with that one pixel hot",
+    summary=BUILT_IN["coord2onehot"],
     splits=not_so_clevr.SPLITS,
     split=_split,
     everywhere=_everywhere,

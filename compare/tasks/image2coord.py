@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from compare.datasets import Dataset, Split, not_so_clevr
-from compare.tasks import onehot2coord
+from compare.tasks import BUILT_IN, onehot2coord
 
 
 def _split(name: str, height: int, width: int) -> Split:
@@ -24,7 +24,7 @@ def _everywhere(height: int, width: int) -> Dataset:
 TASK = replace(
     onehot2coord.TASK,
     name="image2coord",
-    summary="the picture of a 9x9 square to its centre's (x, y)",
+    summary=BUILT_IN["image2coord"],
     split=_split,
     everywhere=_everywhere,
 )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.scoring import coordinate_measures, coordinate_scores
-from compare.tasks import Column, Task
+from compare.tasks import BUILT_IN, Column, Task
 
 
 def _split(name: str, height: int, width: int) -> Split:
@@ -47,7 +47,7 @@ rounding to whole pixels. Errors are Euclidean distances in pixels."""
 
 TASK = Task(
     name="onehot2coord",
-    summary="a bitmap with one hot pixel to that pixel's (x, y)",
+    summary=BUILT_IN["onehot2coord"],
     splits=not_so_clevr.SPLITS,
     split=_split,
     everywhere=_everywhere,
