@@ -113,14 +113,15 @@ class Backend(Protocol):
         ...
 
     def patched_moments(
-        self, background: Array, delta: Array, under: Array, share: Array
+        self, background: Array, delta: Array, under: Array, extent: Array, share: Array
     ) -> tuple[Array, Array]:
         """Return each channel's mean and (biased) variance over pictures kept as differences.
 
         `background` is (1, c, H, W). `delta` is (k, c, h, w), differences from windows of it that
-        hold `under`, likewise; `share` is (k,), the part of the batch that is like each: they sum
-        to 1. Over the batch, all its `parts`, and the pixels, (c,) each; differentiable in the
-        first three arguments.
+        hold `under`, likewise. `extent` is (H, W) and `share` is (k,): for each pixel of the
+        background, and for each pixel of a difference, how large a part of all the batch's pixels
+        is like it. Over the batch, all its `parts`, and the pixels, (c,) each; differentiable in
+        the first three arguments.
         """
         ...
 
@@ -133,10 +134,10 @@ class Backend(Protocol):
         """
         ...
 
-    def take(self, x: Array, which: Array) -> Array:
-        """Return picture `which[i]` of `x`, (k, c, h, w), for each of the (n,) int64 `which`.
+    def take(self, x: Array, which: Array, axis: int) -> Array:
+        """Return the pictures, rows or columns `which`, (n,) int64, of (k, c, h, w), in order.
 
-        Differentiable in `x`.
+        `axis` is 0, 2 or 3. Differentiable in `x`.
         """
         ...
 
@@ -231,22 +232,22 @@ class Alone:
         return result, xp.reshape(mean, (-1,)), xp.reshape(variance, (-1,))
 
     def patched_moments(
-        self, background: Array, delta: Array, under: Array, share: Array
+        self, background: Array, delta: Array, under: Array, extent: Array, share: Array
     ) -> tuple[Array, Array]:
         """See `Backend.patched_moments`; by its definition."""
         xp, axes = self.xp, (0, 2, 3)
-        _, channels, height, width = background.shape
-        each = xp.reshape(share / (height * width), (-1, 1, 1, 1))
-        mean = self.average(xp.mean(background, axis=axes) + xp.sum(each * delta, axis=axes))
-        around = xp.reshape(mean, (1, channels, 1, 1))
-        variance = xp.mean((background - around) ** 2, axis=axes)
+        each = xp.reshape(share, (-1, 1, 1, 1))
+        mean = xp.sum(extent * background, axis=axes) + xp.sum(each * delta, axis=axes)
+        mean = self.average(mean)
+        around = xp.reshape(mean, (1, -1, 1, 1))
+        variance = xp.sum(extent * (background - around) ** 2, axis=axes)
         # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
         change = each * delta * (2 * (under - around) + delta)
         return mean, self.average(variance + xp.sum(change, axis=axes))
 
-    def take(self, x: Array, which: Array) -> Array:
+    def take(self, x: Array, which: Array, axis: int) -> Array:
         """See `Backend.take`; by its definition."""
-        return x[which]
+        return x[(slice(None),) * axis + (which,)]
 
     def softmax_cross_entropy(self, outputs: Array, targets: Array) -> Array:
         """See `Backend.softmax_cross_entropy`; by its definition."""

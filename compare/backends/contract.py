@@ -127,17 +127,22 @@ def _cases() -> list[Case]:
 
         arrays = (normal(*shape), normal(shape[1]), normal(shape[1]))
         cases.append(Case(f"batch_norm of {shape}", batch_norm, arrays))
-    which, share = np.array([2, 0, 2, 1]), np.array([0.5, 0.2, 0.3])
+    which, share = np.array([2, 0, 2, 1]), np.array([0.5, 0.2, 0.3]) / 30
+    extent = rng.uniform(size=(5, 4))
+    extent /= extent.sum()
 
-    def take(b: Backend, x: Array) -> Array:
-        return b.take(x, b.asarray(which))
+    for axis in (0, 2, 3):
+
+        def take(b: Backend, x: Array, axis: int = axis) -> Array:
+            return b.take(x, b.asarray(which), axis)
+
+        cases.append(Case(f"take along axis {axis}", take, (normal(3, 2, 4, 3),)))
 
     def moments(b: Backend, background: Array, delta: Array, under: Array) -> Array:
-        shares = b.asarray(share, like=delta)
-        return b.xp.concatenate(list(b.patched_moments(background, delta, under, shares)), axis=0)
+        parts = (b.asarray(part, like=delta) for part in (extent, share))
+        return b.xp.concatenate(list(b.patched_moments(background, delta, under, *parts)), axis=0)
 
     shapes = ((1, 2, 5, 4), (3, 2, 2, 3), (3, 2, 2, 3))
-    cases.append(Case("take", take, (normal(3, 2, 2, 3),)))
     cases.append(Case("patched_moments", moments, tuple(normal(*shape) for shape in shapes)))
     places = np.array([5, 0, 5])
 
@@ -263,7 +268,6 @@ def _outputs_and_gradients(
         shared, samples = (
             tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(maps)
         )
-        depth = maps.depth if isinstance(maps, Grouped) else 0
         count = 8
         shape = (count, *architecture.shapes()[-1])
         targets = backend.asarray(rng.normal(size=shape).astype(np.float32))
@@ -274,9 +278,8 @@ def _outputs_and_gradients(
             targets: Array,
             shared: tuple[Array, ...],
             samples: tuple[Array, ...],
-            depth: int = depth,
         ) -> tuple[Array, dict[str, Array]]:
-            joined = join_maps(shared, samples, depth)
+            joined = join_maps(shared, samples)
             outputs, _ = architecture.apply(backend, {**running, **trained}, joined, training=True)
             return LOSSES["mse"](backend, outputs, targets), {"outputs": outputs}
 

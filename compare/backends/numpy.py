@@ -88,19 +88,19 @@ class NumpyBackend(Alone):
         return _batch_norm(x, scale, shift, centred, variance, epsilon), mean, variance
 
     def patched_moments(
-        self, background: Any, delta: Any, under: Any, share: Any
+        self, background: Any, delta: Any, under: Any, extent: Any, share: Any
     ) -> tuple[Any, Any]:
         """See `compare.backends.base.Backend.patched_moments`."""
-        moments = _patched_moments(background, delta, under, share)
+        moments = _patched_moments(background, delta, under, extent, share)
         return moments[0], moments[1]
 
     def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
         """See `compare.backends.base.Backend.window`."""
         return _window(x, _Windows(x.shape, top, left, height, width))
 
-    def take(self, x: Any, which: Any) -> Any:
+    def take(self, x: Any, which: Any, axis: int) -> Any:
         """See `compare.backends.base.Backend.take`."""
-        return _take(x, which)
+        return _take(x, which, axis)
 
     def softmax_cross_entropy(self, outputs: Any, targets: Any) -> Any:
         """See `compare.backends.base.Backend.softmax_cross_entropy`."""
@@ -389,19 +389,24 @@ defvjp_argnums(_batch_norm, _batch_norm_vjp)
 
 @_primitive
 def _patched_moments(
-    background: NDArray[Any], delta: NDArray[Any], under: NDArray[Any], share: NDArray[Any]
+    background: NDArray[Any],
+    delta: NDArray[Any],
+    under: NDArray[Any],
+    extent: NDArray[Any],
+    share: NDArray[Any],
 ) -> NDArray[Any]:
     """Stack the means and the variances, (2, c); sums are left to BLAS."""
     rows, differences = _rows(background), _rows(delta)
-    pixels, shares = rows.dtype.type(rows.shape[1]), _shares(share, delta)
-    mean = (_row_sums(rows) + differences @ shares) / pixels
+    extents, shares = extent.reshape(-1), _shares(share, delta)
+    mean = rows @ extents + differences @ shares
     centred = rows - mean[:, None]
+    centred *= centred
     # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
     change = _rows(under) - mean[:, None]
     change *= 2
     change += differences
     change *= differences
-    return np.stack([mean, (np.vecdot(centred, centred) + change @ shares) / pixels])
+    return np.stack([mean, centred @ extents + change @ shares])
 
 
 def _shares(share: NDArray[Any], delta: NDArray[Any]) -> NDArray[Any]:
@@ -410,16 +415,17 @@ def _shares(share: NDArray[Any], delta: NDArray[Any]) -> NDArray[Any]:
 
 
 def _patched_moments_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
-    background, delta, under, share = arguments
+    background, delta, under, extent, share = arguments
 
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
         # The variance does not depend on the mean: deviations from it sum to 0.
         rows, differences, shares = _rows(background), _rows(delta), _shares(share, delta)
         mean = answer[0][:, None]
-        by_mean, by_square = (g.astype(answer.dtype, copy=False) / rows.shape[1])[..., None]
+        by_mean, by_square = g.astype(answer.dtype, copy=False)[..., None]
         by_square = 2 * by_square
         of_background = (rows - mean) * by_square
         of_background += by_mean
+        of_background *= extent.reshape(-1)
         of_under = by_square * shares
         of_delta = _rows(under) - mean
         of_delta += differences
@@ -556,15 +562,18 @@ defvjp(_max_pool, _max_pool_vjp, argnums=(0,))
 
 
 @_primitive
-def _take(x: NDArray[Any], which: NDArray[Any]) -> NDArray[Any]:
-    return _batch_first(np.take(_batch_last(x), which, axis=3))
+def _take(x: NDArray[Any], which: NDArray[Any], axis: int) -> NDArray[Any]:
+    return _batch_first(np.take(_batch_last(x), which, axis=axis - 1))
 
 
-def _take_vjp(_: Any, x: NDArray[Any], which: NDArray[Any]) -> Callable[[Any], Any]:
+def _take_vjp(_: Any, x: NDArray[Any], which: NDArray[Any], axis: int) -> Callable[[Any], Any]:
     def gather(g: NDArray[Any]) -> NDArray[Any]:
-        # What flows back to one picture adds up; by a product, for which there is BLAS.
-        taken = np.equal(which[:, None], np.arange(len(x))).astype(g.dtype)
-        return _like(_batch_last(g).reshape(-1, len(which)) @ taken, x)
+        # What flows back to one picture, row or column adds up; by a product, for there is BLAS.
+        taken = np.equal(which[:, None], np.arange(x.shape[axis])).astype(g.dtype)
+        taken_last = np.moveaxis(_batch_last(g), axis - 1, -1)
+        sums = taken_last.reshape(-1, len(which)) @ taken
+        sums = sums.reshape(*taken_last.shape[:-1], -1)
+        return _batch_first(np.moveaxis(sums, -1, axis - 1))
 
     return gather
 

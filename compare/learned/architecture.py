@@ -74,9 +74,10 @@ class Architecture:
         x: Maps = inputs.examples if isinstance(inputs, Grouped) else inputs
         for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
             if isinstance(x, Patched):
-                if grouped is not None and index == grouped.depth:
-                    x = grouped.apart(x, backend)
-                x = x.settled(backend)
+                if grouped is not None:
+                    x = grouped.before(index, x, backend)
+                if x.kind is None:
+                    x = x.settled(backend)
             prefix = f"{index}."
             own = {name: weights[prefix + name] for name in layer.parameters(shape)}
             updates: dict[str, Array] | None = {} if training else None

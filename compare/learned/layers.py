@@ -549,7 +549,7 @@ class BatchNorm(_Plain):
         else:
             assert isinstance(x, Patched)
             mean, variance = backend.patched_moments(
-                x.background, x.delta, x.under(backend), x.share(backend)
+                x.background, x.delta, x.under(backend), x.extent(backend), x.share(backend)
             )
             self._keep(backend, own, updates, x, mean, variance)
         scale = own["scale"] / xp.sqrt(variance + self.epsilon)

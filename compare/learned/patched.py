@@ -27,7 +27,9 @@ class Patched:
     of the canvas. top, left: (n,) int64, possibly negative.
 
     With a `kind`, (m,) int64, these are examples that stand for a batch of m pictures, of which
-    picture j is computed like example `kind[j]`; see `compare.learned.grouped`.
+    picture j is computed like example `kind[j]`. With a `canvas`, (rows, columns), int64 and as
+    many as the pictures have, row i of theirs equals row `rows[i]` of the background. See
+    `compare.learned.grouped`.
     """
 
     background: Array
@@ -35,11 +37,14 @@ class Patched:
     top: Array
     left: Array
     kind: Array | None = None
+    canvas: tuple[Array, Array] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """The shape that full maps of the batch would have, (n or m, c, H, W)."""
         _, channels, height, width = self.background.shape
+        if self.canvas is not None:
+            height, width = (pixels.shape[0] for pixels in self.canvas)
         pictures = self.delta if self.kind is None else self.kind
         return (pictures.shape[0], channels, height, width)
 
@@ -48,12 +53,16 @@ class Patched:
         return backend.window(self.background, self.top, self.left, *self.delta.shape[2:])
 
     def share(self, backend: Backend) -> Array:
-        """The part of the batch that each difference stands for, (n,)."""
-        xp = backend.xp
-        one = xp.zeros_like(self.delta[:, 0, 0, 0]) + 1
-        if self.kind is not None:
-            one = xp.sum(one * (self.kind[:, None] == xp.arange(one.shape[0])), axis=0)
-        return one / self.shape[0]
+        """The part of the batch's pixels that each pixel of a difference stands for, (n,)."""
+        _, _, height, width = self.shape
+        return _parts(backend, self.delta[:, 0, 0, 0], self.kind) / (height * width)
+
+    def extent(self, backend: Backend) -> Array:
+        """The part of the batch's pixels that each one of the background stands for, (H, W)."""
+        rows, columns = (None, None) if self.canvas is None else self.canvas
+        one = self.background[0, 0]
+        down, across = _parts(backend, one[:, 0], rows), _parts(backend, one[0], columns)
+        return down[:, None] * across
 
     def on_canvas(self, backend: Backend) -> Array:
         """Whether each pixel of a window lies on the canvas, (n, 1, h, w) booleans."""
@@ -83,6 +92,15 @@ class Patched:
         if small(self.delta.shape[2:], self.background.shape[2:]):
             return self
         return self.dense(backend)
+
+
+def _parts(backend: Backend, like: Array, which: Array | None) -> Array:
+    """How large a part of `which` each place of `like` is, (n,); of each place once if None."""
+    xp = backend.xp
+    count = xp.zeros_like(like) + 1
+    if which is None:
+        return count / count.shape[0]
+    return xp.sum(count * (which[:, None] == xp.arange(count.shape[0])), axis=0) / which.shape[0]
 
 
 def small(window: tuple[int, ...], canvas: tuple[int, ...]) -> bool:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -282,28 +283,23 @@ def prepared(
 ) -> tuple[Callable[..., Any], tuple[Array, ...], tuple[Array, ...]]:
     """Return the step, and the inputs on the device as it takes them: `shared`, and `samples`."""
     batch: Maps | Grouped = inputs
-    depth = 0
     if isinstance(inputs, Patched):
         # Grouped where that leaves the first layers a quarter of a batch to compute, or less: of
         # the whole batch, and on each device where several share it out.
         most = min(recipe.batch, len(inputs.delta)) // 4
         batch = group(architecture, inputs, most)
-        depth = batch.depth if isinstance(batch, Grouped) else 0
     shared, samples = (
         tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(batch)
     )
-    return _indexed_step(architecture, recipe, backend, depth), shared, samples
+    return _indexed_step(architecture, recipe, backend), shared, samples
 
 
 @lru_cache(maxsize=16)
 def _indexed_step(
-    architecture: Architecture, recipe: Recipe, backend: Backend, depth: int
+    architecture: Architecture, recipe: Recipe, backend: Backend
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array, Array]]:
-    """Build the compiled step that finds its samples and rate on the device by its own number.
-
-    `depth` is that of the grouped pictures that it takes, or 0.
-    """
-    step_on = cache(lambda together: _step(architecture, recipe, together, depth))
+    """Build the compiled step that finds its samples and rate on the device by its own number."""
+    step_on = cache(lambda together: _step(architecture, recipe, together))
     xp = backend.xp
 
     def step(
@@ -329,7 +325,7 @@ def _indexed_step(
 
 
 def _step(
-    architecture: Architecture, recipe: Recipe, backend: Backend, depth: int = 0
+    architecture: Architecture, recipe: Recipe, backend: Backend
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array]]:
     """Build the function that is one training step; it is pure, so a backend may compile it."""
     xp, loss = backend.xp, LOSSES[recipe.loss]
@@ -365,11 +361,11 @@ def _step(
         count = targets.shape[0]
         size = count
         if not architecture.mixes_samples():
-            size = piece(architecture, backend, count, join_maps(shared, samples, depth))
+            size = piece(architecture, backend, count, join_maps(shared, samples))
 
         def differentiate(start: int) -> tuple[Array, Arrays, Arrays]:
             part = slice(start, start + size)
-            maps = join_maps(shared, tuple(array[part] for array in samples), depth)
+            maps = join_maps(shared, tuple(array[part] for array in samples))
             share = min(size, count - start) / count
             result: tuple[Array, Arrays, Arrays] = differentiated(
                 trained, running, maps, targets[part], share
@@ -416,18 +412,18 @@ def split_maps(
     """Take a batch apart into the arrays all samples share and those with a row for each."""
     if isinstance(inputs, Grouped):
         of = inputs.examples
-        return (of.background, of.delta, of.top, of.left), (of.kind, inputs.top, inputs.left)
+        shared = (of.background, of.delta, of.top, of.left, *chain.from_iterable(inputs.canvases))
+        return shared, (of.kind, inputs.top, inputs.left)
     if isinstance(inputs, Patched):
         return (inputs.background,), (inputs.delta, inputs.top, inputs.left)
     return (), (inputs,)
 
 
-def join_maps(
-    shared: tuple[Array, ...], samples: tuple[Array, ...], depth: int = 0
-) -> Maps | Grouped:
-    """Undo `split_maps`; `depth` is that of grouped pictures."""
-    if depth:
-        kind, top, left = samples
-        background, delta, at_top, at_left = shared
-        return Grouped(Patched(background, delta, at_top, at_left, kind), top, left, depth)
+def join_maps(shared: tuple[Array, ...], samples: tuple[Array, ...]) -> Maps | Grouped:
+    """Undo `split_maps`."""
+    if len(shared) > 1:
+        (kind, top, left), canvases = samples, shared[4:]
+        pairs = tuple(zip(canvases[::2], canvases[1::2], strict=True))
+        background, delta, at_top, at_left = shared[:4]
+        return Grouped(Patched(background, delta, at_top, at_left, kind), top, left, pairs)
     return Patched(*shared, *samples) if shared else samples[0]
