@@ -112,16 +112,35 @@ class Backend(Protocol):
         """
         ...
 
-    def patched_moments(
-        self, background: Array, delta: Array, under: Array, extent: Array, share: Array
-    ) -> tuple[Array, Array]:
-        """Return each channel's mean and (biased) variance over pictures kept as differences.
+    def patched_relu(self, background: Array, delta: Array, top: Array, left: Array) -> Array:
+        """Return the change of `relu` where windows of a picture change.
+
+        `background` is (1, c, H, W). `delta` is (n, c, h, w), differences from its `window` at
+        each (n,) `top` and `left`. Returns differences from the same window of its `relu`, 0 beyond
+        the canvas whatever `delta` is there. Differentiable in the first two arguments.
+        """
+        ...
+
+    def patched_batch_norm(
+        self,
+        background: Array,
+        delta: Array,
+        under: Array,
+        extent: Array,
+        share: Array,
+        scale: Array,
+        shift: Array,
+        epsilon: float,
+    ) -> tuple[Array, Array, Array, Array]:
+        """Return what brings pictures kept as differences where `batch_norm` would.
 
         `background` is (1, c, H, W). `delta` is (k, c, h, w), differences from windows of it that
         hold `under`, likewise. `extent` is (H, W) and `share` is (k,): for each pixel of the
         background, and for each pixel of a difference, how large a part of all the batch's pixels
-        is like it. Over the batch, all its `parts`, and the pixels, (c,) each; differentiable in
-        the first three arguments.
+        is like it. `scale` and `shift` are (c,). Returns the factor of each channel and what is to
+        be added then, and the mean and the (biased) variance over the batch, all its `parts`, and
+        the pixels, (c,) each. The first two are differentiable in the first three arguments, and in
+        scale and shift.
         """
         ...
 
@@ -218,6 +237,8 @@ class Alone:
     parts: int = 1
     first: bool = True
     xp: Any
+    relu: Any
+    window: Any
 
     def batch_norm(
         self, x: Array, scale: Array, shift: Array, epsilon: float
@@ -231,10 +252,26 @@ class Alone:
         result = centred * factor + xp.reshape(shift, (1, -1, 1, 1))
         return result, xp.reshape(mean, (-1,)), xp.reshape(variance, (-1,))
 
-    def patched_moments(
-        self, background: Array, delta: Array, under: Array, extent: Array, share: Array
-    ) -> tuple[Array, Array]:
-        """See `Backend.patched_moments`; by its definition."""
+    def patched_relu(self, background: Array, delta: Array, top: Array, left: Array) -> Array:
+        """See `Backend.patched_relu`; by its definition."""
+        height, width = delta.shape[2:]
+        under = self.window(background, top, left, height, width)
+        one = self.xp.zeros_like(background[:, :1]) + 1
+        change = self.relu(under + delta) - self.relu(under)
+        return change * self.window(one, top, left, height, width)
+
+    def patched_batch_norm(
+        self,
+        background: Array,
+        delta: Array,
+        under: Array,
+        extent: Array,
+        share: Array,
+        scale: Array,
+        shift: Array,
+        epsilon: float,
+    ) -> tuple[Array, Array, Array, Array]:
+        """See `Backend.patched_batch_norm`; by its definition."""
         xp, axes = self.xp, (0, 2, 3)
         each = xp.reshape(share, (-1, 1, 1, 1))
         mean = xp.sum(extent * background, axis=axes) + xp.sum(each * delta, axis=axes)
@@ -243,7 +280,9 @@ class Alone:
         variance = xp.sum(extent * (background - around) ** 2, axis=axes)
         # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
         change = each * delta * (2 * (under - around) + delta)
-        return mean, self.average(variance + xp.sum(change, axis=axes))
+        variance = self.average(variance + xp.sum(change, axis=axes))
+        factor = scale / xp.sqrt(variance + epsilon)
+        return factor, shift - mean * factor, mean, variance
 
     def take(self, x: Array, which: Array, axis: int) -> Array:
         """See `Backend.take`; by its definition."""

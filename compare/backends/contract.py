@@ -138,12 +138,21 @@ def _cases() -> list[Case]:
 
         cases.append(Case(f"take along axis {axis}", take, (normal(3, 2, 4, 3),)))
 
-    def moments(b: Backend, background: Array, delta: Array, under: Array) -> Array:
-        parts = (b.asarray(part, like=delta) for part in (extent, share))
-        return b.xp.concatenate(list(b.patched_moments(background, delta, under, *parts)), axis=0)
+    def patched_batch_norm(b: Backend, *arrays: Array) -> Array:
+        background, delta, under, scale, shift = arrays
+        extents, shares = (b.asarray(part, like=delta) for part in (extent, share))
+        result = b.patched_batch_norm(background, delta, under, extents, shares, scale, shift, 1e-3)
+        return b.xp.concatenate(list(result[:2]), axis=0)
 
-    shapes = ((1, 2, 5, 4), (3, 2, 2, 3), (3, 2, 2, 3))
-    cases.append(Case("patched_moments", moments, tuple(normal(*shape) for shape in shapes)))
+    shapes = ((1, 2, 5, 4), (3, 2, 2, 3), (3, 2, 2, 3), (2,), (2,))
+    norms = tuple(normal(*shape) for shape in shapes)
+    cases.append(Case("patched_batch_norm", patched_batch_norm, norms))
+
+    def patched_relu(b: Backend, background: Array, delta: Array) -> Array:
+        top, left = b.asarray(np.array([-1, 0, 4])), b.asarray(np.array([2, -1, 1]))
+        return b.patched_relu(background, delta, top, left)
+
+    cases.append(Case("patched_relu", patched_relu, (normal(1, 2, 5, 4), normal(3, 2, 2, 3))))
     places = np.array([5, 0, 5])
 
     def cross_entropy(b: Backend, outputs: Array) -> Array:

@@ -67,7 +67,8 @@ class NumpyBackend(Alone):
             # Most of what would be unfolded are zeros: each pixel is spread to where it is seen.
             shape = (x.shape[2] + kernel - 1, x.shape[3] + kernel - 1)
             return _conv_transpose(x, _turned(weight), bias, shape, 1, ((0, 0), (0, 0)))
-        return _conv(x, weight, bias, stride, padding)
+        columns = _unfold(getval(x), kernel, stride, padding)
+        return _conv(x, weight, bias, stride, padding, columns)
 
     def conv_transpose(
         self, x: Any, weight: Any, bias: Any, shape: tuple[int, int], stride: int, padding: Padding
@@ -87,12 +88,30 @@ class NumpyBackend(Alone):
         variance = np.vecdot(centred, centred) / x.dtype.type(rows.shape[1])
         return _batch_norm(x, scale, shift, centred, variance, epsilon), mean, variance
 
-    def patched_moments(
-        self, background: Any, delta: Any, under: Any, extent: Any, share: Any
-    ) -> tuple[Any, Any]:
-        """See `compare.backends.base.Backend.patched_moments`."""
-        moments = _patched_moments(background, delta, under, extent, share)
-        return moments[0], moments[1]
+    def patched_relu(self, background: Any, delta: Any, top: Any, left: Any) -> Any:
+        """See `compare.backends.base.Backend.patched_relu`."""
+        windows = _Windows(background.shape, top, left, *delta.shape[2:])
+        under = windows.read(getval(background))
+        values = windows.crop(under + _rows(getval(delta)))
+        return _patched_relu(background, delta, windows, under, values)
+
+    def patched_batch_norm(
+        self,
+        background: Any,
+        delta: Any,
+        under: Any,
+        extent: Any,
+        share: Any,
+        scale: Any,
+        shift: Any,
+        epsilon: float,
+    ) -> tuple[Any, Any, Any, Any]:
+        """See `compare.backends.base.Backend.patched_batch_norm`."""
+        mean, variance = _moments(getval(background), getval(delta), getval(under), extent, share)
+        both = _patched_batch_norm(
+            background, delta, under, extent, share, scale, shift, mean, variance, epsilon
+        )
+        return both[0], both[1], mean, variance
 
     def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
         """See `compare.backends.base.Backend.window`."""
@@ -257,10 +276,15 @@ defvjp(_relu, lambda y, x: lambda g: g * (y > 0))
 
 @_primitive
 def _conv(
-    x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, stride: int, padding: Padding
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None,
+    stride: int,
+    padding: Padding,
+    unfolded: tuple[NDArray[Any], tuple[int, int, int]],
 ) -> NDArray[Any]:
-    """Multiply the unfolded pictures by the weight."""
-    return _weighted(*_unfold(x, weight.shape[2], stride, padding), weight, bias)
+    """Multiply the pictures, as `_unfold` returns them, by the weight."""
+    return _weighted(*unfolded, weight, bias)
 
 
 def _weighted(
@@ -315,18 +339,29 @@ def _weight_gradient(
 
 
 # The two are each other's adjoint: what flows back through one is put through the other.
-defvjp(
-    _conv,
-    lambda _, x, w, bias, stride, padding: (
-        lambda g: _conv_transpose(g, w, None, x.shape[2:], stride, padding)
-    ),
-    # Unfolding again costs less than keeping nine times the picture until here.
-    lambda _, x, w, bias, stride, padding: (
-        lambda g: _weight_gradient(_unfold(x, w.shape[2], stride, padding)[0], g, w.shape)
-    ),
-    lambda _, x, w, bias, stride, padding: lambda g: _row_sums(_rows(g)),
-    argnums=(0, 1, 2),
-)
+
+
+def _conv_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
+    x, weight, _, stride, padding, (columns, _) = arguments
+    # Kept while few; of many, to unfold again costs less than to keep nine times the picture.
+    kept = columns if columns.size <= 1 << 20 else None
+
+    def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        g = g.astype(answer.dtype, copy=False)
+        back: dict[int, Callable[[], NDArray[Any]]] = {
+            0: lambda: _conv_transpose(g, weight, None, x.shape[2:], stride, padding),
+            1: lambda: _weight_gradient(again(), g, weight.shape),
+            2: lambda: _row_sums(_rows(g)),
+        }
+        return tuple(back[argnum]() for argnum in argnums)
+
+    def again() -> NDArray[Any]:
+        return _unfold(x, weight.shape[2], stride, padding)[0] if kept is None else kept
+
+    return pull_back
+
+
+defvjp_argnums(_conv, _conv_vjp)
 
 
 def _conv_transpose_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
@@ -387,26 +422,25 @@ def _batch_norm_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callab
 defvjp_argnums(_batch_norm, _batch_norm_vjp)
 
 
-@_primitive
-def _patched_moments(
+def _moments(
     background: NDArray[Any],
     delta: NDArray[Any],
     under: NDArray[Any],
     extent: NDArray[Any],
     share: NDArray[Any],
-) -> NDArray[Any]:
-    """Stack the means and the variances, (2, c); sums are left to BLAS."""
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the means and the variances, (c,) each; sums are left to BLAS."""
     rows, differences = _rows(background), _rows(delta)
     extents, shares = extent.reshape(-1), _shares(share, delta)
     mean = rows @ extents + differences @ shares
-    centred = rows - mean[:, None]
-    centred *= centred
+    squares = rows - mean[:, None]
+    squares *= squares
     # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
     change = _rows(under) - mean[:, None]
     change *= 2
     change += differences
     change *= differences
-    return np.stack([mean, centred @ extents + change @ shares])
+    return mean, squares @ extents + change @ shares
 
 
 def _shares(share: NDArray[Any], delta: NDArray[Any]) -> NDArray[Any]:
@@ -414,33 +448,60 @@ def _shares(share: NDArray[Any], delta: NDArray[Any]) -> NDArray[Any]:
     return np.tile(share, delta.shape[2] * delta.shape[3])
 
 
-def _patched_moments_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
-    background, delta, under, extent, share = arguments
+@_primitive
+def _patched_batch_norm(
+    background: NDArray[Any],
+    delta: NDArray[Any],
+    under: NDArray[Any],
+    extent: NDArray[Any],
+    share: NDArray[Any],
+    scale: NDArray[Any],
+    shift: NDArray[Any],
+    mean: NDArray[Any],
+    variance: NDArray[Any],
+    epsilon: float,
+) -> NDArray[Any]:
+    """Stack the factors and what is added then, (2, c)."""
+    factor = scale / np.sqrt(variance + variance.dtype.type(epsilon))
+    return np.stack([factor, shift - mean * factor])
+
+
+def _patched_batch_norm_vjp(
+    argnums: Any, answer: Any, arguments: Any, _: Any
+) -> Callable[[Any], Any]:
+    background, delta, under, extent, share, scale, _, mean, variance, epsilon = arguments
+    deviation = np.sqrt(variance + variance.dtype.type(epsilon))
 
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        of_factor, of_shift = g.astype(answer.dtype, copy=False)
+        of_factor = of_factor - mean * of_shift
+        by_mean = (-of_shift * answer[0])[:, None]
+        # Twice what flows back to the variance, since that is a mean of squares.
+        by_square = (-of_factor * scale / deviation**3)[:, None]
         # The variance does not depend on the mean: deviations from it sum to 0.
         rows, differences, shares = _rows(background), _rows(delta), _shares(share, delta)
-        mean = answer[0][:, None]
-        by_mean, by_square = g.astype(answer.dtype, copy=False)[..., None]
-        by_square = 2 * by_square
-        of_background = (rows - mean) * by_square
+        of_background = (rows - mean[:, None]) * by_square
         of_background += by_mean
         of_background *= extent.reshape(-1)
         of_under = by_square * shares
-        of_delta = _rows(under) - mean
+        of_delta = _rows(under) - mean[:, None]
         of_delta += differences
         of_delta *= of_under
         of_delta += by_mean * shares
         of_under *= differences
-        gradients = (
-            _like(of_background, background), _like(of_delta, delta), _like(of_under, delta)
-        )  # fmt: skip
+        gradients = {
+            0: _like(of_background, background),
+            1: _like(of_delta, delta),
+            2: _like(of_under, delta),
+            5: of_factor / deviation,
+            6: of_shift,
+        }
         return tuple(gradients[argnum] for argnum in argnums)
 
     return pull_back
 
 
-defvjp_argnums(_patched_moments, _patched_moments_vjp)
+defvjp_argnums(_patched_batch_norm, _patched_batch_norm_vjp)
 
 
 @_primitive
@@ -602,11 +663,20 @@ class _Windows:
         values[:, self.beyond] = 0
         return values
 
+    def read(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return (channels, pixels) of the windows, 0 beyond the canvas."""
+        return self.crop(np.take(_rows(x), self.index, axis=1))
+
+    def add_up(self, rows: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return what flows back to the one picture, of that shape, that all were read from."""
+        _, _, height, width = shape
+        sums = [np.bincount(self.index, row, minlength=height * width) for row in rows]
+        return np.stack(sums).reshape(shape).astype(rows.dtype)
+
 
 @_primitive
 def _window(x: NDArray[Any], windows: _Windows) -> NDArray[Any]:
-    values = np.take(_batch_last(x).reshape(x.shape[1], -1), windows.index, axis=1)
-    return _batch_first(windows.crop(values).reshape(windows.shape))
+    return _batch_first(windows.read(x).reshape(windows.shape))
 
 
 def _window_vjp(_: Any, x: Any, windows: _Windows) -> Callable[[Any], Any]:
@@ -616,12 +686,43 @@ def _window_vjp(_: Any, x: Any, windows: _Windows) -> Callable[[Any], Any]:
         return lambda g: _window(g, _Windows(g.shape, -windows.top, -windows.left, height, width))
 
     def scatter(g: NDArray[Any]) -> NDArray[Any]:
-        # All windows were read from one picture, so what flows back to a pixel adds up.
         rows = windows.crop(np.array(_batch_last(g), order="C").reshape(channels, -1))
-        sums = [np.bincount(windows.index, row, minlength=height * width) for row in rows]
-        return np.stack(sums).reshape(x.shape).astype(g.dtype)
+        return windows.add_up(rows, x.shape)
 
     return scatter
 
 
 defvjp(_window, _window_vjp, argnums=(0,))
+
+
+@_primitive
+def _patched_relu(
+    background: NDArray[Any],
+    delta: NDArray[Any],
+    windows: _Windows,
+    under: NDArray[Any],
+    values: NDArray[Any],
+) -> NDArray[Any]:
+    """Rectify the `values` in the windows, (channels, pixels), and what lies `under` them."""
+    zeros = np.zeros_like(values[:1])
+    change = np.maximum(values, zeros)
+    change -= np.maximum(under, zeros)
+    return _like(change, delta)
+
+
+def _patched_relu_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
+    background, delta, windows, under, values = arguments
+
+    def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        rows = _rows(g.astype(answer.dtype, copy=False))
+        of_delta = rows * (values > 0)
+        back: dict[int, Callable[[], NDArray[Any]]] = {
+            0: lambda: windows.add_up(of_delta - rows * (under > 0), background.shape),
+            1: lambda: _like(of_delta, delta),
+        }
+        return tuple(back[argnum]() for argnum in argnums)
+
+    return pull_back
+
+
+defvjp_argnums(_patched_relu, _patched_relu_vjp)

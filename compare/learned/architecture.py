@@ -10,7 +10,7 @@ from scipy.special import ndtr, ndtri
 
 from compare.backends import Array, Backend
 from compare.learned.grouped import Grouped
-from compare.learned.layers import BatchNorm, Layer, Maps, Parameter, Shape
+from compare.learned.layers import BatchNorm, Layer, Maps, Parameter, Relu, Shape
 from compare.learned.patched import Patched
 
 
@@ -74,6 +74,8 @@ class Architecture:
         x: Maps = inputs.examples if isinstance(inputs, Grouped) else inputs
         for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
             if isinstance(x, Patched):
+                if not isinstance(layer, Relu):  # which crops by itself
+                    x = x.cropped(backend)
                 if grouped is not None:
                     x = grouped.before(index, x, backend)
                 if x.kind is None:

@@ -57,7 +57,8 @@ class Grouped:
         background = x.background
         if background.shape[2:] != (rows.shape[0], columns.shape[0]):
             background = backend.take(backend.take(background, rows, 2), columns, 3)
-        return Patched(background, backend.take(x.delta, x.kind, 0), self.top, self.left)
+        delta = backend.take(x.delta, x.kind, 0)
+        return Patched(background, delta, self.top, self.left, loose=x.loose)
 
 
 def group(architecture: Architecture, inputs: Patched, most: int) -> Patched | Grouped:

@@ -129,7 +129,7 @@ class Conv:
         seen = reach(x, backend, kernel, stride, (rows[0], columns[0]))
         around = (seen.margin, seen.margin)
         delta = backend.conv(seen.delta, own["weight"], None, stride, (around, around))
-        return x.moved(seen, dense(x.background), delta).cropped(backend)
+        return x.moved(seen, dense(x.background), delta)
 
     def sliding(self, inputs: Shape) -> Sliding | None:
         """Say how it slides."""
@@ -269,6 +269,15 @@ class _Pointwise(_Plain):
 class Relu(_Pointwise):
     """max(x, 0), with derivative 0 at 0 as TensorFlow and PyTorch have it."""
 
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
+    ) -> Maps:
+        """Rectify; what a backend makes of differences is nothing beyond the canvas."""
+        if not isinstance(x, Patched):
+            return backend.relu(x)
+        delta = backend.patched_relu(x.background, x.delta, x.top, x.left)
+        return replace(x, background=backend.relu(x.background), delta=delta, loose=False)
+
     def rule(self, backend: Backend, values: Array) -> Array:
         """Rectify."""
         return backend.relu(values)
@@ -399,7 +408,7 @@ class MaxPool(_Plain):
         under = backend.window(x.background, seen.read_top, seen.read_left, *seen.delta.shape[2:])
         background = backend.max_pool(x.background, kernel)
         pooled = x.moved(seen, background, backend.max_pool(under + seen.delta, kernel))
-        return replace(pooled, delta=pooled.delta - pooled.under(backend)).cropped(backend)
+        return replace(pooled, delta=pooled.delta - pooled.under(backend))
 
     def sliding(self, inputs: Shape) -> Sliding | None:
         """Block by block."""
@@ -441,7 +450,7 @@ class MeanPool(_Plain):
         if not isinstance(x, Patched):
             return pool(x)
         seen = reach(x, backend, kernel, kernel)
-        return x.moved(seen, pool(x.background), pool(seen.delta)).cropped(backend)
+        return x.moved(seen, pool(x.background), pool(seen.delta))
 
     def sliding(self, inputs: Shape) -> Sliding | None:
         """Block by block."""
@@ -479,7 +488,7 @@ class GlobalMaxPool(_Plain):
         values = xp.reshape(x.under(backend) + x.delta, (n, channels, rows * columns))
         on_canvas = xp.reshape(x.on_canvas(backend), (n, 1, rows * columns))
         # Nothing of a window is left where it lay in what a pool has dropped.
-        values = xp.where(on_canvas, values, -xp.inf)
+        values = xp.where(on_canvas > 0, values, -xp.inf)
         inside = values[item, channel, xp.argmax(values, axis=2)]
         return xp.reshape(xp.maximum(inside, around), (n, channels, 1, 1))
 
@@ -545,16 +554,22 @@ class BatchNorm(_Plain):
             return result
 
         if updates is None:
-            mean, variance = own["mean"], own["variance"]
+            scale = own["scale"] / xp.sqrt(own["variance"] + self.epsilon)
+            shift = own["shift"] - own["mean"] * scale
         else:
             assert isinstance(x, Patched)
-            mean, variance = backend.patched_moments(
-                x.background, x.delta, x.under(backend), x.extent(backend), x.share(backend)
+            differences = (
+                x.background,
+                x.delta,
+                x.under(backend),
+                x.extent(backend),
+                x.share(backend),
+            )
+            scale, shift, mean, variance = backend.patched_batch_norm(
+                *differences, own["scale"], own["shift"], self.epsilon
             )
             self._keep(backend, own, updates, x, mean, variance)
-        scale = own["scale"] / xp.sqrt(variance + self.epsilon)
-        shift = xp.reshape(own["shift"] - mean * scale, (1, -1, 1, 1))
-        scale = xp.reshape(scale, (1, -1, 1, 1))
+        scale, shift = (xp.reshape(factor, (1, -1, 1, 1)) for factor in (scale, shift))
         if not isinstance(x, Patched):
             return x * scale + shift
         return replace(x, background=x.background * scale + shift, delta=x.delta * scale)

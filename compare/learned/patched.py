@@ -24,7 +24,7 @@ class Patched:
     """Picture i is `background`, plus `delta[i]` in the window whose corner is (top, left)[i].
 
     background: (1, c, H, W). delta: (n, c, h, w), zero wherever the window reaches over the edge
-    of the canvas. top, left: (n,) int64, possibly negative.
+    of the canvas, unless they are `loose`. top, left: (n,) int64, possibly negative.
 
     With a `kind`, (m,) int64, these are examples that stand for a batch of m pictures, of which
     picture j is computed like example `kind[j]`. With a `canvas`, (rows, columns), int64 and as
@@ -38,6 +38,7 @@ class Patched:
     left: Array
     kind: Array | None = None
     canvas: tuple[Array, Array] | None = None
+    loose: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -65,22 +66,21 @@ class Patched:
         return down[:, None] * across
 
     def on_canvas(self, backend: Backend) -> Array:
-        """Whether each pixel of a window lies on the canvas, (n, 1, h, w) booleans."""
-        _, _, height, width = self.background.shape
-        # Transposed twice, since loops over small windows run along the batch.
-        rows = (self.top + backend.xp.arange(self.delta.shape[2])[:, None]).T
-        columns = (self.left + backend.xp.arange(self.delta.shape[3])[:, None]).T
-        rows_in = (rows >= 0) & (rows < height)
-        columns_in = (columns >= 0) & (columns < width)
-        return rows_in[:, None, :, None] & columns_in[:, None, None, :]
+        """1 where a pixel of a window lies on the canvas and 0 elsewhere, (n, 1, h, w)."""
+        one = backend.xp.zeros_like(self.background[:, :1]) + 1
+        return backend.window(one, self.top, self.left, *self.delta.shape[2:])
 
     def moved(self, to: Reach, background: Array, delta: Array) -> Patched:
         """What a kernel makes of it, `delta` in the windows of outputs that see its own."""
-        return replace(self, background=background, delta=delta, top=to.top, left=to.left)
+        return replace(
+            self, background=background, delta=delta, top=to.top, left=to.left, loose=True
+        )
 
     def cropped(self, backend: Backend) -> Patched:
         """The same with nothing beyond the canvas."""
-        return replace(self, delta=self.delta * self.on_canvas(backend))
+        if not self.loose:
+            return self
+        return replace(self, delta=self.delta * self.on_canvas(backend), loose=False)
 
     def dense(self, backend: Backend) -> Array:
         """The full maps, (n, c, H, W)."""
