@@ -587,7 +587,10 @@ def _fold(
     for i in range(kernel):
         for j in range(kernel):
             # Within one offset no two neighbourhoods share a pixel, so adding in place is safe.
-            targets[:, i, j] += sources[:, i, j]
+            if max(i, j) < stride:  # nothing is there yet
+                targets[:, i, j] = sources[:, i, j]
+            else:
+                targets[:, i, j] += sources[:, i, j]
     return _batch_first(_inner(padded, shape, padding))
 
 

@@ -8,7 +8,7 @@ from test_patched import BACKEND, outputs_and_gradients
 
 from compare.learned import architectures
 from compare.learned.architecture import Architecture
-from compare.learned.grouped import Grouped, group
+from compare.learned.grouped import Grouped, _Axis, group
 from compare.learned.layers import (
     BatchNorm,
     Conv,
@@ -132,24 +132,56 @@ def test_each_kind_has_no_more_than_pictures_that_are_alike():
 
 
 @pytest.mark.parametrize(
-    ("build", "depth", "kinds"),
+    ("build", "depth", "kinds", "canvas"),
     [
-        (architectures.conv_regressor_uniform, 5, 16),
-        (architectures.conv_regressor_quadrant, 8, 64),
-        (architectures.coordconv_regressor, 0, None),
+        (architectures.conv_regressor_uniform, 5, 16, 12),
+        (architectures.conv_regressor_quadrant, 8, 64, 16),
+        (architectures.coordconv_regressor, 0, None, 64),
     ],
 )
-def test_the_published_regressors(build, depth, kinds):
+def test_the_published_regressors(build, depth, kinds, canvas):
     """Hot pixels as far from the edge as the dataset's, a batch of 256."""
     full = everywhere(64, 64, 1).reshape(64, 64, 1, 64, 64)[4:60, 4:60].reshape(-1, 1, 64, 64)
     architecture, patched = build(64, 64), gather([full])
     _, shared, samples = prepared(architecture, patched, Recipe(0.01), BACKEND)
     assert len(samples[0]) == 56 * 56
+    assert shared[0].shape == (1, 1, canvas, canvas)
     if depth:
         assert len(shared[1]) == kinds
         assert group(architecture, patched, 64).depth == depth
     else:
-        assert [array.shape for array in shared] == [(1, 1, 64, 64)]
+        assert len(shared) == 1
+
+
+@pytest.mark.parametrize("sides", [(24, 24), (25, 31), (64, 20)])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_examples_lie_on_the_smallest_canvas_that_makes_no_difference(sides, stride, monkeypatch):
+    layers = (Conv(2, 3), Relu(), BatchNorm(), Conv(2, 3, stride), Relu(), Conv(2, 3))
+    architecture = Architecture((1, *sides), layers)
+    full = everywhere(*sides, 1)
+    weights = drawn(architecture, stride)
+    expected, _ = architecture.apply(BACKEND, weights, full)
+
+    def canvas_and_error():
+        grouped = grouped_pictures(architecture, full)
+        outputs, _ = architecture.apply(BACKEND, weights, grouped)
+        return grouped.examples.background.shape[2:], np.abs(outputs - expected).max()
+
+    smallest, error = canvas_and_error()
+    assert error < 1e-12
+    assert max(smallest) < 20
+    assert all((side - small) % stride == 0 for side, small in zip(sides, smallest, strict=True))
+    # One stride less, of rows and of columns: what is missing is taken from the nearest that is there.
+    for side, small in zip(sides, smallest, strict=True):
+        sizes = {**dict(zip(sides, smallest, strict=True)), side: small - stride}
+        monkeypatch.setattr(_Axis, "shrunk", lambda own, sizes=sizes: own._on(sizes[own.canvas]))
+        monkeypatch.setattr("compare.learned.grouped._first", nearest)
+        assert canvas_and_error()[1] > 1e-3
+
+
+def nearest(values, among):
+    """Find each value in `among`, or one that is near."""
+    return np.abs(values[:, None] - among).argmin(axis=1)
 
 
 def test_pictures_that_are_not_alike_are_left_as_they_are():
