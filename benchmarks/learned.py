@@ -200,27 +200,17 @@ def until_right(split: str, seed: int) -> float:
         bitmaps = learned.predict(everywhere[places])
         return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[places]).all())
 
-    # As in `training.train`, where the rates come to the step as numbers.
-    at_any_rate = replace(recipe, learning_rate=1.0)
-    step, shared, samples = training.prepared(
-        learned.architecture, maps([inputs]), at_any_rate, backend
-    )
-    state = training.begin(learned.architecture, seed, backend)
-    took = 0.0
-    for place, index, _ in training.batches(
-        backend, recipe, len(targets), seed=seed, epoch=0, epochs=1, done=0
-    ):
-        before = time.perf_counter()
-        weights, mean, square, loss, place.index = step(
-            state.weights, state.mean, state.square, state.running_loss,
-            place.index, place.rates, place.batches, shared, (targets, *samples),
-        )  # fmt: skip
+    took, before = 0.0, time.perf_counter()
+    for state in training.states(
+        learned.architecture, maps([inputs]), targets, recipe, epochs=1, seed=seed,
+        backend=backend, state=training.begin(learned.architecture, seed, backend),
+    ):  # fmt: skip
         took += time.perf_counter() - before
-        state = replace(state, weights=weights, mean=mean, square=square, running_loss=loss)
-        if index % 25 == 24:
+        if state.steps % 25 == 0:
             learned.state = state
             if right(slice(None, None, 30)) and right(slice(None)):
                 return took
+        before = time.perf_counter()
     return float("inf")
 
 

@@ -258,7 +258,8 @@ def _inputs(architecture: Architecture, count: int = 8) -> list[Patched | Groupe
     pictures[np.arange(count), :, y, x] = 1
     patched = gather([pictures])
     grouped = group(architecture, patched, most=count)
-    return [rng.normal(size=pictures.shape).astype(np.float32), grouped, patched]
+    full = rng.normal(size=pictures.shape).astype(np.float32)
+    return [full, patched] if grouped is patched else [full, grouped, patched]
 
 
 def _outputs_and_gradients(

@@ -110,20 +110,63 @@ def train(
     from what lies there: on the NumPy backend to the same bits as without the interruption.
     A loss that is no longer finite ends training at the end of its epoch.
     """
+    state = _resumed(architecture, seed, backend, checkpoint)
+    started = saved = time.perf_counter()
+    earlier = state.seconds
+    following = states(
+        architecture,
+        inputs,
+        targets,
+        recipe,
+        epochs=epochs,
+        seed=seed,
+        backend=backend,
+        state=state,
+    )
+    try:
+        for after in following:
+            now = time.perf_counter()
+            ended = len(after.losses) > len(state.losses)
+            state = replace(after, seconds=earlier + now - started)
+            if checkpoint is not None and backend.first and now - saved > CHECKPOINT_SECONDS:
+                state.save(checkpoint, backend)
+                saved = now
+            if ended:
+                on_progress(Progress(len(state.losses), epochs, state.losses[-1]))
+    except RunError:
+        # Every process holds the same state; the one that writes keeps the last whole one.
+        if checkpoint is not None and backend.first:
+            state.save(checkpoint, backend)
+        raise
+    return state
+
+
+def states(
+    architecture: Architecture,
+    inputs: Patched | NDArray[Any],
+    targets: NDArray[Any],
+    recipe: Recipe,
+    *,
+    epochs: int,
+    seed: int,
+    backend: Backend,
+    state: State,
+) -> Iterator[State]:
+    """Yield the state after each training step from `state` on, to the end of `epochs`.
+
+    Raises `RunError` where memory runs out or a worker is lost. Ends at the end of an epoch whose
+    loss is not finite.
+    """
     # The rates come to the step as numbers, so that one that is compiled serves all of them.
     at_any_rate = replace(recipe, learning_rate=1.0, schedule="constant")
     step, shared, samples = prepared(architecture, inputs, at_any_rate, backend)
     samples = (backend.asarray(targets), *samples)
     count = len(targets)
     steps_an_epoch = -(-count // recipe.batch)
-
-    state = _resumed(architecture, seed, backend, checkpoint)
-    started = saved = time.perf_counter()
-    earlier = state.seconds
     for epoch in range(state.steps // steps_an_epoch, epochs):
         if state.losses and not np.isfinite(state.losses[-1]):
-            break
-        for place, index, batch in batches(
+            return
+        for place, index, batch in _batches(
             backend, recipe, count, seed=seed, epoch=epoch, epochs=epochs, done=state.steps
         ):
             try:
@@ -143,11 +186,6 @@ def train(
                 mean_loss = float(backend.to_numpy(running_loss)) / count if last else None
             except MemoryError as error:
                 raise RunError(_out_of_memory(backend, epoch, index, batch, error)) from error
-            except RunError:
-                # Every process holds the same state; the one that writes keeps the last whole one.
-                if checkpoint is not None and backend.first:
-                    state.save(checkpoint, backend)
-                raise
             state = replace(
                 state,
                 weights=weights,
@@ -159,13 +197,7 @@ def train(
             if mean_loss is not None:
                 zero = backend.asarray(np.zeros((), np.float32))
                 state = replace(state, losses=(*state.losses, mean_loss), running_loss=zero)
-            now = time.perf_counter()
-            state = replace(state, seconds=earlier + now - started)
-            if checkpoint is not None and backend.first and now - saved > CHECKPOINT_SECONDS:
-                state.save(checkpoint, backend)
-                saved = now
-        on_progress(Progress(epoch + 1, epochs, state.losses[-1]))
-    return state
+            yield state
 
 
 # Kept for the next seed, which else would wait for the compiler again.
@@ -211,7 +243,7 @@ def read_checkpoint(path: Path, like: State) -> HostArrays:
 
 
 @dataclass
-class Place:
+class _Place:
     """Batches of one size on the device, and how far the steps have come in them.
 
     rates: (steps,) learning rates; batches: (steps, size) numbers of samples; index: (1,), the
@@ -223,9 +255,9 @@ class Place:
     index: Array
 
 
-def batches(
+def _batches(
     backend: Backend, recipe: Recipe, count: int, *, seed: int, epoch: int, epochs: int, done: int
-) -> Iterator[tuple[Place, int, int]]:
+) -> Iterator[tuple[_Place, int, int]]:
     """Yield (place, step of the epoch, samples) for each step of an epoch that is not yet done.
 
     `done` counts the steps since the first epoch, of `epochs`; an epoch has `count` samples.
@@ -241,8 +273,8 @@ def batches(
     first = done % steps
     like = backend.asarray(np.zeros((), np.float32))
 
-    def place(rows: NDArray[Any], rates: list[float], index: int) -> Place:
-        return Place(
+    def place(rows: NDArray[Any], rates: list[float], index: int) -> _Place:
+        return _Place(
             backend.asarray(np.asarray(rates), like=like),
             backend.asarray(rows),
             backend.asarray(np.asarray([index])),
