@@ -132,15 +132,15 @@ class Backend(Protocol):
         shift: Array,
         epsilon: float,
     ) -> tuple[Array, Array, Array, Array]:
-        """Return what brings pictures kept as differences where `batch_norm` would.
+        """Do what `batch_norm` does to pictures kept as differences.
 
         `background` is (1, c, H, W). `delta` is (k, c, h, w), differences from windows of it that
         hold `under`, likewise. `extent` is (H, W) and `share` is (k,): for each pixel of the
         background, and for each pixel of a difference, how large a part of all the batch's pixels
-        is like it. `scale` and `shift` are (c,). Returns the factor of each channel and what is to
-        be added then, and the mean and the (biased) variance over the batch, all its `parts`, and
-        the pixels, (c,) each. The first two are differentiable in the first three arguments, and in
-        scale and shift.
+        is like it. `scale` and `shift` are (c,). Returns the new background and differences and,
+        for the running statistics, the mean and the (biased) variance over the batch, all its
+        `parts`, and the pixels, (c,) each. Differentiable in the first three arguments, scale and
+        shift through the first two results.
         """
         ...
 
@@ -256,7 +256,7 @@ class Alone:
         """See `Backend.patched_relu`; by its definition."""
         height, width = delta.shape[2:]
         under = self.window(background, top, left, height, width)
-        one = self.xp.zeros_like(background[:, :1]) + 1
+        one = self.xp.zeros_like(background)[:, :1] + 1
         change = self.relu(under + delta) - self.relu(under)
         return change * self.window(one, top, left, height, width)
 
@@ -282,7 +282,9 @@ class Alone:
         change = each * delta * (2 * (under - around) + delta)
         variance = self.average(variance + xp.sum(change, axis=axes))
         factor = scale / xp.sqrt(variance + epsilon)
-        return factor, shift - mean * factor, mean, variance
+        added = xp.reshape(shift - mean * factor, (1, -1, 1, 1))
+        factor = xp.reshape(factor, (1, -1, 1, 1))
+        return background * factor + added, delta * factor, mean, variance
 
     def take(self, x: Array, which: Array, axis: int) -> Array:
         """See `Backend.take`; by its definition."""

@@ -108,10 +108,10 @@ class NumpyBackend(Alone):
     ) -> tuple[Any, Any, Any, Any]:
         """See `compare.backends.base.Backend.patched_batch_norm`."""
         mean, variance = _moments(getval(background), getval(delta), getval(under), extent, share)
-        both = _patched_batch_norm(
+        factors = _patched_batch_norm(
             background, delta, under, extent, share, scale, shift, mean, variance, epsilon
         )
-        return both[0], both[1], mean, variance
+        return _scaled(background, factors, True), _scaled(delta, factors, False), mean, variance
 
     def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
         """See `compare.backends.base.Backend.window`."""
@@ -502,6 +502,33 @@ def _patched_batch_norm_vjp(
 
 
 defvjp_argnums(_patched_batch_norm, _patched_batch_norm_vjp)
+
+
+@_primitive
+def _scaled(x: NDArray[Any], factors: NDArray[Any], shifted: bool) -> NDArray[Any]:
+    """Multiply each channel by its factor, and add what is added then if it is to be shifted."""
+    rows = _rows(x) * factors[0][:, None]
+    if shifted:
+        rows += factors[1][:, None]
+    return _like(rows, x)
+
+
+def _scaled_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
+    x, factors, shifted = arguments
+
+    def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        rows = _rows(g.astype(answer.dtype, copy=False))
+        sums = _row_sums(rows) if shifted else np.zeros_like(factors[1])
+        gradients = (
+            _like(rows * factors[0][:, None], x),
+            np.stack([np.vecdot(rows, _rows(x)), sums]),
+        )
+        return tuple(gradients[argnum] for argnum in argnums)
+
+    return pull_back
+
+
+defvjp_argnums(_scaled, _scaled_vjp)
 
 
 @_primitive

@@ -548,50 +548,38 @@ class BatchNorm(_Plain):
     ) -> Maps:
         """Normalise; the differences are only scaled."""
         xp = backend.xp
-        if updates is not None and not isinstance(x, Patched):
-            result, mean, variance = backend.batch_norm(x, own["scale"], own["shift"], self.epsilon)
-            self._keep(backend, own, updates, x, mean, variance)
-            return result
-
         if updates is None:
             scale = own["scale"] / xp.sqrt(own["variance"] + self.epsilon)
-            shift = own["shift"] - own["mean"] * scale
-        else:
-            assert isinstance(x, Patched)
-            differences = (
+            shift = xp.reshape(own["shift"] - own["mean"] * scale, (1, -1, 1, 1))
+            scale = xp.reshape(scale, (1, -1, 1, 1))
+            if not isinstance(x, Patched):
+                return x * scale + shift
+            return replace(x, background=x.background * scale + shift, delta=x.delta * scale)
+        result: Maps
+        if isinstance(x, Patched):
+            background, delta, mean, variance = backend.patched_batch_norm(
                 x.background,
                 x.delta,
                 x.under(backend),
                 x.extent(backend),
                 x.share(backend),
+                own["scale"],
+                own["shift"],
+                self.epsilon,
             )
-            scale, shift, mean, variance = backend.patched_batch_norm(
-                *differences, own["scale"], own["shift"], self.epsilon
-            )
-            self._keep(backend, own, updates, x, mean, variance)
-        scale, shift = (xp.reshape(factor, (1, -1, 1, 1)) for factor in (scale, shift))
-        if not isinstance(x, Patched):
-            return x * scale + shift
-        return replace(x, background=x.background * scale + shift, delta=x.delta * scale)
-
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """Pixel by pixel; the variance of a batch has to do with the background."""
-        return Sliding(1, 1, (0, 0), linear=False)
-
-    def _keep(
-        self,
-        backend: Backend,
-        own: dict[str, Array],
-        updates: dict[str, Array],
-        x: Maps,
-        mean: Array,
-        variance: Array,
-    ) -> None:
+            result = replace(x, background=background, delta=delta)
+        else:
+            result, mean, variance = backend.batch_norm(x, own["scale"], own["shift"], self.epsilon)
         n, _, height, width = x.shape
         count = n * backend.parts * height * width
         unbiased = variance * (count / max(count - 1, 1))
         for name, batch in (("mean", mean), ("variance", unbiased)):
             updates[name] = self.momentum * own[name] + (1 - self.momentum) * batch
+        return result
+
+    def sliding(self, inputs: Shape) -> Sliding | None:
+        """Pixel by pixel; the variance of a batch has to do with the background."""
+        return Sliding(1, 1, (0, 0), linear=False)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Patched:
     """Picture i is `background`, plus `delta[i]` in the window whose corner is (top, left)[i].
 
     background: (1, c, H, W). delta: (n, c, h, w), zero wherever the window reaches over the edge
-    of the canvas, unless they are `loose`. top, left: (n,) int64, possibly negative.
+    of the canvas, unless `loose`: then whatever is there. top, left: (n,) int64, possibly negative.
 
     With a `kind`, (m,) int64, these are examples that stand for a batch of m pictures, of which
     picture j is computed like example `kind[j]`. With a `canvas`, (rows, columns), int64 and as
@@ -56,18 +56,27 @@ class Patched:
     def share(self, backend: Backend) -> Array:
         """The part of the batch's pixels that each pixel of a difference stands for, (n,)."""
         _, _, height, width = self.shape
-        return _parts(backend, self.delta[:, 0, 0, 0], self.kind) / (height * width)
+        return self._parts(backend, self.delta.shape[0], self.kind) / (height * width)
 
     def extent(self, backend: Backend) -> Array:
         """The part of the batch's pixels that each one of the background stands for, (H, W)."""
+        _, _, height, width = self.background.shape
         rows, columns = (None, None) if self.canvas is None else self.canvas
-        one = self.background[0, 0]
-        down, across = _parts(backend, one[:, 0], rows), _parts(backend, one[0], columns)
-        return down[:, None] * across
+        down = self._parts(backend, height, rows)
+        return down[:, None] * self._parts(backend, width, columns)
+
+    def _parts(self, backend: Backend, count: int, which: Array | None) -> Array:
+        """How large a part of `which` each of `count` numbers is, (count,); alike if it is None."""
+        xp = backend.xp
+        # Constants of the background's type; a part of it itself would be followed to its gradient.
+        one = xp.broadcast_to(xp.zeros_like(self.background)[0, 0, 0, :1] + 1, (count,))
+        if which is None:
+            return one / count
+        return xp.sum(one * (which[:, None] == xp.arange(count)), axis=0) / which.shape[0]
 
     def on_canvas(self, backend: Backend) -> Array:
         """1 where a pixel of a window lies on the canvas and 0 elsewhere, (n, 1, h, w)."""
-        one = backend.xp.zeros_like(self.background[:, :1]) + 1
+        one = backend.xp.zeros_like(self.background)[:, :1] + 1
         return backend.window(one, self.top, self.left, *self.delta.shape[2:])
 
     def moved(self, to: Reach, background: Array, delta: Array) -> Patched:
@@ -92,15 +101,6 @@ class Patched:
         if small(self.delta.shape[2:], self.background.shape[2:]):
             return self
         return self.dense(backend)
-
-
-def _parts(backend: Backend, like: Array, which: Array | None) -> Array:
-    """How large a part of `which` each place of `like` is, (n,); of each place once if None."""
-    xp = backend.xp
-    count = xp.zeros_like(like) + 1
-    if which is None:
-        return count / count.shape[0]
-    return xp.sum(count * (which[:, None] == xp.arange(count.shape[0])), axis=0) / which.shape[0]
 
 
 def small(window: tuple[int, ...], canvas: tuple[int, ...]) -> bool:
