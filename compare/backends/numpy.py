@@ -341,13 +341,13 @@ def _weight_gradient(
 # The two are each other's adjoint: what flows back through one is put through the other.
 
 
-def _conv_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
+def _conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable[[Any], Any]:
     x, weight, _, stride, padding, (columns, _) = arguments
     # Kept while few; of many, to unfold again costs less than to keep nine times the picture.
     kept = columns if columns.size <= 1 << 20 else None
 
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
-        g = g.astype(answer.dtype, copy=False)
+        g = g.astype(x.dtype, copy=False)
         back: dict[int, Callable[[], NDArray[Any]]] = {
             0: lambda: _conv_transpose(g, weight, None, x.shape[2:], stride, padding),
             1: lambda: _weight_gradient(again(), g, weight.shape),

@@ -78,7 +78,7 @@ class Architecture:
                     x = x.cropped(backend)
                 if grouped is not None:
                     x = grouped.before(index, x, backend)
-                if x.kind is None:
+                if x.kind is None:  # examples are few, and so are the pixels of their canvas
                     x = x.settled(backend)
             prefix = f"{index}."
             own = {name: weights[prefix + name] for name in layer.parameters(shape)}

@@ -117,13 +117,13 @@ class _Axis:
     place: Indices
     size: int
     canvas: int
-    windows: _Windows
+    windows: _Spans
     steps: tuple[tuple[Sliding, int, int], ...] = ()
 
     @classmethod
     def of(cls, at: Indices, size: int, canvas: int) -> _Axis:
         start, place = np.unique(at, return_inverse=True)
-        windows = _Windows.begin((start,), size, (canvas,))
+        windows = _Spans.begin((start,), size, (canvas,))
         return cls(start, place.reshape(-1), size, canvas, windows)
 
     def past(self, sliding: Sliding, padding: int, canvas: int) -> _Axis:
@@ -150,7 +150,7 @@ class _Axis:
     def _on(self, size: int) -> tuple[int, Indices, tuple[Indices, ...]] | None:
         """Shrink to so many pixels; None if that makes a difference."""
         begin = self.start, np.arange(size)
-        windows = _Windows.begin(begin, self.size, (self.canvas, size))
+        windows = _Spans.begin(begin, self.size, (self.canvas, size))
         levels, left_out = [windows], self.canvas - size
         for sliding, padding, canvas in self.steps:
             left_out //= sliding.stride
@@ -173,8 +173,8 @@ def _first(values: Indices, among: Indices) -> Indices | None:
 
 
 @dataclass(frozen=True)
-class _Windows:
-    """All windows of some pixels along one axis, of one canvas or of several beside each other.
+class _Spans:
+    """Windows of some pixels along one axis, all there are on a canvas, or on several at once.
 
     at: (p,) where each begins. on: (p,) on which canvas. kind: (p,) those of one kind have been
     alike so far. labels: for each canvas, one for each pixel: equal where the background is sure to
@@ -188,13 +188,13 @@ class _Windows:
     labels: tuple[Indices, ...]
 
     @classmethod
-    def begin(cls, at: tuple[Indices, ...], size: int, canvases: tuple[int, ...]) -> _Windows:
+    def begin(cls, at: tuple[Indices, ...], size: int, canvases: tuple[int, ...]) -> _Spans:
         """Of windows with equal contents on empty canvases."""
         on = np.repeat(np.arange(len(at)), [len(places) for places in at])
         labels = tuple(np.full(pixels, -1) for pixels in canvases)
         return cls(np.concatenate(at), on, np.zeros_like(on), size, labels)
 
-    def past(self, sliding: Sliding, padding: int, canvases: tuple[int, ...]) -> _Windows:
+    def past(self, sliding: Sliding, padding: int, canvases: tuple[int, ...]) -> _Spans:
         """Follow them through a layer whose outputs have so many pixels on each canvas."""
         kernel, stride = sliding.kernel, sliding.stride
         at, size, read = seen(self.at, self.size, kernel, stride, padding)
@@ -209,7 +209,7 @@ class _Windows:
         under = self._under(pixels * stride - padding, kernel, on)
         _, labels = np.unique(under, axis=0, return_inverse=True)
         each = np.split(labels.reshape(-1), np.cumsum(canvases)[:-1])
-        return _Windows(at, self.on, kind.reshape(-1), size, tuple(each))
+        return _Spans(at, self.on, kind.reshape(-1), size, tuple(each))
 
     def _under(self, first: Indices, size: int, on: Indices) -> Indices:
         """The labels of `size` pixels from each `first` one of a canvas on, -1 beyond it."""
