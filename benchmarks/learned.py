@@ -200,11 +200,12 @@ def until_right(split: str, seed: int) -> float:
         bitmaps = learned.predict(everywhere[places])
         return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[places]).all())
 
-    took, before = 0.0, time.perf_counter()
-    for state in training.states(
+    states = training.states(
         learned.architecture, maps([inputs]), targets, recipe, epochs=1, seed=seed,
         backend=backend, state=training.begin(learned.architecture, seed, backend),
-    ):  # fmt: skip
+    )  # fmt: skip
+    took, before = 0.0, time.perf_counter()
+    for state in states:
         took += time.perf_counter() - before
         if state.steps % 25 == 0:
             learned.state = state

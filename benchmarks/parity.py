@@ -54,7 +54,8 @@ def table(device: str) -> str:
         "",
         f"Bounds that the tests hold: {OUTPUT_BOUND:.0e} for outputs, {GRADIENT_BOUND:.0e} for "
         f"gradients. Measured with {versions}, against NumPy {np.__version__}, "
-        f"{platform.machine()}, 16x20 canvas, batch of 8, batch norms in training mode.",
+        f"{platform.machine()}, 16x20 canvas (24x28 for regressors), batch of 8, batch norms in "
+        "training mode.",
     ]
     return "\n".join(lines)
 

@@ -338,14 +338,13 @@ def _weight_gradient(
     return gradient
 
 
-# The two are each other's adjoint: what flows back through one is put through the other.
-
-
 def _conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable[[Any], Any]:
     x, weight, _, stride, padding, (columns, _) = arguments
     # Kept while few; of many, to unfold again costs less than to keep nine times the picture.
     kept = columns if columns.size <= 1 << 20 else None
 
+    # `_conv` and `_conv_transpose` are each other's adjoint: what flows back through one is put
+    # through the other.
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
         g = g.astype(x.dtype, copy=False)
         back: dict[int, Callable[[], NDArray[Any]]] = {

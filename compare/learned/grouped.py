@@ -49,11 +49,11 @@ class Grouped:
 
     def before(self, layer: int, x: Patched, backend: Backend) -> Patched:
         """What that layer, counted from 0, is to map: `x` is what the layers before it made."""
-        rows, columns = self.canvases[min(layer, self.depth)]
-        if layer < self.depth:
-            return replace(x, canvas=(rows, columns))
         if layer > self.depth:
             return x
+        if layer < self.depth:
+            return replace(x, canvas=self.canvases[layer])
+        rows, columns = self.canvases[layer]
         background = x.background
         if background.shape[2:] != (rows.shape[0], columns.shape[0]):
             background = backend.take(backend.take(background, rows, 2), columns, 3)
@@ -135,11 +135,12 @@ class _Axis:
         """Leave out as much of the middle of the canvas as makes no difference.
 
         Returns the pixels that are left; where, on what is left, windows begin that are computed
-        like those from `start`, (p,); and before and after each layer, which pixel that is left
-        each pixel of the canvas equals.
+        like those from `start`, (p,); and, before each layer and after the last, which pixel that
+        is left each pixel of the canvas equals.
         """
         stride = math.prod(sliding.stride for sliding, _, _ in self.steps)
-        # Strides fall on the pixels behind what is left out as they did, and paddings stay.
+        # Strides fall on the pixels behind what is left out as they did, and paddings stay. All
+        # that fit are exact; the smallest is found if all that are larger fit too.
         sizes = range((self.canvas - 1) % stride + 1, self.canvas + 1, stride)
         last = len(sizes) - 1  # the canvas itself
         fits = bisect_left(sizes, True, hi=last, key=lambda size: self._on(size) is not None)

@@ -59,7 +59,11 @@ class Layer(Protocol):
     def __call__(
         self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
     ) -> Maps:
-        """Map a batch. `updates` receives new running statistics; it is None in prediction."""
+        """Map a batch. `updates` receives new running statistics; it is None in prediction.
+
+        Differences it takes are cropped, or it is a `Relu`, which crops; those it returns may be
+        loose (`Architecture.apply` sees to that).
+        """
         ...
 
 

@@ -27,8 +27,9 @@ class Patched:
     of the canvas, unless `loose`: then whatever is there. top, left: (n,) int64, possibly negative.
 
     With a `kind`, (m,) int64, these are examples that stand for a batch of m pictures, of which
-    picture j is computed like example `kind[j]`. With a `canvas`, (rows, columns), int64 and as
-    many as the pictures have, row i of theirs equals row `rows[i]` of the background. See
+    picture j is computed like example `kind[j]`. With a `canvas`, (rows, columns), int64, the
+    pictures have as many rows and columns as these have numbers, and pixel (y, x) of a picture
+    without differences equals pixel (rows[y], columns[x]) of the background. See
     `compare.learned.grouped`.
     """
 

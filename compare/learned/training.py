@@ -111,8 +111,6 @@ def train(
     A loss that is no longer finite ends training at the end of its epoch.
     """
     state = _resumed(architecture, seed, backend, checkpoint)
-    started = saved = time.perf_counter()
-    earlier = state.seconds
     following = states(
         architecture,
         inputs,
@@ -123,6 +121,8 @@ def train(
         backend=backend,
         state=state,
     )
+    started = saved = time.perf_counter()
+    earlier = state.seconds
     try:
         for after in following:
             now = time.perf_counter()
@@ -133,9 +133,11 @@ def train(
                 saved = now
             if ended:
                 on_progress(Progress(len(state.losses), epochs, state.losses[-1]))
-    except RunError:
-        # Every process holds the same state; the one that writes keeps the last whole one.
-        if checkpoint is not None and backend.first:
+    except RunError as error:
+        # Every process holds the same state; the one that writes keeps the last whole one. Where
+        # memory ran out it may not be whole: a device says so only when it is asked for results.
+        out_of_memory = isinstance(error.__cause__, MemoryError)
+        if checkpoint is not None and backend.first and not out_of_memory:
             state.save(checkpoint, backend)
         raise
     return state
@@ -152,10 +154,10 @@ def states(
     backend: Backend,
     state: State,
 ) -> Iterator[State]:
-    """Yield the state after each training step from `state` on, to the end of `epochs`.
+    """Prepare to train; return an iterator over the states after each step that follows `state`.
 
-    Raises `RunError` where memory runs out or a worker is lost. Ends at the end of an epoch whose
-    loss is not finite.
+    It raises `RunError` where a step runs out of memory or loses a worker, and ends with `epochs`,
+    or with an epoch whose loss is not finite. The seconds are for the caller to count.
     """
     # The rates come to the step as numbers, so that one that is compiled serves all of them.
     at_any_rate = replace(recipe, learning_rate=1.0, schedule="constant")
@@ -163,41 +165,45 @@ def states(
     samples = (backend.asarray(targets), *samples)
     count = len(targets)
     steps_an_epoch = -(-count // recipe.batch)
-    for epoch in range(state.steps // steps_an_epoch, epochs):
-        if state.losses and not np.isfinite(state.losses[-1]):
-            return
-        for place, index, batch in _batches(
-            backend, recipe, count, seed=seed, epoch=epoch, epochs=epochs, done=state.steps
-        ):
-            try:
-                weights, mean, square, running_loss, place.index = step(
-                    state.weights,
-                    state.mean,
-                    state.square,
-                    state.running_loss,
-                    place.index,
-                    place.rates,
-                    place.batches,
-                    shared,
-                    samples,
+
+    def following(state: State) -> Iterator[State]:
+        for epoch in range(state.steps // steps_an_epoch, epochs):
+            if state.losses and not np.isfinite(state.losses[-1]):
+                return
+            for place, index, batch in _batches(
+                backend, recipe, count, seed=seed, epoch=epoch, epochs=epochs, done=state.steps
+            ):
+                try:
+                    weights, mean, square, running_loss, place.index = step(
+                        state.weights,
+                        state.mean,
+                        state.square,
+                        state.running_loss,
+                        place.index,
+                        place.rates,
+                        place.batches,
+                        shared,
+                        samples,
+                    )
+                    last = index == steps_an_epoch - 1
+                    # The only time that the host waits for the device, but for checkpoints.
+                    mean_loss = float(backend.to_numpy(running_loss)) / count if last else None
+                except MemoryError as error:
+                    raise RunError(_out_of_memory(backend, epoch, index, batch, error)) from error
+                state = replace(
+                    state,
+                    weights=weights,
+                    mean=mean,
+                    square=square,
+                    running_loss=running_loss,
+                    steps=state.steps + 1,
                 )
-                last = index == steps_an_epoch - 1
-                # The only time that the host waits for the device, but for checkpoints.
-                mean_loss = float(backend.to_numpy(running_loss)) / count if last else None
-            except MemoryError as error:
-                raise RunError(_out_of_memory(backend, epoch, index, batch, error)) from error
-            state = replace(
-                state,
-                weights=weights,
-                mean=mean,
-                square=square,
-                running_loss=running_loss,
-                steps=state.steps + 1,
-            )
-            if mean_loss is not None:
-                zero = backend.asarray(np.zeros((), np.float32))
-                state = replace(state, losses=(*state.losses, mean_loss), running_loss=zero)
-            yield state
+                if mean_loss is not None:
+                    zero = backend.asarray(np.zeros((), np.float32))
+                    state = replace(state, losses=(*state.losses, mean_loss), running_loss=zero)
+                yield state
+
+    return following(state)
 
 
 # Kept for the next seed, which else would wait for the compiler again.

@@ -312,12 +312,12 @@ def test_export_without_onnx_names_the_command(capsys, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("argument", ["--help", "--version", "list"])
 def test_nothing_heavy_is_imported_to_say_what_there_is(argument):
-    heavy = {"numpy", "scipy", "matplotlib", "torch", "jax", "distributed", "dask", "onnx"}
+    heavy = "numpy scipy matplotlib torch jax distributed dask onnx jinja2"
     code = (
         "import sys; from compare import cli\n"
         f"try: cli.main([{argument!r}])\n"
         "except SystemExit: pass\n"
-        f"sys.exit(', '.join({heavy!r} & sys.modules.keys()) or 0)"
+        f"sys.exit(', '.join(set({heavy!r}.split()) & sys.modules.keys()) or 0)"
     )
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (finished.returncode, finished.stderr) == (0, "")

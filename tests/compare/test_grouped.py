@@ -111,6 +111,35 @@ def test_random_architectures(seed):
         np.testing.assert_allclose(found[name], values, rtol=0, atol=1e-12 * scale, err_msg=name)
 
 
+def test_awkward_ones():
+    """Small canvases, windows as large as these, pools first, colours, empty pictures, one alone."""
+    shrunk = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        height, width = (int(side) for side in rng.integers(3, 24, 2))
+        channels = int(rng.integers(1, 4))
+        first = [Conv(2, 1, 2), Conv(2, 2, 3), MeanPool(2), MaxPool(2), BatchNorm(), Tanh(), Relu()]
+        layers = [first[rng.integers(len(first))], Conv(2, 3), Relu(), BatchNorm(epsilon=0.01)]
+        architecture = Architecture((channels, height, width), (*layers, Conv(2, 3), Flatten()))
+        full = everywhere(height, width, int(rng.choice([1, 5, 9])))
+        full = full * rng.integers(0, 3, (len(full), channels, 1, 1))
+        full = full[rng.permutation(len(full))[: int(rng.choice([1, 7, len(full)]))]]
+        maps = group(architecture, gather([full]), most=len(full))
+        if isinstance(maps, Grouped):
+            shrunk += maps.examples.background.shape[2:] != (height, width)
+        weights = drawn(architecture, seed)
+        found, wanted = (
+            outputs_and_gradients(architecture, weights, each, training=True)
+            for each in (maps, full)
+        )
+        scale = max(1, *(np.abs(values).max() for values in wanted.values()))
+        for name, values in wanted.items():
+            np.testing.assert_allclose(
+                found[name], values, rtol=0, atol=1e-12 * scale, err_msg=f"{seed}: {name}"
+            )
+    assert shrunk > 20
+
+
 def test_each_kind_has_no_more_than_pictures_that_are_alike():
     """The comparison above can fail: a picture in another's kind changes its outputs."""
     architecture = Architecture(
