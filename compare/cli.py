@@ -309,6 +309,7 @@ def _run(options: argparse.Namespace) -> int:
 def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     """Print what would be run, and where, and leave no trace."""
     from compare.results import read_record
+    from compare.tables import epochs
 
     rows = []
     for plan in plans:
@@ -324,9 +325,10 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         print(json.dumps(_strict_json(rows), indent=2))
         return 0
     backend = plans[0].setting.backend
-    print(f"{len(rows)} runs on {backend.name}, {backend.device}; none was started.\n")
+    runs = f"{len(rows)} runs" if len(rows) > 1 else "1 run"
+    print(f"{runs} on {backend.name}, {backend.device}; none was started.\n")
     for row in rows:
-        learned = f"{row['epochs']} epochs" if row["epochs"] else "nothing to learn"
+        learned = epochs(row["epochs"]) if row["epochs"] else "nothing to learn"
         seed = f" seed {row['seed']}" if row["epochs"] else ""
         print(f"{row['state']:<8}  {row['split']} {row['solver']}{seed}: {learned}")
         print(f"          {row['directory']}")
@@ -759,14 +761,19 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
+    from textwrap import fill
+
     from compare import backends, tasks
     from compare.solvers import offered
 
+    def show(line: str, indent: int) -> None:
+        print(fill(line, 80, subsequent_indent=indent * " ", break_on_hyphens=False))
+
     print("tasks and their solvers")
     for name in tasks.known():
-        print(f"  {name}: {tasks.summary(name)}")
+        show(f"  {name}: {tasks.summary(name)}", 4)
         for solver, entry in offered(name).items():
-            print(f"    {solver:<12} {entry.summary}")
+            show(f"    {solver:<12} {entry.summary}", 17)
     print("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.
@@ -776,7 +783,7 @@ def _list(options: argparse.Namespace) -> int:
             state = f"devices: {', '.join(backend.backend_class().devices())}"
         else:
             state = "installed; compare list --devices asks it for its devices"
-        print(f"  {backend.name:<8} {state}")
+        show(f"  {backend.name:<8} {state}", 11)
     return 0
 
 

@@ -43,10 +43,9 @@ def comparison(
             parts += [_scores(task, [(row["solver"], row["elsewhere"][size]) for row in rows])]
         parts += ["", f"{split} split: cost, and luck"]
         parts += [columns([COST, *map(cost_cells, rows)])]
-        parts += ["", f"{split} split: what may be concluded"]
-        parts += [
-            fill(line, 80, subsequent_indent="  ") for line in conclusions(rows, pairs[split])
-        ]
+        if lines := conclusions(rows, pairs[split]):
+            parts += ["", f"{split} split: what may be concluded"]
+            parts += [fill(line, 80, subsequent_indent="  ") for line in lines]
     diverged = sum(row["diverged"] for row in summaries)
     if diverged:
         parts += ["", f"{diverged} runs diverged: their loss was no longer finite."]
@@ -57,12 +56,18 @@ def heading(header: dict[str, Any]) -> str:
     """Say what was run."""
     height, width = header["size"]
     last = header["seeds"] - 1
-    epochs = f"{header['epochs']} epochs" if header["epochs"] != 1 else "1 epoch"
+    seeds = "seed 0" if last == 0 else f"seeds 0 to {last}"
+    learned = f"Every learned solver: {epochs(header['epochs'])},\n{seeds}, "
     return (
-        f"{header['task']} on a {height}x{width} canvas. Every learned solver: {epochs},\n"
-        f"{'seed 0' if last == 0 else f'seeds 0 to {last}'}, "
+        f"{header['task']} on a {height}x{width} canvas. "
+        f"{learned if header['epochs'] else 'No solver learns: '}"
         f"{header['backend']} on {header['device']}, {header['precision']}."
     )
+
+
+def epochs(number: int) -> str:
+    """Write how many there are."""
+    return "1 epoch" if number == 1 else f"{number} epochs"
 
 
 COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")
@@ -138,9 +143,12 @@ def conclusions(rows: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list
         )
     seeds = max((len(row["seeds"]) for row in rows), default=0)
     if seeds:
+        tests = (
+            "These tests are about the positions of this split, each learner taken at its median "
+            "over seeds. "
+        )
         lines.append(
-            "- These tests are about the positions of this split, each learner taken at its "
-            "median over seeds. What another seed would do, the range over "
+            f"- {tests if lines else ''}What another seed would do, the range over "
             + (f"{seeds} seeds tells" if seeds > 1 else "one seed cannot tell")
             + "; another recipe or a longer training, nothing here tells."
         )

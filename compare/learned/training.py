@@ -133,7 +133,7 @@ def train(
                 saved = now
             if ended:
                 on_progress(Progress(len(state.losses), epochs, state.losses[-1]))
-    except RunError as error:
+    except (RunError, KeyboardInterrupt) as error:
         # Every process holds the same state; the one that writes keeps the last whole one. Where
         # memory ran out it may not be whole: a device says so only when it is asked for results.
         out_of_memory = isinstance(error.__cause__, MemoryError)

@@ -67,7 +67,7 @@ def test_a_dry_run_leaves_no_trace(capsys, tmp_path):
     assert (code, errors) == (0, "")
     assert not out.exists()
     (place,) = re.findall(rf"{re.escape(str(out))}/\S+", printed)
-    assert "1 runs on numpy, cpu; none was started." in printed
+    assert "1 run on numpy, cpu; none was started." in printed
     assert "to run    uniform coordconv seed 0: 2 epochs" in printed
     # It told the truth.
     compare(capsys, *LEARNED, "--out", str(out))

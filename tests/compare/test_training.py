@@ -58,6 +58,22 @@ def test_a_seed_decides_everything():
     assert not same(run(seed=3), run(seed=4))
 
 
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
+    """However early: Ctrl-C writes a checkpoint, and the next call ends with the same bits."""
+    path = tmp_path / "checkpoint.npz"
+    seen = []
+
+    def interrupt(progress):
+        seen.append(progress.epoch)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoint=path, on_progress=interrupt)
+    again = run(checkpoint=path, on_progress=lambda progress: seen.append(progress.epoch))
+    assert seen == [1, 2, 3, 4]
+    assert same(again, run())
+
+
 def test_weights_and_statistics_stay_float32():
     assert {array.dtype for array in run().weights.values()} == {np.dtype(np.float32)}
 
