@@ -260,9 +260,13 @@ class _Pointwise(_Plain):
     ) -> Maps:
         if not isinstance(x, Patched):
             return self.rule(backend, x)
+        delta = self.change(backend, x)
+        return replace(x, background=self.rule(backend, x.background), delta=delta, loose=False)
+
+    def change(self, backend: Backend, x: Patched) -> Array:
+        """What becomes of the differences, nothing beyond the canvas."""
         under = x.under(backend)
-        delta = self.rule(backend, under + x.delta) - self.rule(backend, under)
-        return replace(x, background=self.rule(backend, x.background), delta=delta)
+        return self.rule(backend, under + x.delta) - self.rule(backend, under)
 
     def sliding(self, inputs: Shape) -> Sliding | None:
         """Pixel by pixel."""
@@ -273,18 +277,13 @@ class _Pointwise(_Plain):
 class Relu(_Pointwise):
     """max(x, 0), with derivative 0 at 0 as TensorFlow and PyTorch have it."""
 
-    def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Rectify; what a backend makes of differences is nothing beyond the canvas."""
-        if not isinstance(x, Patched):
-            return backend.relu(x)
-        delta = backend.patched_relu(x.background, x.delta, x.top, x.left)
-        return replace(x, background=backend.relu(x.background), delta=delta, loose=False)
-
     def rule(self, backend: Backend, values: Array) -> Array:
         """Rectify."""
         return backend.relu(values)
+
+    def change(self, backend: Backend, x: Patched) -> Array:
+        """Leave it to the backend, which crops too."""
+        return backend.patched_relu(x.background, x.delta, x.top, x.left)
 
 
 @dataclass(frozen=True)
