@@ -26,7 +26,7 @@ _SHARE_BYTES = 1 << 22
 """The least that is worth starting a thread for."""
 _MANY_PIXELS = 1 << 10
 """From here on the first byte that is set is found sooner, half-way on average, than the largest
-pixel."""
+pixel, whose bits are compared as a number: these need no look for NaN."""
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _DTYPES = {np.dtype(name) for name in ("bool", *_INTEGERS, "float16", "float32", "float64")}
@@ -39,7 +39,7 @@ class _Canvas(NamedTuple):
     """What is the same for all bitmaps of one size and dtype."""
 
     bits: np.dtype[Any]  # of a pixel's bits
-    claim: np.dtype[Any]  # of what the search looks at: pixels, or bytes
+    claim: np.dtype[Any]  # of what the search looks at: pixels' bits, or bytes
     size: int  # how many of these a bitmap has
     one: bytes  # the bits of a 1
     step: int  # how many bitmaps make a piece
@@ -58,7 +58,7 @@ def _canvas(height: int, width: int, dtype: np.dtype[Any]) -> _Canvas | None:
         return None
     pixels = height * width
     bits = np.dtype({1: "?", 2: "u2", 4: "u4", 8: "u8"}[dtype.itemsize])
-    claim = dtype if pixels < _MANY_PIXELS else np.dtype("?")
+    claim = bits if pixels < _MANY_PIXELS else np.dtype("?")
     step = max(1, _PIECE_BYTES // (pixels * dtype.itemsize))
     starts = np.arange(0, step * pixels, pixels)
     rows, columns = np.indices((height, width) if step > 1 else (0, 0), answer)
@@ -87,11 +87,9 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
     ):
         return None
     bits, claim, size, one, step, starts, answer, coordinates = canvas
-    count = len(bitmaps)
-    if count > step:
-        return _in_pieces(height, width, bitmaps, step, empty((count, 2), answer))
+    count, area = len(bitmaps), height * width
     pixels = frombuffer(bitmaps, bits)
-    if _count_nonzero(pixels) != count:
+    if count <= step and _count_nonzero(pixels) != count:
         return None
     if count == 1:  # the same with Python's numbers, which are faster than arrays of one
         place = index(pixels.argmax())
@@ -100,37 +98,46 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
         found = empty((1, 2), answer)
         found[0, 1], found[0, 0] = divmod(place, width)
         return found
-    places = frombuffer(bitmaps, claim).reshape(count, size).argmax(axis=1)
-    if size != height * width:
+    searched = frombuffer(bitmaps, claim).reshape(count, size)
+    if count <= step:
+        places = searched.argmax(axis=1)
+    else:
+        starts, places = np.arange(0, count * area, area), empty(count, np.intp)
+        if not _search(pixels.reshape(count, area), searched, step, places):
+            return None
+    if size != area:
         places //= len(one)
     if pixels[places + starts[:count]].tobytes() != one * count:
         return None
+    if step == 1:
+        return np.stack([places % width, places // width], axis=1).astype(answer)
     answers: NDArray[Any] = coordinates.take(places, 0)
     return answers
 
 
-def _in_pieces(
-    height: int, width: int, bitmaps: NDArray[Any], step: int, answers: NDArray[Any]
-) -> NDArray[Any] | None:
-    """Fill in and return the answers, or return None soon after a piece is in doubt.
+def _search(
+    pixels: NDArray[Any], searched: NDArray[Any], step: int, places: NDArray[np.intp]
+) -> bool:
+    """Claim places, a piece at a time; return False soon after a piece has another count.
 
-    The first piece is looked at before threads are woken, the others are dealt out to them in turn,
-    so that an early one in doubt is met early.
+    pixels: (n, pixels), bits. searched: (n, ...), the same memory. The first piece is looked at
+    before threads are woken, the others are dealt out to them in turn, so that an early one with
+    another count is met early. All else is done for the whole batch at once: between calls as short
+    as those two threads wait for each other.
     """
-    doubtful: list[int] = []
+    wrong: list[int] = []
 
     def look(starts: range) -> None:
         for start in starts:
             piece = slice(start, start + step)
-            found = None if doubtful else hot_pixels(height, width, bitmaps[piece])
-            if found is None:
-                return doubtful.append(start)
-            answers[piece] = found
+            if wrong or _count_nonzero(pixels[piece]) != len(pixels[piece]):
+                return wrong.append(start)
+            searched[piece].argmax(axis=1, out=places[piece])
 
-    pieces = range(0, len(bitmaps), step)
+    pieces = range(0, len(pixels), step)
     look(pieces[:1])
     cores = _cores()
-    shares = 0 if doubtful else min(len(cores), bitmaps.nbytes // _SHARE_BYTES)
+    shares = 0 if wrong else min(len(cores), pixels.nbytes // _SHARE_BYTES)
     if shares < 2:
         look(pieces[1:])
     else:
@@ -138,7 +145,7 @@ def _in_pieces(
         dealt = [thread.submit(look, pieces[1 + i :: shares]) for i, thread in enumerate(threads)]
         for share in dealt:
             share.result()
-    return None if doubtful else answers
+    return not wrong
 
 
 def _cores() -> tuple[int, ...]:
