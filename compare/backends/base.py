@@ -16,7 +16,7 @@ Array: TypeAlias = Any
 """An array of the backend's own library."""
 
 Padding: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
-"""Zeros before and after the rows, then before and after the columns."""
+"""Zeros before and after the rows, then before and after the columns; fewer than a kernel has."""
 
 
 class Backend(Protocol):

@@ -67,6 +67,10 @@ CONVOLUTIONS: list[tuple[int, int, int, int, int, int, int, Padding]] = [
     (2, 2, 4, 6, 1, 2, 2, ((0, 0), (0, 0))),
     (2, 1, 3, 3, 2, 1, 2, ((0, 0), (0, 0))),
     (1, 2, 3, 4, 2, 3, 3, ((2, 2), (0, 2))),
+    (2, 2, 2, 3, 2, 3, 1, ((2, 2), (2, 2))),
+    (1, 4, 4, 3, 1, 2, 1, ((0, 1), (1, 0))),
+    (1, 1, 8, 6, 8, 4, 2, ((1, 1), (1, 1))),
+    (1, 1, 1, 2, 3, 5, 1, ((0, 4), (1, 4))),
 ]
 """Kernels, strides and paddings of every kind that primitives are tried on."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -61,14 +62,11 @@ class NumpyBackend(Alone):
 
     def conv(self, x: Any, weight: Any, bias: Any, stride: int, padding: Padding) -> Any:
         """See `compare.backends.base.Backend.conv`."""
-        kernel = weight.shape[2]
-        full = (kernel - 1, kernel - 1)
-        if kernel > 1 and stride == 1 and padding == (full, full):
-            # Most of what would be unfolded are zeros: each pixel is spread to where it is seen.
-            shape = (x.shape[2] + kernel - 1, x.shape[3] + kernel - 1)
-            return _conv_transpose(x, _turned(weight), bias, shape, 1, ((0, 0), (0, 0)))
-        columns = _unfold(getval(x), kernel, stride, padding)
-        return _conv(x, weight, bias, stride, padding, columns)
+        if stride == 1:
+            return _conv(x, weight, bias, padding)
+        return _strided_conv(
+            x, weight, bias, stride, padding, _unfold(getval(x), weight.shape[2], stride, padding)
+        )
 
     def conv_transpose(
         self, x: Any, weight: Any, bias: Any, shape: tuple[int, int], stride: int, padding: Padding
@@ -276,6 +274,29 @@ defvjp(_relu, lambda y, x: lambda g: g * (y > 0))
 
 @_primitive
 def _conv(
+    x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, padding: Padding
+) -> NDArray[Any]:
+    """A convolution of stride 1."""
+    return _with_bias(_convolve(x, weight, padding), bias)
+
+
+def _conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable[[Any], Any]:
+    x, weight, _, padding = arguments
+
+    def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
+        g = g.astype(x.dtype, copy=False)
+        of_x, of_weight = _convolve_back(x, weight, padding, g, 0 in argnums)
+        gradients = {0: of_x, 1: of_weight, 2: _row_sums(_rows(g)) if 2 in argnums else None}
+        return tuple(gradients[argnum] for argnum in argnums)
+
+    return pull_back
+
+
+defvjp_argnums(_conv, _conv_vjp)
+
+
+@_primitive
+def _strided_conv(
     x: NDArray[Any],
     weight: NDArray[Any],
     bias: NDArray[Any] | None,
@@ -284,71 +305,18 @@ def _conv(
     unfolded: tuple[NDArray[Any], tuple[int, int, int]],
 ) -> NDArray[Any]:
     """Multiply the pictures, as `_unfold` returns them, by the weight."""
-    return _weighted(*unfolded, weight, bias)
+    return _with_bias(_weighted(*unfolded, weight), bias)
 
 
-def _weighted(
-    columns: NDArray[Any],
-    shape: tuple[int, int, int],
-    weight: NDArray[Any],
-    bias: NDArray[Any] | None,
-) -> NDArray[Any]:
-    """One matrix product of an (o, ...) weight with what `_unfold` returned."""
-    product = weight.reshape(len(weight), -1) @ columns
-    if bias is not None:
-        product += bias[:, None]
-    return _batch_first(product.reshape(len(weight), *shape))
-
-
-@_primitive
-def _conv_transpose(
-    x: NDArray[Any],
-    weight: NDArray[Any],
-    bias: NDArray[Any] | None,
-    shape: tuple[int, int],
-    stride: int,
-    padding: Padding,
-) -> NDArray[Any]:
-    """One matrix product, each column of which is added to its neighbourhood."""
-    inputs, outputs, kernel, _ = weight.shape
-    flat = _rows(x)
-    matrix = weight.reshape(inputs, -1).T
-    # BLAS is slow at a product over a single channel, which is a multiplication.
-    columns = matrix * flat if inputs == 1 else matrix @ flat
-    pictures = _fold(columns, (len(x), outputs, *shape), kernel, stride, padding)
-    if bias is not None:
-        pictures += bias[:, None, None]
-    return pictures
-
-
-@_primitive
-def _turned(weight: NDArray[Any]) -> NDArray[Any]:
-    """Swap inputs and outputs and turn each kernel by half: how a pixel is seen, not what sees."""
-    return weight[:, :, ::-1, ::-1].swapaxes(0, 1)
-
-
-defvjp(_turned, lambda _, weight: _turned)
-
-
-def _weight_gradient(
-    columns: NDArray[Any], maps: NDArray[Any], shape: tuple[int, ...]
-) -> NDArray[Any]:
-    """Correlate unfolded pictures with the maps that a convolution by a weight made of them."""
-    gradient: NDArray[Any] = (columns @ _rows(maps).T).T.reshape(shape)
-    return gradient
-
-
-def _conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable[[Any], Any]:
+def _strided_conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable[[Any], Any]:
     x, weight, _, stride, padding, (columns, _) = arguments
     # Kept while few; of many, to unfold again costs less than to keep nine times the picture.
     kept = columns if columns.size <= 1 << 20 else None
 
-    # `_conv` and `_conv_transpose` are each other's adjoint: what flows back through one is put
-    # through the other.
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
         g = g.astype(x.dtype, copy=False)
         back: dict[int, Callable[[], NDArray[Any]]] = {
-            0: lambda: _conv_transpose(g, weight, None, x.shape[2:], stride, padding),
+            0: lambda: _transposed(g, weight, x.shape[2:], stride, padding),
             1: lambda: _weight_gradient(again(), g, weight.shape),
             2: lambda: _row_sums(_rows(g)),
         }
@@ -360,7 +328,19 @@ def _conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable[[Any], 
     return pull_back
 
 
-defvjp_argnums(_conv, _conv_vjp)
+defvjp_argnums(_strided_conv, _strided_conv_vjp)
+
+
+@_primitive
+def _conv_transpose(
+    x: NDArray[Any],
+    weight: NDArray[Any],
+    bias: NDArray[Any] | None,
+    shape: tuple[int, int],
+    stride: int,
+    padding: Padding,
+) -> NDArray[Any]:
+    return _with_bias(_transposed(x, weight, shape, stride, padding), bias)
 
 
 def _conv_transpose_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Callable[[Any], Any]:
@@ -370,7 +350,7 @@ def _conv_transpose_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Ca
         g = g.astype(answer.dtype, copy=False)
         columns, shape = _unfold(g, weight.shape[2], stride, padding)  # once, for both of its uses
         back: dict[int, Callable[[], NDArray[Any]]] = {
-            0: lambda: _weighted(columns, shape, weight, None),
+            0: lambda: _weighted(columns, shape, weight),
             1: lambda: _weight_gradient(columns, x, weight.shape),
             2: lambda: _row_sums(_rows(g)),
         }
@@ -380,6 +360,140 @@ def _conv_transpose_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Ca
 
 
 defvjp_argnums(_conv_transpose, _conv_transpose_vjp)
+
+
+def _with_bias(maps: NDArray[Any], bias: NDArray[Any] | None) -> NDArray[Any]:
+    """Add it in place."""
+    if bias is not None:
+        maps += bias[:, None, None]
+    return maps
+
+
+def _weighted(
+    columns: NDArray[Any], shape: tuple[int, int, int], weight: NDArray[Any]
+) -> NDArray[Any]:
+    """One matrix product of an (o, ...) weight with what `_unfold` returned."""
+    product = _product(weight.reshape(len(weight), -1), columns)
+    return _batch_first(product.reshape(len(weight), *shape))
+
+
+def _product(matrix: NDArray[Any], columns: NDArray[Any]) -> NDArray[Any]:
+    """By BLAS, but for the product over a single channel, a multiplication that it is slow at."""
+    return np.asarray(matrix * columns if len(columns) == 1 else matrix @ columns)
+
+
+def _weight_gradient(
+    columns: NDArray[Any], maps: NDArray[Any], shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """Correlate unfolded pictures with the maps that a convolution by a weight made of them."""
+    gradient: NDArray[Any] = (columns @ _rows(maps).T).T.reshape(shape)
+    return gradient
+
+
+def _convolve(x: NDArray[Any], weight: NDArray[Any], padding: Padding) -> NDArray[Any]:
+    """Convolve with stride 1, in whichever way moves fewer numbers."""
+    if _folding_moves_less(x.shape, weight.shape, padding):
+        return _convolve_by_folding(x, weight, padding)
+    return _weighted(*_unfold(x, weight.shape[2], 1, padding), weight)
+
+
+def _convolve_back(
+    x: NDArray[Any], weight: NDArray[Any], padding: Padding, g: NDArray[Any], to_x: bool
+) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    """Return what flows back to `x`, or None unless it is asked for, and to the weight.
+
+    The former is a convolution too, by the turned weight; its unfolding serves the latter.
+    """
+    kernel, turned, back = weight.shape[2], _turned(weight), None
+    (above, below), (before, behind) = padding
+    last = kernel - 1
+    opposite = (last - above, last - below), (last - before, last - behind)
+    if to_x and not _folding_moves_less(g.shape, turned.shape, opposite):
+        columns, shape = _unfold(g, kernel, 1, opposite)
+        gradient = _turned(_weight_gradient(columns, x, turned.shape))
+        return _weighted(columns, shape, turned), gradient
+    if to_x:
+        back = _convolve_by_folding(g, turned, opposite)
+    return back, _weight_gradient(_unfold(x, kernel, 1, padding)[0], g, weight.shape)
+
+
+def _turned(weight: NDArray[Any]) -> NDArray[Any]:
+    """Swap inputs and outputs and turn each kernel by half: how a pixel is seen, not what sees."""
+    return weight[:, :, ::-1, ::-1].swapaxes(0, 1)
+
+
+def _output_size(x: tuple[int, ...], kernel: int, padding: Padding) -> tuple[int, int]:
+    """(h', w') of a convolution of stride 1."""
+    return x[2] + sum(padding[0]) - kernel + 1, x[3] + sum(padding[1]) - kernel + 1
+
+
+def _folding_moves_less(x: tuple[int, ...], weight: tuple[int, ...], padding: Padding) -> bool:
+    """Whether fewer numbers are moved by folding than by unfolding pictures of shape `x`.
+
+    Unfolding copies k x k times the inputs, folding adds up k x k times the outputs. So it is for
+    many inputs and few outputs, and for small pictures in much padding.
+    """
+    outputs, inputs, kernel, _ = weight
+    unfolded = (inputs * kernel * kernel + outputs) * math.prod(_output_size(x, kernel, padding))
+    # An addition reads what a copy does not.
+    return kernel > 1 and unfolded > 2 * outputs * kernel * kernel * x[2] * x[3]
+
+
+def _convolve_by_folding(x: NDArray[Any], weight: NDArray[Any], padding: Padding) -> NDArray[Any]:
+    """Add what each pixel gives to each of the k x k outputs that see it, found by one product."""
+    outputs, inputs, kernel, _ = weight.shape
+    n, _, height, width = x.shape
+    matrix, flat = weight.transpose(0, 2, 3, 1).reshape(-1, inputs), _rows(x)
+    given = _product(matrix, flat).reshape(outputs, kernel, kernel, height, width, n)
+    rows, columns = _output_size(x.shape, kernel, padding)
+    sums = np.zeros((outputs, rows, columns, n), given.dtype)
+    for i in range(kernel):
+        for j in range(kernel):
+            to_row, from_row = _seen_at(i - padding[0][0], height, rows)
+            to_column, from_column = _seen_at(j - padding[1][0], width, columns)
+            sums[:, to_row, to_column] += given[:, i, j, from_row, from_column]
+    return _batch_first(sums)
+
+
+def _seen_at(shift: int, pixels: int, outputs: int) -> tuple[slice, slice]:
+    """The outputs that see a pixel at this shift from themselves, and those pixels."""
+    first = max(0, -shift)
+    end = max(first, min(outputs, pixels - shift))
+    return slice(first, end), slice(first + shift, end + shift)
+
+
+def _transposed(
+    x: NDArray[Any], weight: NDArray[Any], shape: tuple[int, int], stride: int, padding: Padding
+) -> NDArray[Any]:
+    """Put through the adjoint of a convolution: one of stride 1 for each place within a stride.
+
+    Pixel i of a picture with p zeros before it, i + p = stride * q + place, is the sum over m of
+    x[q - m] * weight[place + stride * m].
+    """
+    inputs, outputs, kernel, _ = weight.shape
+    last = (kernel - 1) // stride  # m
+    kernels = np.zeros((stride, stride, outputs, inputs, last + 1, last + 1), weight.dtype)
+    for i in range(kernel):
+        for j in range(kernel):
+            m, n = i // stride, j // stride
+            kernels[i % stride, j % stride, :, :, last - m, last - n] = weight[:, :, i, j].T
+    around, places = [], []
+    for size, (zeros, _), pixels in zip(shape, padding, x.shape[2:], strict=True):
+        first, end = zeros // stride, (size - 1 + zeros) // stride + 1  # of q
+        around.append((last - first, end - pixels))
+        pairs = []
+        for place in range(stride):
+            start = (place - zeros) % stride
+            q, count = (start + zeros) // stride - first, -(-(size - start) // stride)
+            pairs.append((slice(start, None, stride), slice(q, q + count)))
+        places.append(pairs)
+    sums = _convolve(x, kernels.reshape(-1, *kernels.shape[3:]), (around[0], around[1]))
+    apart = _batch_last(sums).reshape(stride, stride, outputs, *sums.shape[2:], len(x))
+    pictures = np.empty((outputs, *shape, len(x)), sums.dtype)
+    for i, (rows, down) in enumerate(places[0]):
+        for j, (columns, right) in enumerate(places[1]):
+            pictures[:, rows, columns] = apart[i, j, :, down, right]
+    return _batch_first(pictures)
 
 
 @_primitive
@@ -599,25 +713,6 @@ def _unfold(
     view = _neighbourhoods(padded, kernel, stride)
     _, _, _, *shape = view.shape
     return view.reshape(x.shape[1] * kernel * kernel, -1), (shape[0], shape[1], shape[2])
-
-
-def _fold(
-    columns: NDArray[Any], shape: tuple[int, ...], kernel: int, stride: int, padding: Padding
-) -> NDArray[Any]:
-    """Add every column back to where it was unfolded from: the adjoint of `_unfold`."""
-    if kernel == stride == 1 and padding == ((0, 0), (0, 0)):
-        return _batch_first(columns.reshape(*shape[1:], shape[0]))
-    padded = _padded_zeros(shape, padding, columns.dtype)
-    targets = _neighbourhoods(padded, kernel, stride)
-    sources = columns.reshape(targets.shape)
-    for i in range(kernel):
-        for j in range(kernel):
-            # Within one offset no two neighbourhoods share a pixel, so adding in place is safe.
-            if max(i, j) < stride:  # nothing is there yet
-                targets[:, i, j] = sources[:, i, j]
-            else:
-                targets[:, i, j] += sources[:, i, j]
-    return _batch_first(_inner(padded, shape, padding))
 
 
 @_primitive
