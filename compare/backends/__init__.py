@@ -11,10 +11,18 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from compare import UsageError
-from compare.backends.base import Alone, Array, Backend, Padding, same_padding
+from compare.backends.base import (
+    NEGLIGIBLE_LOGIT,
+    Alone,
+    Array,
+    Backend,
+    Padding,
+    same_padding,
+)
 from compare.plugins import plugins
 
 __all__ = [
+    "NEGLIGIBLE_LOGIT",
     "Alone",
     "Array",
     "Backend",

@@ -19,6 +19,12 @@ Padding: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 """Zeros before and after the rows, then before and after the columns; fewer than a kernel has."""
 
 
+NEGLIGIBLE_LOGIT = -55.0
+"""The exponential of a logit this far below the largest, 1.3e-24, is lost in any sum with that
+one's, in float64 too, and what flows back to it likewise. So smaller ones are left out: they would
+become subnormal numbers soon, which many processors compute with a hundred times as slowly."""
+
+
 class Backend(Protocol):
     """An array library on one device, or on several that compute together.
 
@@ -164,7 +170,8 @@ class Backend(Protocol):
         """Return minus the log of the softmax at each sample's target, the mean over the samples.
 
         `outputs` is (n, ...), logits over all numbers of a sample; `targets` is (n,) int64, places
-        in a sample laid out flat. Returns a scalar; differentiable in `outputs`.
+        in a sample laid out flat. Returns a scalar; differentiable in `outputs`, but nothing flows
+        back to logits that are `NEGLIGIBLE_LOGIT` below a sample's largest.
         """
         ...
 
@@ -296,6 +303,7 @@ class Alone:
         logits = xp.reshape(outputs, (outputs.shape[0], -1))
         shifted = logits - xp.max(logits, axis=1, keepdims=True)
         chosen = shifted[xp.arange(outputs.shape[0]), targets]
+        shifted = xp.where(shifted > NEGLIGIBLE_LOGIT, shifted, NEGLIGIBLE_LOGIT)
         return xp.mean(xp.log(xp.sum(xp.exp(shifted), axis=1)) - chosen)
 
     def about(self) -> dict[str, str]:

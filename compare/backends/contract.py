@@ -24,13 +24,14 @@ from typing import Any, ClassVar, TypeAlias, get_type_hints
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
 from compare import RunError, UsageError, backends
 from compare.backends import Array, Backend, Padding
 from compare.learned import architectures
 from compare.learned.architecture import Architecture
 from compare.learned.grouped import Grouped, group
+from compare.learned.layers import Softmax
 from compare.learned.losses import LOSSES
 from compare.learned.patched import Patched, gather
 from compare.learned.recipe import Recipe
@@ -439,6 +440,33 @@ class BackendContract:
         loss = backend.softmax_cross_entropy(backend.asarray(outputs), backend.asarray(targets))
         chosen = log_softmax(outputs.reshape(4, -1), axis=1)[np.arange(4), targets]
         np.testing.assert_allclose(backend.to_numpy(loss), -chosen.mean(), rtol=1e-6)
+
+    @pytest.mark.parametrize("as_layer", [False, True])
+    def test_a_softmax_sends_back_nothing_subnormal(self, backend: Backend, as_layer: bool) -> None:
+        """With such numbers processors are slow; what is left out is lost in rounding."""
+        rng = np.random.default_rng(0)
+        logits = rng.normal(0, 30, (4, 1, 16, 16)).astype(np.float32)
+        weights, targets = rng.normal(size=logits.shape), np.array([0, 14, 7, 7])
+
+        def weighted(parameters: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+            outputs = Softmax()(backend, {}, parameters["x"], None)
+            return backend.xp.sum(outputs * backend.asarray(weights, like=outputs)), {}
+
+        def loss(parameters: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+            places = backend.asarray(targets)
+            return backend.softmax_cross_entropy(parameters["x"], places), {}
+
+        shares = softmax(logits.astype(float), axis=(1, 2, 3))
+        if as_layer:
+            mean = np.sum(weights * shares, axis=(1, 2, 3), keepdims=True)
+            function, expected = weighted, shares * (weights - mean)
+        else:
+            hot = (targets[:, None] == np.arange(256)).reshape(logits.shape)
+            function, expected = loss, (shares - hot) / 4
+        _, _, gradients = backend.value_and_grad(function)({"x": backend.asarray(logits)})
+        found = backend.to_numpy(gradients["x"])
+        assert not ((found != 0) & (np.abs(found) < np.finfo(np.float32).tiny)).any()
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
     def test_a_window_is_zero_beyond_the_edge(self, backend: Backend) -> None:
         """Whatever lies at the edge: a diverged network has infinities there."""

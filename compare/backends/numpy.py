@@ -20,7 +20,13 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from compare import UsageError
-from compare.backends.base import Alone, Padding, host_memory, unknown_device
+from compare.backends.base import (
+    NEGLIGIBLE_LOGIT,
+    Alone,
+    Padding,
+    host_memory,
+    unknown_device,
+)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -657,6 +663,7 @@ def _cross_entropy_vjp(
 ) -> Callable[[Any], Any]:
     def pull_back(g: NDArray[Any]) -> NDArray[Any]:
         back: NDArray[Any] = np.exp(log_softmax)
+        back[log_softmax < NEGLIGIBLE_LOGIT] = 0
         back[np.arange(len(back)), targets] -= 1
         back *= g / back.dtype.type(len(back))
         return back.reshape(outputs.shape)

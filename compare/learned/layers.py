@@ -14,7 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.backends import Array, Backend, Padding, same_padding
+from compare.backends import NEGLIGIBLE_LOGIT, Array, Backend, Padding, same_padding
 from compare.learned.patched import Patched, Sliding, reach
 
 Shape: TypeAlias = tuple[int, ...]
@@ -322,10 +322,12 @@ class Softmax(_Plain):
     def __call__(
         self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
     ) -> Maps:
-        """Shift by the largest first, so that nothing overflows."""
+        """Shift by the largest first, so that nothing overflows or is next to nothing."""
         xp, maps = backend.xp, _full(x, backend)
         axes = tuple(range(1, len(maps.shape)))
-        exponentials = xp.exp(maps - xp.max(maps, axis=axes, keepdims=True))
+        shifted = maps - xp.max(maps, axis=axes, keepdims=True)
+        shifted = xp.where(shifted > NEGLIGIBLE_LOGIT, shifted, NEGLIGIBLE_LOGIT)
+        exponentials = xp.exp(shifted)
         return exponentials / xp.sum(exponentials, axis=axes, keepdims=True)
 
 
