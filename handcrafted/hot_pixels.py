@@ -49,9 +49,11 @@ class _Canvas(NamedTuple):
 
 
 @lru_cache(maxsize=16)
-def _canvas(height: int, width: int, dtype: np.dtype[Any]) -> _Canvas | None:
-    """Return None for a dtype in which the four steps' answers are not known to be exact."""
-    if dtype not in _DTYPES:
+def _canvas(
+    height: int, width: int, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> _Canvas | None:
+    """Return None for bitmaps of another shape, or in a dtype that may not hold the answers."""
+    if shape != (1, height, width) or dtype not in _DTYPES:
         return None
     answer = dtype if dtype.kind == "f" else np.asarray([0]).dtype
     if max(height, width) > largest_exact_size(answer if dtype.kind == "b" else dtype):
@@ -81,13 +83,12 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
     """
     if (
         type(bitmaps) is not ndarray
-        or bitmaps.shape[1:] != (1, height, width)
         or not bitmaps.flags.c_contiguous
-        or (canvas := _canvas(height, width, bitmaps.dtype)) is None
+        or (canvas := _canvas(height, width, bitmaps.shape[1:], bitmaps.dtype)) is None
     ):
         return None
     bits, claim, size, one, step, starts, answer, coordinates = canvas
-    count, area = len(bitmaps), height * width
+    count = len(bitmaps)
     pixels = frombuffer(bitmaps, bits)
     if count <= step and _count_nonzero(pixels) != count:
         return None
@@ -98,6 +99,7 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
         found = empty((1, 2), answer)
         found[0, 1], found[0, 0] = divmod(place, width)
         return found
+    area = height * width
     searched = frombuffer(bitmaps, claim).reshape(count, size)
     if count <= step:
         places = searched.argmax(axis=1)

@@ -70,7 +70,8 @@ class Network:
         canvas that fits in memory overflows. Raises TypeError for what is not an array of numbers,
         and ValueError, naming the item of the batch, for numbers the network is not made for.
         """
-        if self.shortcut is not None and (answer := self.shortcut(x)) is not None:
+        shortcut = self.shortcut
+        if shortcut is not None and (answer := shortcut(x)) is not None:
             return answer
         _require_batch(x, self.domain)
         step = max(1, _ELEMENTS // max(map(prod, self.shapes())))
@@ -79,7 +80,7 @@ class Network:
         for start in range(0, max(count, 1), step):
             part = x[start : min(start + step, count), ...]
             # One item that is wrong does not slow down the search through all others.
-            answer = self.shortcut(part) if self.shortcut is not None and count > step else None
+            answer = shortcut(part) if shortcut is not None and count > step else None
             parts.append(self.run(_checked(part, self.domain, start)) if answer is None else answer)
         return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=0)
 
