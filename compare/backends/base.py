@@ -22,7 +22,8 @@ Padding: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 NEGLIGIBLE_LOGIT = -55.0
 """The exponential of a logit this far below the largest, 1.3e-24, is lost in any sum with that
 one's, in float64 too, and what flows back to it likewise. So smaller ones are left out: they would
-become subnormal numbers soon, which many processors compute with a hundred times as slowly."""
+become subnormal numbers soon, which many processors compute with a hundred times as slowly. NaN is
+not below anything, and stays."""
 
 
 class Backend(Protocol):
@@ -303,7 +304,7 @@ class Alone:
         logits = xp.reshape(outputs, (outputs.shape[0], -1))
         shifted = logits - xp.max(logits, axis=1, keepdims=True)
         chosen = shifted[xp.arange(outputs.shape[0]), targets]
-        shifted = xp.where(shifted > NEGLIGIBLE_LOGIT, shifted, NEGLIGIBLE_LOGIT)
+        shifted = xp.where(shifted < NEGLIGIBLE_LOGIT, NEGLIGIBLE_LOGIT, shifted)
         return xp.mean(xp.log(xp.sum(xp.exp(shifted), axis=1)) - chosen)
 
     def about(self) -> dict[str, str]:

@@ -468,6 +468,13 @@ class BackendContract:
         assert not ((found != 0) & (np.abs(found) < np.finfo(np.float32).tiny)).any()
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7)
 
+    def test_a_softmax_of_a_diverged_network_is_nan(self, backend: Backend) -> None:
+        """It shows, whatever is left out."""
+        logits = backend.asarray(np.full((1, 1, 2, 3), np.nan, np.float32))
+        assert np.isnan(backend.to_numpy(Softmax()(backend, {}, logits, None))).all()
+        loss = backend.softmax_cross_entropy(logits, backend.asarray(np.array([1])))
+        assert np.isnan(backend.to_numpy(loss))
+
     def test_a_window_is_zero_beyond_the_edge(self, backend: Backend) -> None:
         """Whatever lies at the edge: a diverged network has infinities there."""
         corner = backend.asarray(np.full((1, 1, 1, 1), np.inf, np.float32))

@@ -326,7 +326,7 @@ class Softmax(_Plain):
         xp, maps = backend.xp, _full(x, backend)
         axes = tuple(range(1, len(maps.shape)))
         shifted = maps - xp.max(maps, axis=axes, keepdims=True)
-        shifted = xp.where(shifted > NEGLIGIBLE_LOGIT, shifted, NEGLIGIBLE_LOGIT)
+        shifted = xp.where(shifted < NEGLIGIBLE_LOGIT, NEGLIGIBLE_LOGIT, shifted)
         exponentials = xp.exp(shifted)
         return exponentials / xp.sum(exponentials, axis=axes, keepdims=True)
 
