@@ -783,26 +783,30 @@ class _Windows:
         self.top, self.left, self.shape = top, left, (channels, height, width, len(top))
         rows = top + np.arange(height)[:, None]
         columns = left + np.arange(width)[:, None]
-        row = np.minimum(np.maximum(rows, 0), x_height - 1)
-        column = np.minimum(np.maximum(columns, 0), x_width - 1)
-        pixels = (row * x_width)[:, None] + column
-        self.index = (pixels if n == 1 else pixels * n + np.arange(n)).reshape(-1)
-        self.beyond = np.flatnonzero((row != rows)[:, None] | (column != columns))
+        inside = ((rows >= 0) & (rows < x_height))[:, None] & (columns >= 0) & (columns < x_width)
+        pixels = (rows * x_width)[:, None] + columns
+        pixels = pixels if n == 1 else pixels * n + np.arange(n)
+        # All that is beyond the canvas is one more pixel, behind the others.
+        self.pixels = x_height * x_width * n
+        self.index: NDArray[np.int64] = np.where(inside, pixels, self.pixels).reshape(-1)
 
     def crop(self, values: NDArray[Any]) -> NDArray[Any]:
         """Put 0 into (channels, pixels) wherever a pixel is beyond the canvas; returns them."""
-        values[:, self.beyond] = 0
+        values[:, np.flatnonzero(self.index == self.pixels)] = 0
         return values
 
     def read(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return (channels, pixels) of the windows, 0 beyond the canvas."""
-        return self.crop(np.take(_rows(x), self.index, axis=1))
+        one_more = np.empty((x.shape[1], self.pixels + 1), x.dtype)
+        one_more[:, :-1] = _rows(x)
+        one_more[:, -1] = 0
+        return np.take(one_more, self.index, axis=1)
 
     def add_up(self, rows: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         """Return what flows back to the one picture, of that shape, that all were read from."""
-        _, _, height, width = shape
-        sums = [np.bincount(self.index, row, minlength=height * width) for row in rows]
-        return np.stack(sums).reshape(shape).astype(rows.dtype)
+        sums = [np.bincount(self.index, row, minlength=self.pixels + 1)[:-1] for row in rows]
+        added: NDArray[Any] = np.stack(sums).reshape(shape).astype(rows.dtype)
+        return added
 
 
 @_primitive
@@ -811,16 +815,11 @@ def _window(x: NDArray[Any], windows: _Windows) -> NDArray[Any]:
 
 
 def _window_vjp(_: Any, x: Any, windows: _Windows) -> Callable[[Any], Any]:
-    n, channels, height, width = x.shape
+    n, _, height, width = x.shape
     if n > 1:
         # Putting a window back into zeros is reading it from the other side.
         return lambda g: _window(g, _Windows(g.shape, -windows.top, -windows.left, height, width))
-
-    def scatter(g: NDArray[Any]) -> NDArray[Any]:
-        rows = windows.crop(np.array(_batch_last(g), order="C").reshape(channels, -1))
-        return windows.add_up(rows, x.shape)
-
-    return scatter
+    return lambda g: windows.add_up(_rows(g), x.shape)
 
 
 defvjp(_window, _window_vjp, argnums=(0,))
