@@ -309,7 +309,7 @@ def _run(options: argparse.Namespace) -> int:
 def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     """Print what would be run, and where, and leave no trace."""
     from compare.results import read_record
-    from compare.tables import epochs
+    from compare.tables import counted
 
     rows = []
     for plan in plans:
@@ -325,10 +325,9 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         print(json.dumps(_strict_json(rows), indent=2))
         return 0
     backend = plans[0].setting.backend
-    runs = f"{len(rows)} runs" if len(rows) > 1 else "1 run"
-    print(f"{runs} on {backend.name}, {backend.device}; none was started.\n")
+    print(f"{counted(len(rows), 'run')} on {backend.name}, {backend.device}; none was started.\n")
     for row in rows:
-        learned = epochs(row["epochs"]) if row["epochs"] else "nothing to learn"
+        learned = counted(row["epochs"], "epoch") if row["epochs"] else "nothing to learn"
         seed = f" seed {row['seed']}" if row["epochs"] else ""
         print(f"{row['state']:<8}  {row['split']} {row['solver']}{seed}: {learned}")
         print(f"          {row['directory']}")

@@ -57,7 +57,7 @@ def heading(header: dict[str, Any]) -> str:
     height, width = header["size"]
     last = header["seeds"] - 1
     seeds = "seed 0" if last == 0 else f"seeds 0 to {last}"
-    learned = f"Every learned solver: {epochs(header['epochs'])},\n{seeds}, "
+    learned = f"Every learned solver: {counted(header['epochs'], 'epoch')},\n{seeds}, "
     return (
         f"{header['task']} on a {height}x{width} canvas. "
         f"{learned if header['epochs'] else 'No solver learns: '}"
@@ -65,9 +65,9 @@ def heading(header: dict[str, Any]) -> str:
     )
 
 
-def epochs(number: int) -> str:
+def counted(number: int, noun: str) -> str:
     """Write how many there are."""
-    return "1 epoch" if number == 1 else f"{number} epochs"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")

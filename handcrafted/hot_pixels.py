@@ -90,9 +90,9 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
     bits, claim, size, one, step, starts, answer, coordinates = canvas
     count = len(bitmaps)
     pixels = frombuffer(bitmaps, bits)
-    if count <= step and _count_nonzero(pixels) != count:
-        return None
     if count == 1:  # the same with Python's numbers, which are faster than arrays of one
+        if _count_nonzero(pixels) != 1:
+            return None
         place = index(pixels.argmax())
         if bitmaps.item(place) != 1:
             return None
@@ -101,12 +101,14 @@ def hot_pixels(height: int, width: int, bitmaps: NDArray[Any]) -> NDArray[Any] |
         return found
     area = height * width
     searched = frombuffer(bitmaps, claim).reshape(count, size)
-    if count <= step:
-        places = searched.argmax(axis=1)
-    else:
+    if count > step:
         starts, places = np.arange(0, count * area, area), empty(count, np.intp)
         if not _search(pixels.reshape(count, area), searched, step, places):
             return None
+    elif _count_nonzero(pixels) == count:
+        places = searched.argmax(axis=1)
+    else:
+        return None
     if size != area:
         places //= len(one)
     if pixels[places + starts[:count]].tobytes() != one * count:

@@ -12,17 +12,16 @@ from importlib.util import find_spec
 
 from compare import UsageError
 from compare.backends.base import (
-    NEGLIGIBLE_LOGIT,
     Alone,
     Array,
     Backend,
     Padding,
     same_padding,
+    without_negligible,
 )
 from compare.plugins import plugins
 
 __all__ = [
-    "NEGLIGIBLE_LOGIT",
     "Alone",
     "Array",
     "Backend",
@@ -31,6 +30,7 @@ __all__ = [
     "available",
     "load",
     "same_padding",
+    "without_negligible",
 ]
 
 

@@ -22,8 +22,7 @@ Padding: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 NEGLIGIBLE_LOGIT = -55.0
 """The exponential of a logit this far below the largest, 1.3e-24, is lost in any sum with that
 one's, in float64 too, and what flows back to it likewise. So smaller ones are left out: they would
-become subnormal numbers soon, which many processors compute with a hundred times as slowly. NaN is
-not below anything, and stays."""
+become subnormal numbers soon, which many processors compute with a hundred times as slowly."""
 
 
 class Backend(Protocol):
@@ -304,8 +303,8 @@ class Alone:
         logits = xp.reshape(outputs, (outputs.shape[0], -1))
         shifted = logits - xp.max(logits, axis=1, keepdims=True)
         chosen = shifted[xp.arange(outputs.shape[0]), targets]
-        shifted = xp.where(shifted < NEGLIGIBLE_LOGIT, NEGLIGIBLE_LOGIT, shifted)
-        return xp.mean(xp.log(xp.sum(xp.exp(shifted), axis=1)) - chosen)
+        sums = xp.sum(xp.exp(without_negligible(xp, shifted)), axis=1)
+        return xp.mean(xp.log(sums) - chosen)
 
     def about(self) -> dict[str, str]:
         """Say nothing beyond what every record holds."""
@@ -322,6 +321,11 @@ class Alone:
     def agreed(self, value: Any) -> Any:
         """Return the value: there is nobody to agree with."""
         return value
+
+
+def without_negligible(xp: Any, shifted: Array) -> Array:
+    """Raise logits, shifted so that the largest is 0, to `NEGLIGIBLE_LOGIT`; NaN stays."""
+    return xp.where(shifted < NEGLIGIBLE_LOGIT, NEGLIGIBLE_LOGIT, shifted)
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -251,8 +251,8 @@ def _reference(name: str) -> list[tuple[Any, dict[str, Any]]]:
 
 def _built(name: str) -> Architecture:
     build = published()[name]
-    takes_pictures = len(build(24, 28).inputs) == 3
-    return build(24, 28) if takes_pictures else build(16, 20)
+    architecture = build(24, 28)
+    return architecture if len(architecture.inputs) == 3 else build(16, 20)
 
 
 def _difference(a: NDArray[Any], b: NDArray[Any], least: float = 0.0) -> float:

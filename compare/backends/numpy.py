@@ -410,7 +410,7 @@ def _convolve_back(
 
     The former is a convolution too, by the turned weight; its unfolding serves the latter.
     """
-    kernel, turned, back = weight.shape[2], _turned(weight), None
+    kernel, turned = weight.shape[2], _turned(weight)
     (above, below), (before, behind) = padding
     last = kernel - 1
     opposite = (last - above, last - below), (last - before, last - behind)
@@ -418,8 +418,7 @@ def _convolve_back(
         columns, shape = _unfold(g, kernel, 1, opposite)
         gradient = _turned(_weight_gradient(columns, x, turned.shape))
         return _weighted(columns, shape, turned), gradient
-    if to_x:
-        back = _convolve_by_folding(g, turned, opposite)
+    back = _convolve_by_folding(g, turned, opposite) if to_x else None
     return back, _weight_gradient(_unfold(x, kernel, 1, padding)[0], g, weight.shape)
 
 
@@ -481,8 +480,8 @@ def _transposed(
     kernels = np.zeros((stride, stride, outputs, inputs, last + 1, last + 1), weight.dtype)
     for i in range(kernel):
         for j in range(kernel):
-            m, n = i // stride, j // stride
-            kernels[i % stride, j % stride, :, :, last - m, last - n] = weight[:, :, i, j].T
+            tap = last - i // stride, last - j // stride
+            kernels[(i % stride, j % stride, ..., *tap)] = weight[:, :, i, j].T
     around, places = [], []
     for size, (zeros, _), pixels in zip(shape, padding, x.shape[2:], strict=True):
         first, end = zeros // stride, (size - 1 + zeros) // stride + 1  # of q
@@ -674,18 +673,6 @@ def _cross_entropy_vjp(
 defvjp(_cross_entropy, _cross_entropy_vjp)
 
 
-def _padded_zeros(shape: tuple[int, ...], padding: Padding, dtype: Any) -> NDArray[Any]:
-    """Zeros for an (n, c, h, w) picture and its padding, as (c, H, W, n)."""
-    n, channels, height, width = shape
-    return np.zeros((channels, height + sum(padding[0]), width + sum(padding[1]), n), dtype)
-
-
-def _inner(padded: NDArray[Any], shape: tuple[int, ...], padding: Padding) -> NDArray[Any]:
-    """View a padded (c, H, W, n) without its padding."""
-    (above, _), (before, _) = padding
-    return padded[:, above : above + shape[2], before : before + shape[3]]
-
-
 def _neighbourhoods(padded: NDArray[Any], kernel: int, stride: int) -> NDArray[Any]:
     """View (c, H, W, n) as (c, kernel, kernel, h', w', n) without a copy."""
     channels, height, width, n = padded.shape
@@ -711,15 +698,16 @@ def _unfold(
 
     (n, c, h, w) becomes (c * kernel * kernel, h' * w' * n), and (h', w', n) is returned beside it.
     """
+    n, channels, height, width = x.shape
     if kernel == stride == 1 and padding == ((0, 0), (0, 0)):
         # Neighbourhoods of one pixel: the picture is its own unfolding.
-        n, channels, height, width = x.shape
-        return _batch_last(x).reshape(channels, -1), (height, width, n)
-    padded = _padded_zeros(x.shape, padding, x.dtype)
-    _inner(padded, x.shape, padding)[...] = _batch_last(x)
+        return _rows(x), (height, width, n)
+    (above, below), (before, behind) = padding
+    padded = np.zeros((channels, above + height + below, before + width + behind, n), x.dtype)
+    padded[:, above : above + height, before : before + width] = _batch_last(x)
     view = _neighbourhoods(padded, kernel, stride)
     _, _, _, *shape = view.shape
-    return view.reshape(x.shape[1] * kernel * kernel, -1), (shape[0], shape[1], shape[2])
+    return view.reshape(channels * kernel * kernel, -1), (shape[0], shape[1], shape[2])
 
 
 @_primitive

@@ -14,7 +14,7 @@ from typing import Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.backends import NEGLIGIBLE_LOGIT, Array, Backend, Padding, same_padding
+from compare.backends import Array, Backend, Padding, same_padding, without_negligible
 from compare.learned.patched import Patched, Sliding, reach
 
 Shape: TypeAlias = tuple[int, ...]
@@ -326,8 +326,7 @@ class Softmax(_Plain):
         xp, maps = backend.xp, _full(x, backend)
         axes = tuple(range(1, len(maps.shape)))
         shifted = maps - xp.max(maps, axis=axes, keepdims=True)
-        shifted = xp.where(shifted < NEGLIGIBLE_LOGIT, NEGLIGIBLE_LOGIT, shifted)
-        exponentials = xp.exp(shifted)
+        exponentials = xp.exp(without_negligible(xp, shifted))
         return exponentials / xp.sum(exponentials, axis=axes, keepdims=True)
 
 
