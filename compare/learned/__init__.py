@@ -1,0 +1,1 @@
+"""Networks with learned weights: layers, architectures, losses, recipes and their training."""
