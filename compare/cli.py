@@ -663,12 +663,12 @@ def _export(options: argparse.Namespace) -> int:
 
     if find_spec("onnx") is None:
         raise UsageError("export needs onnx; run: pip install onnx")
-    _writable(str(file.parent))
-    from compare.results import write_whole
+    from compare.results import writable_file, write_output
     from handcrafted.onnx_export import to_onnx
 
+    writable_file(file)
     model = to_onnx(network)
-    write_whole(file, lambda stream: stream.write(model))
+    write_output(file, model)
     progress.note(f"{network} written to {file}, {len(model):,} bytes")
     return 0
 
@@ -686,8 +686,10 @@ def _bench(options: argparse.Namespace) -> int:
     chosen = {name: entries[name] for name in names("solver", options.solver, tuple(entries))}
     figure = Path(options.figure) if options.figure else None
     if figure:
+        from compare.results import writable_file
+
         choice("--figure", figure.suffix, (".svg", ".png", ".pdf"))
-        _writable(str(figure.parent))
+        writable_file(figure)
     backend = backends.load(options.backend, options.device)
     with progress.bar(len(chosen), "solver") as bar:
         started = iter(range(len(chosen)))
@@ -729,16 +731,13 @@ def _bench(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from compare import figures
     from compare.report import all_plots, page, read_runs, sections
-    from compare.results import write_whole
+    from compare.results import writable_file, write_output
 
-    file = Path(options.output)
-    if file.is_dir():
-        raise UsageError(f"-o is '{file}', a directory; give a file, such as report.html")
     runs, complaints = read_runs(Path(options.runs))
+    file = writable_file(Path(options.output))
     for complaint in complaints:
         print(f"compare: {complaint}", file=sys.stderr)
     directory = _writable(options.figures) if options.figures else None
-    _writable(str(file.parent))
     found = sections(runs)
     count = len(all_plots(found))
     with progress.bar(count, "figure") as bar:
@@ -747,12 +746,14 @@ def _report(options: argparse.Namespace) -> int:
             progress.detail(f"drawn: {plot.name}")
             bar.set_description(plot.name)
             if directory:
-                write_whole(directory / f"{plot.name}.svg", lambda file: file.write(svg.encode()))
+                write_output(directory / f"{plot.name}.svg", svg.encode())
                 figures.save(figure, directory / f"{plot.name}.png")
             bar.update()
 
         text = page(found, complaints, options.runs, drawn)
-    write_whole(file, lambda stream: stream.write(text.encode()))
+    write_output(file, text.encode())
+    if str(file) == "-":
+        return 0
     progress.note(f"{len(runs)} runs reported in {file}, {len(text.encode()) / 1e6:.1f} MB")
     if directory:
         progress.note(f"{count} figures, each as SVG and PNG, in {directory}/")

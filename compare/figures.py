@@ -24,7 +24,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-from compare.results import write_whole
+from compare.results import write_output
 from handcrafted import onehot2coord
 
 ONE_COLUMN, TWO_COLUMNS = 3.5, 7.2
@@ -598,7 +598,9 @@ def _figure(width: float, height: float, layout: Any = "constrained") -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     """Write the figure to `path`, in the format its ending names."""
-    write_whole(path, lambda file: _write(figure, file, path.suffix[1:]))
+    stream = io.BytesIO()
+    _write(figure, stream, path.suffix[1:])
+    write_output(path, stream.getvalue())
 
 
 def svg(figure: Figure) -> str:

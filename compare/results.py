@@ -9,14 +9,19 @@ writes to it.
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
+import secrets
+import shutil
+import stat
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -35,25 +40,126 @@ _SEAL = b',\n  "sha256": "'
 """Stands in a sealed JSON file between what is sealed and the seal."""
 
 
+_TEMPORARY = ".tmp-"
+"""How names of files begin that are being written."""
+
+
 def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write a file beside `path`, flush it to the disk and rename it into place.
 
-    Raises `StorageError`, naming the file, where the system refuses; nothing has changed then.
+    The file beside has a name that nobody can guess and is created for this alone, so no link that
+    was put there is followed. Raises `StorageError`, naming the file, where the system refuses;
+    nothing has changed then.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    _write_whole(path, write, 0o666)
+
+
+def _write_whole(path: Path, write: Callable[[IO[bytes]], Any], mode: int) -> None:
+    beside = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
     try:
-        with open(beside, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with open(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
         _flush_directory(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise refused(path, error) from error
-    except BaseException:
-        beside.unlink(missing_ok=True)
+
+
+def writable_file(path: Path) -> Path:
+    """Make sure, before any work, that a file that a user named can be written.
+
+    Its directory is made if it is not there. "-" stands for standard output. Raises `UsageError`.
+    """
+    if str(path) == "-":
+        return path
+    if path.is_dir():
+        raise UsageError(f"'{path}' is a directory; give a file to write")
+    target = path.resolve()
+    if not target.exists() or target.is_file():
+        writable_directory(target.parent)
+    if target.exists() and not os.access(target, os.W_OK):
+        raise UsageError(f"'{path}' may not be written; give another file, or change its mode")
+    return path
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that a user named.
+
+    A regular file appears whole or not at all, keeps its mode, and is written where a link points;
+    a device or a pipe is written to, and "-" is standard output. Raises `StorageError`.
+    """
+    if str(path) == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    target = path.resolve()
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        write_whole(target, lambda file: file.write(content))
+        return
+    except OSError as error:
+        raise refused(path, error) from error
+    if stat.S_ISREG(mode):
+
+        def write(file: IO[bytes]) -> None:
+            os.chmod(file.fileno(), stat.S_IMODE(mode))
+            file.write(content)
+
+        _write_whole(target, write, 0o600)
+        return
+    try:
+        with open(target, "wb", buffering=0) as stream:
+            stream.write(content)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read a file of a run.
+
+    Raises FileNotFoundError if there is none; ValueError, naming it, if it is a link, a directory,
+    a device or a pipe, which no run has; `StorageError`, naming it, where the system refuses.
+    """
+    try:
+        # Ten thousand of these are read at once, so this takes the short way to the bytes.
+        file = os.open(path, os.O_RDONLY | _NOT_FOLLOWED)
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError(f"{path} is damaged: it is not a regular file")
+            content = os.read(file, status.st_size)
+            while len(content) < status.st_size and (more := os.read(file, 1 << 24)):
+                content += more
+            return content
+        finally:
+            os.close(file)
+    except FileNotFoundError:
         raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(f"{path} is damaged: it is a link, not a regular file") from error
+        raise unreadable(path, error) from error
+
+
+_NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Neither a link is followed nor a pipe without a writer waited for."""
+
+
+def unreadable(path: str | Path, error: OSError) -> StorageError:
+    """Say that `path` could not be read, which says nothing about what is in it."""
+    return StorageError(
+        f"cannot read {path}: {error.strerror or error}; nothing was changed: "
+        "when it can be read again, the same command continues"
+    )
 
 
 def remove(path: Path) -> None:
@@ -90,9 +196,13 @@ def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Read an `npz` file; ValueError names one that is damaged or is none. No pickle is read."""
+    """Read an `npz` file. No pickle is read.
+
+    Raises ValueError, naming one that is damaged or is none; else as `read_file` does.
+    """
+    content = read_file(path)
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     # What a damaged archive raises depends on which byte is wrong: zlib, struct, NotImplemented...
     except Exception as error:
@@ -122,37 +232,29 @@ def _seal_of(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def write_sealed_json(path: Path, record: Record) -> None:
-    """Write a record as JSON, indented for the eye, its digest last; for this directory only."""
+def write_sealed_json(path: Path, record: Record, owner: str = "") -> None:
+    """Write a record as JSON, indented for the eye, its digest last.
+
+    It is for the directory named `owner` only; for the one that `path` is in by default.
+    """
     head = json.dumps(record, indent=2, allow_nan=True).encode()[:-2]
-    seal = _digest_of(path.absolute().parent.name, head)
+    seal = _digest_of(owner or path.absolute().parent.name, head)
     write_whole(path, lambda file: file.write(head + _SEAL + seal + b'"\n}\n'))
 
 
-def read_sealed_json(path: str | Path) -> Record:
+def read_sealed_json(path: str | Path, owner: str = "") -> Record:
     """Read what `write_sealed_json` wrote.
 
-    Raises ValueError, naming the file, for one that is anything else; FileNotFoundError for none.
+    Raises ValueError, naming the file, for one that is anything else; else as `read_file` does.
     """
-    name = os.path.basename(os.path.dirname(os.path.abspath(path)))
-    return _unsealed(os.fspath(path), name)
-
-
-def _unsealed(path: str, name: str) -> Record:
-    # Ten thousand of these are read at once, so this takes the short way to the bytes.
+    name = owner or os.path.basename(os.path.dirname(os.path.abspath(path)))
+    text = read_file(path)
     try:
-        file = os.open(path, os.O_RDONLY)
-        try:
-            text = os.read(file, os.fstat(file).st_size)
-        finally:
-            os.close(file)
         head, _, seal = text.rpartition(_SEAL)
         if seal == _digest_of(name, head) + b'"\n}\n':
             record: Record = json.loads(head + b"}")
             return record
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         pass
     raise ValueError(
         f"{path} is damaged, was changed after it was written, or belongs to another run"
@@ -182,23 +284,85 @@ def directory_name(arguments: Mapping[str, Any], version: str) -> str:
     return f"{name}-{a['backend']}-{digest}"
 
 
-def write_record(directory: Path, record: Record, files: Sequence[str]) -> Record:
-    """Write `run.json`, and return it, with digests of the `files` that already lie beside it."""
-    record = {**record, "files": {name: _file_digest(directory / name) for name in files}}
-    write_sealed_json(directory / "run.json", record)
+@contextmanager
+def new_files(directory: Path) -> Iterator[Path]:
+    """Yield an empty folder for the files of a run, which replace those in `directory` at the end.
+
+    They do so all or none: where anything goes wrong before the last of them is written, the old
+    ones stay; where the process dies after that, `complete_new_files` finishes the work. For
+    whoever holds the directory. Raises `StorageError`.
+    """
+    folder = directory / _NEW
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    except OSError as error:
+        raise refused(folder, error) from error
+    try:
+        yield folder
+        if not (folder / "run.json").exists():
+            raise ValueError(f"{folder} has no record of the run")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    complete_new_files(directory)
+
+
+def complete_new_files(directory: Path) -> None:
+    """Move the new files of a run into place if they are whole; remove them if they are not.
+
+    Also removes other files that a process left half written. Raises `StorageError`.
+    """
+    folder = directory / _NEW
+    try:
+        for path in directory.glob(f"{_TEMPORARY}*"):
+            path.unlink()
+        if not folder.is_dir():
+            return
+        try:
+            read_sealed_json(folder / "run.json", directory.name)
+        except (FileNotFoundError, ValueError):
+            shutil.rmtree(folder)
+            return
+        # The record is moved last: as long as it is here, the rest can be moved once more.
+        names = sorted(path.name for path in folder.iterdir() if path.name != "run.json")
+        for name in (*names, "run.json"):
+            try:
+                os.replace(folder / name, directory / name)
+            except OSError as error:
+                raise refused(directory / name, error) from error
+        folder.rmdir()
+        _flush_directory(directory)
+    except StorageError:
+        raise
+    except OSError as error:
+        raise refused(directory, error) from error
+
+
+_NEW = ".new"
+"""The folder of `new_files` in a run's directory."""
+
+
+def write_record(folder: Path, record: Record, files: Sequence[str], owner: str) -> Record:
+    """Write `run.json` for the directory named `owner`, and return it.
+
+    It holds digests of the `files` that already lie beside it, in `folder`.
+    """
+    record = {**record, "files": {name: _file_digest(folder / name) for name in files}}
+    write_sealed_json(folder / "run.json", record, owner)
     return record
 
 
 def _file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(read_file(path)).hexdigest()
 
 
 def read_record(directory: Path, *, check_files: bool = False) -> Record | None:
     """Return the record of a finished run, None if there is none.
 
     Raises ValueError, naming the file, for one that is damaged, of another format, or another
-    run's; with `check_files`, for each other file of the run too.
+    run's; with `check_files`, for each other file of the run too. `StorageError` for one that
+    cannot be read, which says nothing about what is in it.
     """
     try:
         record = _own(read_sealed_json(directory / "run.json"), directory / "run.json")
@@ -207,7 +371,7 @@ def read_record(directory: Path, *, check_files: bool = False) -> Record | None:
     for name, digest in record["files"].items() if check_files else ():
         try:
             intact = _file_digest(directory / name) == digest
-        except OSError:
+        except (FileNotFoundError, ValueError):
             intact = False
         if not intact:
             raise ValueError(f"{directory / name} is missing, damaged or was changed")
@@ -250,13 +414,6 @@ def held(directory: Path) -> Iterator[bool]:
         lock.release()
 
 
-def remove_leftovers(directory: Path) -> None:
-    """Remove what processes that died left half written; for the holder of the directory."""
-    for path in directory.glob(".*.*"):
-        if path.suffix[1:].isdecimal():
-            remove(path)
-
-
 def writable_directory(path: Path) -> Path:
     """Create a directory and make sure that files can be written there, or raise `UsageError`."""
     try:
@@ -289,11 +446,11 @@ def records(out: str | Path) -> tuple[dict[str, Record], list[str]]:
         for file in ("run.json", "failure.json"):
             path = f"{out}/{name}/{file}"
             try:
-                found[name] = _own(_unsealed(path, name), path)
+                found[name] = _own(read_sealed_json(path, name), path)
                 break
             except FileNotFoundError:
                 continue
-            except ValueError as error:
+            except (ValueError, StorageError) as error:
                 complaints.append(str(error))
     return found, complaints
 

@@ -72,7 +72,7 @@ def settle(
         if not mine:
             backend.agreed((False, None))
             return None
-        results.remove_leftovers(directory)
+        results.complete_new_files(directory)
         try:
             record = None if force else results.read_record(directory, check_files=True)
         except ValueError as error:
@@ -149,8 +149,6 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
     if not backend.first:
         return record  # several processes computed this run together, and one writes it
 
-    # The record goes first and comes last: where it lies, everything else belongs to it.
-    results.remove(directory / "run.json")
     picture = error_map(
         {name: data.positions for name, data in parts.items()},
         {name: measures.error for name, (measures, _) in answers.items()},
@@ -159,33 +157,34 @@ def execute(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]
         + (f", seed {plan.seed}, {plan.epochs} epochs" if plan.epochs else ""),
         label=task.error,
     )
-    for ending in ("png", "svg"):
-        save(picture, directory / f"error.{ending}")
-    results.write_arrays(
-        directory / "predictions.npz",
-        {
-            f"{name}_{what}": array
-            for name, data in parts.items()
-            for measures, kept in (answers[name],)
-            for what, array in (
-                ("positions", data.positions),
-                ("predictions", kept),
-                ("exact", measures.exact),
-                ("right", measures.right),
-                ("error", measures.error),
-            )
-        },
-    )
     losses = state.losses if state else ()
     weights = state.weights if state else {}
-    results.write_csv(
-        directory / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1))
-    )
-    results.write_arrays(
-        directory / "weights.npz",
-        {name: backend.to_numpy(array) for name, array in weights.items()},
-    )
-    record = results.write_record(directory, record, FILES)
+    with results.new_files(directory) as folder:
+        for ending in ("png", "svg"):
+            save(picture, folder / f"error.{ending}")
+        results.write_arrays(
+            folder / "predictions.npz",
+            {
+                f"{name}_{what}": array
+                for name, data in parts.items()
+                for measures, kept in (answers[name],)
+                for what, array in (
+                    ("positions", data.positions),
+                    ("predictions", kept),
+                    ("exact", measures.exact),
+                    ("right", measures.right),
+                    ("error", measures.error),
+                )
+            },
+        )
+        results.write_csv(
+            folder / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1))
+        )
+        results.write_arrays(
+            folder / "weights.npz",
+            {name: backend.to_numpy(array) for name, array in weights.items()},
+        )
+        record = results.write_record(folder, record, FILES, directory.name)
     for name in ("checkpoint.npz", "failure.json"):
         results.remove(directory / name)
     return record

@@ -223,10 +223,12 @@ def _resumed(
     """Return the state to go on from: the checkpoint's, or a new one, alike in every process."""
     new = begin(architecture, seed, backend)
     arrays: HostArrays | None = None
-    if checkpoint is not None and backend.first and checkpoint.exists():
+    if checkpoint is not None and backend.first:
         try:
             # Not yet to the device, which processes that compute together do all at once.
             arrays = read_checkpoint(checkpoint, like=new)
+        except FileNotFoundError:
+            pass
         except ValueError as error:
             warnings.warn(f"{error}; training starts anew", stacklevel=3)
     arrays = backend.agreed(arrays)

@@ -1,0 +1,287 @@
+"""Files appear whole, follow what users name, and an error of the system is no damage."""
+
+import errno
+import os
+import shutil
+import stat
+import threading
+
+import numpy as np
+import pytest
+
+from compare import StorageError, UsageError, cli
+from compare.results import (
+    complete_new_files,
+    new_files,
+    read_arrays,
+    read_file,
+    read_record,
+    writable_file,
+    write_arrays,
+    write_output,
+    write_sealed_json,
+    write_whole,
+)
+
+RUN = ["run", "-q", "--task", "onehot2coord", "--size", "16", "--solver", "coordconv",
+       "--split", "uniform", "--seeds", "1", "--epochs", "2"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    assert cli.main([*RUN, "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture
+def store(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "runs")
+
+
+def contents(out):
+    return {path: path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
+
+
+def failing(monkeypatch, name, number):
+    """Let the system refuse to open any file of that name for reading."""
+    opened = os.open
+
+    def refuse(path, flags, *rest, **named):
+        if os.path.basename(path) == name and not flags & os.O_WRONLY:
+            raise OSError(number, os.strerror(number), str(path))
+        return opened(path, flags, *rest, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES])
+@pytest.mark.parametrize("name", ["run.json", "weights.npz"])
+def test_a_file_that_cannot_be_read_is_not_damage(store, monkeypatch, capsys, number, name):
+    before = contents(store)
+    failing(monkeypatch, name, number)
+    code = cli.main([*RUN, "--out", str(store)])
+    _, err = capsys.readouterr()
+    assert code == 1
+    assert err.count("\n") == 1
+    assert f"{name}: {os.strerror(number)}" in err
+    assert "damaged" not in err
+    monkeypatch.undo()
+    assert contents(store) == before
+
+
+def test_a_checkpoint_that_cannot_be_read_is_kept(store, monkeypatch, capsys):
+    (run,) = store.glob("*/run.json")
+    run.unlink()
+    checkpoint = run.with_name("checkpoint.npz")
+    checkpoint.write_bytes(b"not looked at")
+    failing(monkeypatch, "checkpoint.npz", errno.EIO)
+    assert cli.main([*RUN, "--out", str(store)]) == 1
+    assert "checkpoint.npz: Input/output error" in capsys.readouterr().err
+    assert checkpoint.read_bytes() == b"not looked at"
+
+
+def test_a_listing_names_what_cannot_be_read_and_shows_the_rest(store, monkeypatch, capsys):
+    failing(monkeypatch, "run.json", errno.EIO)
+    assert cli.main(["results", str(store)]) == 0
+    assert "run.json: Input/output error" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "directory"])
+@pytest.mark.timeout(20)
+def test_what_is_no_regular_file_is_named_and_not_opened(tmp_path, kind):
+    path = tmp_path / "run.json"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        (tmp_path / "other").write_text("secret")
+        path.symlink_to(tmp_path / "other")
+    else:
+        path.mkdir()
+    with pytest.raises(
+        ValueError, match=r"run\.json is damaged: it is (not a regular file|a link)"
+    ):
+        read_file(path)
+    with pytest.raises(ValueError, match=r"run\.json"):
+        read_arrays(path)
+
+
+def test_a_missing_file_is_neither(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_arrays(tmp_path / "x.npz")
+
+
+# --- A finished run is replaced whole -------------------------------------------------------
+
+
+def test_a_forced_run_that_cannot_be_written_leaves_the_old_one(store, capsys, monkeypatch):
+    before = contents(store)
+    kept = read_record(next(store.iterdir()), check_files=True)
+    for stop in ("error.png", "predictions.npz", "weights.npz", "run.json"):
+        replaced = os.replace
+
+        def full(source, target, stop=stop, replaced=replaced):
+            if os.path.basename(target) == stop and ".new" in str(target):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            replaced(source, target)
+
+        monkeypatch.setattr(os, "replace", full)
+        assert cli.main([*RUN, "--out", str(store), "--force"]) == 1
+        assert "No space left on device; what was there before is intact" in capsys.readouterr().err
+        monkeypatch.undo()
+        assert read_record(next(store.iterdir()), check_files=True) == kept
+        after = contents(store)
+        assert {path: after[path] for path in before} == before
+
+
+@pytest.mark.parametrize("moves", range(7))
+def test_new_files_are_moved_all_or_none(store, monkeypatch, moves):
+    """Whenever the process dies, the next holder of the directory finds one whole run."""
+    directory = next(store.iterdir())
+    old = read_record(directory, check_files=True)
+    new = {**old, "scores": {"test": {"exact": 0.25}, "train": {"exact": 0.25}}}
+
+    class DiedError(BaseException):
+        pass
+
+    left, replaced = [moves], os.replace
+
+    def die(source, target):
+        if ".new" in str(source) and ".new" not in str(target):  # a move into place
+            left[0] -= 1
+            if left[0] < 0:
+                raise DiedError
+        replaced(source, target)
+
+    monkeypatch.setattr(os, "replace", die)
+    try:
+        with new_files(directory) as folder:
+            for name in old["files"]:
+                shutil.copy(directory / name, folder)
+            write_sealed_json(folder / "run.json", new, directory.name)
+    except DiedError:
+        assert moves < 6  # five files and the record
+    monkeypatch.undo()
+    complete_new_files(directory)
+    assert read_record(directory, check_files=True) == new
+    assert not (directory / ".new").exists()
+
+
+def test_new_files_without_a_record_are_removed(store):
+    directory = next(store.iterdir())
+    old = read_record(directory, check_files=True)
+    (directory / ".new").mkdir()
+    (directory / ".new" / "weights.npz").write_bytes(b"half")
+    (directory / ".tmp-0123").write_bytes(b"half")
+    complete_new_files(directory)
+    assert read_record(directory, check_files=True) == old
+    assert sorted(path.name for path in directory.glob(".*")) in ([], [".lock"])
+
+
+# --- Files that users name ------------------------------------------------------------------
+
+
+def test_a_link_is_followed_and_the_mode_kept(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    link.symlink_to(target)
+    write_output(writable_file(link), b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+
+
+def test_a_new_file_has_the_mode_that_the_system_gives(tmp_path):
+    write_output(writable_file(tmp_path / "deep" / "new"), b"new")
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE((tmp_path / "deep" / "new").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_link_to_nothing_makes_what_it_points_to(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_output(writable_file(tmp_path / "link"), b"new")
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    received = []
+    reader = threading.Thread(target=lambda: received.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    write_output(writable_file(tmp_path / "pipe"), b"through")
+    reader.join()
+    assert received == [b"through"]
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def device(tmp_path):
+    """A null device of our own: no test may spoil the machine's."""
+    path = tmp_path / "null"
+    try:
+        os.mknod(path, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        path.write_bytes(b"")
+    except OSError as error:
+        pytest.skip(f"no device may be made here: {error}")
+    return path
+
+
+@pytest.mark.parametrize("command", ["report", "figure", "export"])
+def test_a_device_stays_one(store, tmp_path, command, capsys):
+    path = device(tmp_path)
+    if command == "report":
+        arguments = ["report", str(store), "-o", str(path)]
+    else:
+        named = path.with_name({"figure": "null.svg", "export": "null.onnx"}[command])
+        path = path.rename(named)
+        arguments = {
+            "figure": ["bench", "--solver", "argmax", "--figure", str(path)],
+            "export": ["export", "--task", "onehot2coord", str(path)],
+        }[command]
+    assert cli.main(arguments) == 0
+    assert stat.S_ISCHR(path.stat().st_mode)
+    assert os.minor(path.stat().st_rdev) == 3
+
+
+def test_a_dash_is_standard_output(store, capfdbinary, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["report", str(store), "-o", "-"]) == 0
+    assert capfdbinary.readouterr().out.lstrip().startswith(b"<!doctype html>")
+    assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize("what", ["directory", "no directory"])
+def test_a_file_that_cannot_be_written_is_refused_before_any_work(tmp_path, what):
+    path = tmp_path
+    if what == "no directory":
+        (tmp_path / "file").write_text("")
+        path = tmp_path / "file" / "report.html"
+    with pytest.raises(UsageError, match=r"directory"):
+        writable_file(path)
+
+
+def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
+    """Even if somebody guessed the name of the file that is written first."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    (tmp_path / ".tmp-guessed").symlink_to(victim)
+    with pytest.raises(StorageError, match=r"x: File exists"):
+        write_whole(tmp_path / "x", lambda file: file.write(b"new"))
+    assert victim.read_bytes() == b"precious"
+
+
+def test_names_of_temporary_files_differ(tmp_path):
+    names = set()
+    for _ in range(3):
+        write_whole(
+            tmp_path / "x", lambda _: names.update(path.name for path in tmp_path.iterdir())
+        )
+    assert len(names - {"x"}) == 3
+
+
+def test_an_archive_round_trip(tmp_path):
+    write_arrays(tmp_path / "x.npz", {"x": np.arange(3)})
+    assert read_arrays(tmp_path / "x.npz")["x"].tolist() == [0, 1, 2]
