@@ -1,5 +1,7 @@
 """Data sets as positions that inputs and targets are drawn from."""
 
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,11 @@ def test_a_split_is_what_is_fitted_and_what_is_held_out():
     first, second = dataset(3), dataset(2)
     assert Split(first, second).train is first
     assert Split(first, second).test is second
+
+
+def test_data_sets_and_splits_cannot_be_changed():
+    data = dataset(3)
+    with pytest.raises(FrozenInstanceError):
+        data.positions = data.positions[:1]
+    with pytest.raises(FrozenInstanceError):
+        Split(data, data).test = dataset(1)

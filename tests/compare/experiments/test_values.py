@@ -144,9 +144,11 @@ def test_a_canvas_may_take_all_memory_but_no_more(monkeypatch):
 
 
 def test_a_canvas_beyond_memory_is_refused_in_gigabytes(monkeypatch):
-    monkeypatch.setattr(base, "host_memory", lambda: 16 * 10**9)
-    assert refusal(pixels, "--size", "1000000x100000") == (
-        "--size is '1000000x100000'; the places of so many pixels alone take 1,600 GB, and 16 GB "
-        "of memory are free: give a smaller canvas"
+    monkeypatch.setattr(base, "host_memory", lambda: 4 * 10**21)
+    # Sixteen bytes for each of 10^21 pixels.
+    size = "100000000000x10000000000"
+    assert refusal(pixels, "--size", size) == (
+        f"--size is '{size}'; the places of so many pixels alone take 16,000,000,000,000 GB, and "
+        "4,000,000,000,000 GB of memory are free: give a smaller canvas"
     )
     assert refusal(pixels, "--size", "9" * 50).startswith(f"--size is '{'9' * 40}'; the places")

@@ -1,11 +1,15 @@
 """Tasks by name, and measures of consecutive samples."""
 
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
 from compare import UsageError
 from compare.scoring import Measures, joined
-from compare.tasks import Column, known, load
+from compare.tasks import Column, known, load, summary
 
 NAMES = ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
 
@@ -25,6 +29,28 @@ def test_an_unknown_task_is_refused_with_those_known():
         load("onehot")
     message = str(refused.value)
     assert message.startswith("unknown task 'onehot'; choose from: " + ", ".join(NAMES))
+
+
+def test_an_unknown_task_has_no_summary():
+    with pytest.raises(UsageError, match="unknown task 'onehot'"):
+        summary("onehot")
+
+
+def test_the_summary_of_a_built_in_task_needs_no_import():
+    code = (
+        "import sys\nfrom compare.tasks import summary\n"
+        "print(summary('coord2image'), 'numpy' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert answer.stdout == "(x, y) to the picture of a 9x9 square centred there False\n"
+
+
+def test_tasks_and_columns_cannot_be_changed():
+    task = load("coord2image")
+    with pytest.raises(FrozenInstanceError):
+        task.name = "other"
+    with pytest.raises(FrozenInstanceError):
+        task.columns[0].share = False
 
 
 def test_a_column_is_a_number_of_three_figures_unless_it_says_so():
