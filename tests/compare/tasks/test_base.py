@@ -45,8 +45,11 @@ def test_the_summary_of_a_built_in_task_needs_no_import():
     assert answer.stdout == "(x, y) to the picture of a 9x9 square centred there False\n"
 
 
-def test_tasks_and_columns_cannot_be_changed():
+def test_tasks_columns_and_measures_cannot_be_changed():
     task = load("coord2image")
+    measures = Measures(np.array([True]), np.array([True]), np.array([0.0]))
+    with pytest.raises(FrozenInstanceError):
+        measures.error = np.array([1.0])
     with pytest.raises(FrozenInstanceError):
         task.name = "other"
     with pytest.raises(FrozenInstanceError):
