@@ -8,11 +8,11 @@ import pytest
 from compare import StorageError, UsageError
 from compare.results import (
     FORMAT,
+    complete_new_files,
     directory_name,
     held,
     read_record,
     records,
-    remove_leftovers,
     write_failure,
     write_record,
     write_sealed_json,
@@ -30,7 +30,7 @@ def run(out, name="a", status="finished"):
     directory = out / name
     directory.mkdir(exist_ok=True)
     (directory / "weights.npz").write_bytes(b"weights")
-    write_record(directory, {**RECORD, "status": status}, ["weights.npz"])
+    write_record(directory, {**RECORD, "status": status}, ["weights.npz"], directory.name)
     return directory
 
 
@@ -51,7 +51,7 @@ def test_every_argument_and_the_version_change_the_name():
 
 def test_a_record_holds_the_digests_of_the_files_beside_it(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
-    written = write_record(tmp_path, RECORD, ["x"])
+    written = write_record(tmp_path, RECORD, ["x"], tmp_path.name)
     # The published digest of "abc", FIPS 180-2, B.1.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert written == {**RECORD, "files": {"x": expected}}
@@ -134,9 +134,9 @@ def test_a_lock_is_let_go_when_the_work_fails(tmp_path):
 
 
 def test_only_what_a_process_left_half_written_is_removed(tmp_path):
-    left = [".run.json.123", ".weights.npz.4"]
-    kept = [".lock", "run.json", "run.json.5", ".run.json", ".run.json.x", ".run.json.6x"]
+    left = [".tmp-123", ".tmp-ab"]
+    kept = [".lock", "run.json", "tmp-5", ".run.json", ".tmp.json"]
     for name in left + kept:
         (tmp_path / name).write_bytes(b"")
-    remove_leftovers(tmp_path)
+    complete_new_files(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
