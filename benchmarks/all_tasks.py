@@ -24,9 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from compare import tables, tasks
+from compare import tasks
 from compare.cli import main as compare
-from compare.results import write_whole
+from compare.files import write_whole
+from compare.report.text import COST, conclusions, cost_cells, heading, score_cells
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 
@@ -52,17 +53,17 @@ def section(answer: dict[str, Any]) -> str:
     """Set out one task: scores held out and trained on, cost and luck, conclusions."""
     task = tasks.load(answer["task"])
     parts = [f"## {task.name}", "", f"{task.summary[0].upper()}{task.summary[1:]}.", ""]
-    parts += [f"`compare run {' '.join(answer['arguments'])}`: {tables.heading(answer)}", ""]
+    parts += [f"`compare run {' '.join(answer['arguments'])}`: {heading(answer)}", ""]
     for split in dict.fromkeys(row["split"] for row in answer["rows"]):
         rows = [row for row in answer["rows"] if row["split"] == split]
         for where, what in (("test", "held_out"), ("train", "trained_on")):
             words = {"test": "held out", "train": "trained on"}[where]
             parts += [f"**{split}, {rows[0][what]:,} positions {words}**", ""]
-            cells = tables.score_cells(task, [(row["solver"], row[where]) for row in rows])
+            cells = score_cells(task, [(row["solver"], row[where]) for row in rows])
             parts += [markdown(cells), ""]
         parts += [f"**{split}, cost and luck**", ""]
-        parts += [markdown([tables.COST, *map(tables.cost_cells, rows)]), ""]
-        parts += [*tables.conclusions(rows, answer["pairs"][split]), ""]
+        parts += [markdown([COST, *map(cost_cells, rows)]), ""]
+        parts += [*conclusions(rows, answer["pairs"][split]), ""]
     return "\n".join([*parts, "> " + task.legend.replace("\n", "\n> "), ""])
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from scipy import ndimage
 from timing import Ways, medians, report
 
-from compare.run import cores
+from compare.experiments.environment import cores
 from handcrafted import NETWORKS
 
 SHAPES = [

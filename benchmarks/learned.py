@@ -23,8 +23,9 @@ from compare import backends
 from compare.learned import layers, training
 from compare.learned.architecture import Architecture
 from compare.learned.recipe import Recipe
-from compare.learned.solver import maps
-from compare.solvers import Setting, offered
+from compare.learned.sparse.batches import maps
+from compare.solvers.base import Setting
+from compare.solvers.catalogue import offered
 from compare.tasks import load
 
 SIZE = 64

@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from compare import backends
-from compare.backends.contract import GRADIENT_BOUND, OUTPUT_BOUND, parity, published
-from compare.figures import save
-from compare.learned.solver import maps
+from compare.figures.style import save
+from compare.files import write_whole
+from compare.learned.sparse.batches import maps
 from compare.learned.training import train
-from compare.results import write_whole
-from compare.solvers import Setting, offered
+from compare.solvers.base import Setting
+from compare.solvers.catalogue import offered
 from compare.tasks import load
+from compare.testing.backends import GRADIENT_BOUND, OUTPUT_BOUND, parity, published
 
 DOCS = Path(__file__).parent.parent / "docs"
 OTHERS = ("torch", "jax")

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import math
 
-from compare.backends.contract import published
+from compare.testing.backends import published
 
 
 def launches(name: str, size: int) -> int | None:
@@ -24,9 +24,9 @@ def launches(name: str, size: int) -> int | None:
     import numpy as np
 
     from compare import backends
-    from compare.backends.contract import _inputs
     from compare.learned import training
     from compare.learned.recipe import Recipe
+    from compare.testing.backends import _inputs
 
     class Counter(TorchDispatchMode):
         count = 0

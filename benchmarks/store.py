@@ -15,9 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from compare import results
-from compare.plan import Request, lay_out
-from compare.run import settle
+from compare.experiments.plan import Request, make_plans
+from compare.experiments.run import settle
+from compare.files import write_sealed_json
+from compare.results.runs import directory_name
 
 LIMIT = 3.0
 """Seconds."""
@@ -32,7 +33,7 @@ QUESTIONS = {
 def fill(out: Path, runs: int) -> None:
     """Write `runs` records below `out`."""
     with tempfile.TemporaryDirectory() as scratch:
-        plans = lay_out(Request("onehot2coord", seeds=(0,), size="16", epochs="1"))
+        plans = make_plans(Request("onehot2coord", seeds=(0,), size="16", epochs="1"))
         templates = [settle(plan, Path(scratch)) for plan in plans]
     draw = random.Random(0)
     for index in range(runs):
@@ -49,9 +50,9 @@ def fill(out: Path, runs: int) -> None:
         record = {**template, **arguments, "arguments": arguments, "scores": scores}
         record["elsewhere"] = template["elsewhere"]
         version = record["environment"]["handcrafted"]
-        directory = out / results.directory_name(arguments, version)
+        directory = out / directory_name(arguments, version)
         directory.mkdir()
-        results.write_sealed_json(directory / "run.json", record)
+        write_sealed_json(directory / "run.json", record)
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from compare.run import cores
+from compare.experiments.environment import cores
 
 SECONDS = 0.5
 """About how long each alternative is measured."""

@@ -17,8 +17,9 @@ import numpy as np
 
 from compare import backends
 from compare.learned import training
-from compare.learned.solver import maps
-from compare.solvers import Setting, offered
+from compare.learned.sparse.batches import maps
+from compare.solvers.base import Setting
+from compare.solvers.catalogue import offered
 from compare.tasks import load
 
 CASES = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handcrafted import coord2onehot
+from handcrafted.domains import Positions, radius
 from handcrafted.network import Network
 from handcrafted.operations import Convolution, Operation, Tap
 
@@ -19,7 +20,7 @@ def network(height: int, width: int, size: int = 9) -> Network:
     """
     name = f"coord2image with a {size}x{size} square"
     radius(size)
-    return Network(name, coord2onehot.Positions(height, width), steps(height, width, size // 2))
+    return Network(name, Positions(height, width), steps(height, width, size // 2))
 
 
 def steps(height: int, width: int, radius: int) -> tuple[Operation, ...]:
@@ -27,15 +28,3 @@ def steps(height: int, width: int, radius: int) -> tuple[Operation, ...]:
     side = 2 * radius + 1
     square = Tap(0, 0, 1, rows=side, columns=side, top=-radius, left=-radius)
     return (*coord2onehot.steps(height, width), Convolution((square,), bias=(0,)))
-
-
-def radius(size: int) -> int:
-    """Return the pixels from a square's centre to its edge; ValueError for an even size."""
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise TypeError(f"the square's size is {size!r}; give a whole number of pixels")
-    if size < 1 or size % 2 == 0:
-        raise ValueError(
-            f"the square's size is {size}; give an odd number, 1 or more: only such a square has "
-            "a pixel at its centre"
-        )
-    return size // 2

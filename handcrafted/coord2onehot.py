@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from handcrafted.domains import Positions
 from handcrafted.network import Network
-from handcrafted.onehot2coord import first_true, require_canvas
-from handcrafted.operations import (
-    Array,
-    Convolution,
-    Coordinates,
-    Operation,
-    Relu,
-    Shape,
-    Subtraction,
-    Tap,
-    Tile,
-    namespace,
-)
+from handcrafted.operations import Convolution, Coordinates, Operation, Relu, Subtraction, Tap, Tile
 
 
 def network(height: int, width: int) -> Network:
@@ -60,44 +47,3 @@ def steps(height: int, width: int) -> tuple[Operation, ...]:
         Subtraction((1,)),
         Relu(),
     )
-
-
-@dataclass(frozen=True)
-class Positions:
-    """Coordinates (n, 2), (x, y), whole and on the canvas."""
-
-    height: int
-    width: int
-
-    def __post_init__(self) -> None:
-        """Refuse a canvas without pixels."""
-        require_canvas(self.height, self.width)
-
-    name = "coordinates"
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of one pair."""
-        return (2,)
-
-    @property
-    def largest(self) -> int:
-        """A coordinate is smaller than the longer side, and so are the channels'."""
-        return max(self.height, self.width)
-
-    def check(self, x: Array, first: int) -> None:
-        """See `handcrafted.network.Domain.check`."""
-        xp = namespace(x)
-        for axis, (name, size) in enumerate((("x", self.width), ("y", self.height))):
-            wrong = ~whole(x[:, axis], 0, size - 1)
-            if bool(xp.any(wrong)):
-                item = first_true(wrong)
-                raise ValueError(
-                    f"item {first + item} of the batch has {name} = {float(x[item, axis]):g}; "
-                    f"expected a whole number from 0 to {size - 1}"
-                )
-
-
-def whole(values: Array, low: int, high: int) -> Array:
-    """Say which values are whole numbers from `low` to `high`."""
-    return (values >= low) & (values <= high) & (namespace(values).floor(values) == values)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from handcrafted.coord2image import radius
+from handcrafted.domains import Squares, radius
 from handcrafted.network import Network
-from handcrafted.onehot2coord import first_true, require_canvas
 from handcrafted.operations import (
-    Array,
     Convolution,
     Coordinates,
     Linear,
     Operation,
     Relu,
-    Shape,
     Subtraction,
     Sum,
     Tap,
-    namespace,
 )
 
 
@@ -90,67 +84,3 @@ def steps(height: int, width: int, radius: int) -> tuple[Operation, ...]:
         Linear(((-1, 0, 1, 0), (0, -1, 0, 1)), bias=(0, 0)),
         Subtraction((radius, radius)),
     )
-
-
-@dataclass(frozen=True)
-class Squares:
-    """Pictures (n, 1, height, width) of one square, 1 on it and 0 elsewhere, perhaps cut off."""
-
-    height: int
-    width: int
-    size: int
-
-    def __post_init__(self) -> None:
-        """Refuse an even size and a canvas that is smaller than the square."""
-        require_canvas(self.height, self.width)
-        radius(self.size)
-        if min(self.height, self.width) < self.size:
-            raise ValueError(
-                f"a canvas of {self.height}x{self.width} is smaller than the "
-                f"{self.size}x{self.size} square: pictures of squares at different places would "
-                f"be equal; give at least {self.size} pixels each way"
-            )
-
-    name = "pictures"
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of one picture."""
-        return (1, self.height, self.width)
-
-    @property
-    def largest(self) -> int:
-        """No number on the way to an output is larger than the longer side."""
-        return max(self.height, self.width)
-
-    def check(self, x: Array, first: int) -> None:
-        """See `handcrafted.network.Domain.check`.
-
-        A picture is a whole or cut-off square exactly if it is 0 and 1 and its pixels fill the
-        product of a run of columns and a run of rows, each run `size` long or, at an edge, shorter
-        but longer than half.
-        """
-        xp = namespace(x)
-        picture = x[:, 0, ...]
-        lit_rows, lit_columns = xp.any(picture != 0, axis=2), xp.any(picture != 0, axis=1)
-        product = lit_rows[:, :, None] & lit_columns[:, None, :]
-        right = xp.all(picture == xp.asarray(product, dtype=x.dtype), axis=(1, 2))
-        for lit in (lit_rows, lit_columns):
-            right = right & _is_run(lit, self.size)
-        if not bool(xp.all(right)):
-            raise ValueError(
-                f"picture {first + first_true(~right)} of the batch is not a "
-                f"{self.size}x{self.size} square of ones on zeros, whole or cut off by the edge "
-                "of the canvas with its centre on it"
-            )
-
-
-def _is_run(lit: Array, size: int) -> Array:
-    """Say which rows of (n, length) booleans hold one run, of `size` or cut off at an end."""
-    xp = namespace(lit)
-    touches = lit[:, 0] | lit[:, -1]
-    ones = xp.asarray(lit, dtype=xp.asarray([0]).dtype)
-    length = xp.sum(ones, axis=1)
-    starts = xp.sum(ones[:, 1:] * (1 - ones[:, :-1]), axis=1) + ones[:, 0]
-    cut_off = touches & (length > size // 2) & (length < size)
-    return (starts == 1) & ((length == size) | cut_off)

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from handcrafted.domains import OneHot
 from handcrafted.hot_pixels import hot_pixels
 from handcrafted.network import Network
-from handcrafted.operations import (
-    Array,
-    Convolution,
-    Coordinates,
-    Operation,
-    Relu,
-    Shape,
-    Subtraction,
-    Sum,
-    Tap,
-    namespace,
-)
+from handcrafted.operations import Convolution, Coordinates, Operation, Relu, Subtraction, Sum, Tap
 
 
 def onehot2coord(bitmap: NDArray[np.float32]) -> tuple[float, float]:
@@ -124,65 +113,3 @@ def steps_without_coordinates(height: int, width: int) -> tuple[Operation, ...]:
         Sum(),
         Subtraction((width, height)),
     )
-
-
-@dataclass(frozen=True)
-class OneHot:
-    """Bitmaps (n, 1, height, width), each with exactly one pixel 1 and every other 0."""
-
-    height: int
-    width: int
-
-    def __post_init__(self) -> None:
-        """Refuse a canvas without pixels."""
-        require_canvas(self.height, self.width)
-
-    name = "bitmaps"
-
-    @property
-    def shape(self) -> Shape:
-        """The shape of one bitmap."""
-        return (1, self.height, self.width)
-
-    @property
-    def largest(self) -> int:
-        """No number on the way to an output is larger than the longer side."""
-        return max(self.height, self.width)
-
-    def check(self, x: Array, first: int) -> None:
-        """See `handcrafted.network.Domain.check`."""
-        xp = namespace(x)
-        hot = xp.sum(xp.asarray(x != 0, dtype=xp.asarray([0]).dtype), axis=(1, 2, 3))
-        # With one pixel that is not 0, the sum is that pixel's value; NaN is not 0 and not 1.
-        wrong = (hot != 1) | (xp.sum(x, axis=(1, 2, 3), dtype=x.dtype) != 1)
-        if bool(xp.any(wrong)):
-            item = first_true(wrong)
-            complaint = _complaint(x[item, 0, ...], int(hot[item]))
-            raise ValueError(f"bitmap {first + item} of the batch {complaint}")
-
-
-def first_true(wrong: Array) -> int:
-    """Return the place of the first true value in (n,) booleans."""
-    xp = namespace(wrong)
-    return int(xp.argmax(xp.asarray(wrong, dtype=xp.asarray([0]).dtype)))
-
-
-def _complaint(bitmap: Array, hot: int) -> str:
-    expected = "expected exactly one pixel 1 and every other 0"
-    if hot == 0:
-        return f"has no hot pixel; {expected}"
-    lit = bitmap[bitmap != 0]
-    values = [float(lit[k]) for k in range(min(hot, 2))]
-    odd = next((value for value in values if value != 1), None)
-    if hot == 1 or odd is not None:
-        return f"has a pixel of value {odd}; {expected}"
-    return f"has {hot} pixels that are not 0; {expected}"
-
-
-def require_canvas(height: int, width: int) -> None:
-    """Raise ValueError, or TypeError, for a canvas that is not at least one pixel each way."""
-    for name, side in (("height", height), ("width", width)):
-        if isinstance(side, bool) or not isinstance(side, int | np.integer):
-            raise TypeError(f"the {name} is {side!r}; give a whole number of pixels")
-        if side < 1:
-            raise ValueError(f"the {name} is {side}; give 1 pixel or more")

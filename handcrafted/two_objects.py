@@ -15,9 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot, isqrt
 
-from handcrafted.coord2onehot import whole
+from handcrafted.domains import first_true, require_canvas, whole
 from handcrafted.network import Network
-from handcrafted.onehot2coord import first_true, require_canvas
 from handcrafted.operations import (
     Array,
     Convolution,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
-from compare import UsageError
 from compare.backends.base import (
     Alone,
     Array,
@@ -19,6 +18,7 @@ from compare.backends.base import (
     same_padding,
     without_negligible,
 )
+from compare.errors import UsageError
 from compare.plugins import plugins
 
 __all__ = [

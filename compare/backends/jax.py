@@ -18,7 +18,6 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 from numpy.typing import NDArray
 
-from compare import RunError, UsageError
 from compare.backends.base import (
     Alone,
     Padding,
@@ -27,6 +26,7 @@ from compare.backends.base import (
     unknown_device,
     unknown_precision,
 )
+from compare.errors import RunError, UsageError
 
 
 class JaxBackend(Alone):

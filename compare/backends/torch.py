@@ -20,7 +20,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import distributed
 
-from compare import RunError, UsageError
 from compare.backends.base import (
     Alone,
     Padding,
@@ -29,6 +28,7 @@ from compare.backends.base import (
     unknown_device,
     unknown_precision,
 )
+from compare.errors import RunError, UsageError
 
 Tensor = torch.Tensor
 PATIENCE = timedelta(seconds=40)

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from compare import UsageError
 from compare.datasets import Dataset, Split
+from compare.errors import UsageError
 
 RADIUS = 4
 """Pixels from the square's centre to its edge."""

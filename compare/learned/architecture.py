@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from compare.backends import Array, Backend
-from compare.learned.grouped import Grouped
 from compare.learned.layers import BatchNorm, Layer, Maps, Parameter, Relu, Shape
-from compare.learned.patched import Patched
+from compare.learned.sparse.grouped import Grouped
+from compare.learned.sparse.patches import Patched
 
 
 @dataclass(frozen=True)

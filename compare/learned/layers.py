@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend, Padding, same_padding, without_negligible
-from compare.learned.patched import Patched, Sliding, reach
+from compare.learned.sparse.patches import Patched, Sliding, reach
 
 Shape: TypeAlias = tuple[int, ...]
 """Of one picture, (channels, height, width), or of one vector, (features,)."""

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from itertools import chain
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compare import RunError
 from compare.backends import Array, Backend
+from compare.errors import RunError
 from compare.learned.architecture import Architecture
-from compare.learned.grouped import Grouped, group
 from compare.learned.layers import Maps
-from compare.learned.losses import LOSSES
-from compare.learned.patched import Patched
+from compare.learned.optimizer import _adam_rate, _decay
 from compare.learned.recipe import Recipe
-from compare.results import read_sealed_arrays, write_sealed_arrays
+from compare.learned.sparse.batches import join_maps, split_maps
+from compare.learned.sparse.grouped import Grouped, group
+from compare.learned.sparse.patches import Patched
+from compare.learned.state import Arrays, HostArrays, State, read_checkpoint
+from compare.learned.steps import _indexed_step
 
-Arrays: TypeAlias = dict[str, Array]
-HostArrays: TypeAlias = dict[str, NDArray[Any]]
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written when this much training has passed since the last."""
 
@@ -38,57 +36,6 @@ class Progress:
     epoch: int
     epochs: int
     loss: float
-
-
-@dataclass(frozen=True)
-class State:
-    """Everything a training run needs to go on: on disk it is the checkpoint.
-
-    weights, and Adam's moving means of gradients and of their squares, by parameter name; the
-    sum of losses in this epoch; the number of steps done; each finished epoch's mean loss; and
-    the seconds spent.
-    """
-
-    weights: Arrays
-    mean: Arrays
-    square: Arrays
-    running_loss: Array
-    steps: int = 0
-    losses: tuple[float, ...] = ()
-    seconds: float = 0.0
-
-    def arrays(self, backend: Backend) -> HostArrays:
-        """Return what is written to a checkpoint."""
-        arrays = {
-            f"{group}/{name}": backend.to_numpy(array)
-            for group in ("weights", "mean", "square")
-            for name, array in getattr(self, group).items()
-        }
-        arrays["steps"] = np.asarray(self.steps)
-        arrays["losses"] = np.asarray(self.losses, dtype=np.float64)
-        arrays["running_loss"] = backend.to_numpy(self.running_loss)
-        arrays["seconds"] = np.asarray(self.seconds)
-        return arrays
-
-    def save(self, path: Path, backend: Backend) -> None:
-        """Write the checkpoint, whole or not at all."""
-        write_sealed_arrays(path, self.arrays(backend))
-
-    @classmethod
-    def of(cls, arrays: HostArrays, backend: Backend) -> State:
-        """Undo `arrays`."""
-        groups: dict[str, Arrays] = {"weights": {}, "mean": {}, "square": {}}
-        for key, array in arrays.items():
-            group, _, name = key.partition("/")
-            if name:
-                groups[group][name] = backend.asarray(array)
-        return cls(
-            **groups,
-            steps=int(arrays["steps"]),
-            losses=tuple(arrays["losses"].tolist()),
-            running_loss=backend.asarray(arrays["running_loss"]),
-            seconds=float(arrays["seconds"]),
-        )
 
 
 def train(
@@ -235,21 +182,6 @@ def _resumed(
     return new if arrays is None else State.of(arrays, backend)
 
 
-def read_checkpoint(path: Path, like: State) -> HostArrays:
-    """Read what `State.of` takes; ValueError if it is not a whole one, or not of a state `like`."""
-    arrays = read_sealed_arrays(path)
-    wanted = {
-        f"{group}/{name}": array.shape
-        for group in ("weights", "mean", "square")
-        for name, array in getattr(like, group).items()
-    }
-    scalars = {"steps", "losses", "running_loss", "seconds"}
-    found = {name: array.shape for name, array in arrays.items() if name not in scalars}
-    if found != wanted or not scalars <= arrays.keys():
-        raise ValueError(f"{path} is the checkpoint of another network")
-    return arrays
-
-
 @dataclass
 class _Place:
     """Batches of one size on the device, and how far the steps have come in them.
@@ -332,138 +264,3 @@ def prepared(
         tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(batch)
     )
     return _indexed_step(architecture, recipe, backend), shared, samples
-
-
-@lru_cache(maxsize=16)
-def _indexed_step(
-    architecture: Architecture, recipe: Recipe, backend: Backend
-) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array, Array]]:
-    """Build the compiled step that finds its samples and rate on the device by its own number."""
-    step_on = cache(lambda together: _step(architecture, recipe, together))
-    xp = backend.xp
-
-    def step(
-        weights: Arrays,
-        mean: Arrays,
-        square: Arrays,
-        running_loss: Array,
-        index: Array,
-        rates: Array,
-        batches: Array,
-        shared: tuple[Array, ...],
-        samples: tuple[Array, ...],
-    ) -> tuple[Arrays, Arrays, Arrays, Array, Array]:
-        # An index of one number and not of none, which PyTorch would fetch to the host.
-        chosen, rate = xp.reshape(batches[index], (-1,)), xp.reshape(rates[index], ())
-        together, chosen = backend.spread(chosen)
-        after = step_on(together)(
-            weights, mean, square, running_loss, rate, shared, *(a[chosen] for a in samples)
-        )
-        return *after, index + 1
-
-    return backend.jit(step)
-
-
-def _step(
-    architecture: Architecture, recipe: Recipe, backend: Backend
-) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array]]:
-    """Build the function that is one training step; it is pure, so a backend may compile it."""
-    xp, loss = backend.xp, LOSSES[recipe.loss]
-    decayed = [name for name, p in architecture.parameters().items() if p.decayed]
-
-    def objective(
-        trained: Arrays, running: Arrays, maps: Maps | Grouped, targets: Array, share: float
-    ) -> tuple[Array, Arrays]:
-        outputs, statistics = architecture.apply(
-            backend, {**running, **trained}, maps, training=True
-        )
-        return share * loss(backend, outputs, targets), statistics
-
-    differentiated = backend.value_and_grad(objective)
-
-    def step(
-        weights: Arrays,
-        mean: Arrays,
-        square: Arrays,
-        running_loss: Array,
-        rate: Array,
-        shared: tuple[Array, ...],
-        targets: Array,
-        *samples: Array,
-    ) -> tuple[Arrays, Arrays, Arrays, Array]:
-        trained = {name: weights[name] for name in mean}
-        running = {name: weights[name] for name in weights if name not in mean}
-        value = recipe.l2 * sum(xp.sum(trained[name] ** 2) for name in decayed)
-        gradients = {
-            name: 2 * recipe.l2 * w if name in decayed else xp.zeros_like(w)
-            for name, w in trained.items()
-        }
-        count = targets.shape[0]
-        size = count
-        if not architecture.mixes_samples():
-            size = piece(architecture, backend, count, join_maps(shared, samples))
-
-        def differentiate(start: int) -> tuple[Array, Arrays, Arrays]:
-            part = slice(start, start + size)
-            maps = join_maps(shared, tuple(array[part] for array in samples))
-            share = min(size, count - start) / count
-            result: tuple[Array, Arrays, Arrays] = differentiated(
-                trained, running, maps, targets[part], share
-            )
-            return result
-
-        statistics: Arrays = {}  # of the last part; layers that keep any take the batch whole
-        for loss_, statistics, pulled in backend.map(differentiate, range(0, count, size)):  # noqa: B007
-            value = value + loss_
-            gradients = {name: gradients[name] + pulled[name] for name in gradients}
-        # Adam with the bias corrections folded into the rate, as TensorFlow has it.
-        mean = {k: recipe.beta1 * mean[k] + (1 - recipe.beta1) * g for k, g in gradients.items()}
-        square = {
-            k: recipe.beta2 * square[k] + (1 - recipe.beta2) * g * g for k, g in gradients.items()
-        }
-        trained = {
-            k: w - rate * mean[k] / (xp.sqrt(square[k]) + recipe.epsilon)
-            for k, w in trained.items()
-        }
-        weights = {**weights, **trained, **statistics}
-        return weights, mean, square, running_loss + value * (count * backend.parts)
-
-    return step
-
-
-def piece(architecture: Architecture, backend: Backend, count: int, maps: Maps | Grouped) -> int:
-    """Return how many of `count` samples to compute at a time; the sums are the same anyway."""
-    if isinstance(maps, Patched | Grouped):
-        return count
-    return max(1, min(count, backend.piece() // max(map(math.prod, architecture.shapes()))))
-
-
-def _adam_rate(recipe: Recipe, step: int) -> float:
-    return recipe.learning_rate * math.sqrt(1 - recipe.beta2**step) / (1 - recipe.beta1**step)
-
-
-def _decay(recipe: Recipe, epoch: int, epochs: int) -> float:
-    return 0.1 ** (epoch * 5 // epochs) if recipe.schedule == "step" else 1.0
-
-
-def split_maps(
-    inputs: Patched | Grouped | NDArray[Any],
-) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """Take a batch apart into the arrays all samples share and those with a row for each."""
-    if isinstance(inputs, Grouped):
-        of = inputs.examples
-        shared = (of.background, of.delta, of.top, of.left, *chain.from_iterable(inputs.canvases))
-        return shared, (of.kind, inputs.top, inputs.left)
-    if isinstance(inputs, Patched):
-        return (inputs.background,), (inputs.delta, inputs.top, inputs.left)
-    return (), (inputs,)
-
-
-def join_maps(shared: tuple[Array, ...], samples: tuple[Array, ...]) -> Maps | Grouped:
-    """Undo `split_maps`."""
-    if len(shared) > 1:
-        (kind, top, left), canvases = samples, shared[4:]
-        pairs = tuple(zip(canvases[::2], canvases[1::2], strict=True))
-        background, delta, at_top, at_left = shared[:4]
-        return Grouped(Patched(background, delta, at_top, at_left, kind), top, left, pairs)
-    return Patched(*shared, *samples) if shared else samples[0]

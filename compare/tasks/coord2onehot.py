@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
-from compare.scoring import bitmap_measures, bitmap_scores, brightest
-from compare.tasks import BUILT_IN, Column, Task
+from compare.tasks import BUILT_IN
+from compare.tasks.base import Column, Measures, Scores, Task
+from compare.tasks.onehot2coord import coordinate_error
 
 
 def _split(name: str, height: int, width: int) -> Split:
@@ -31,6 +32,30 @@ def _encode(positions: NDArray[Any], height: int, width: int) -> NDArray[np.int6
 def _decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
     exponentials = np.exp(outputs - outputs.max(axis=(1, 2, 3), keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=(1, 2, 3), keepdims=True))
+
+
+def brightest(bitmaps: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the brightest pixel, (x, y), of each of (n, 1, height, width) bitmaps."""
+    flat = bitmaps.reshape(len(bitmaps), -1).argmax(axis=1)
+    y, x = np.divmod(flat, bitmaps.shape[-1])
+    return np.stack([x, y], axis=1)
+
+
+def bitmap_measures(answers: NDArray[Any], targets: NDArray[Any]) -> Measures:
+    """Measure (n, 1, height, width) bitmaps; right: the brightest pixel is the hot one."""
+    error = coordinate_error(brightest(answers), brightest(targets))
+    error[np.isnan(answers).any(axis=(1, 2, 3))] = np.inf
+    return Measures(np.all(answers == targets, axis=(1, 2, 3)), error == 0, error)
+
+
+def bitmap_scores(measures: Measures) -> Scores:
+    """Score one-hot bitmaps: share exact, accuracy, mean and worst distance in pixels."""
+    return {
+        "exact": float(measures.exact.mean()),
+        "accuracy": float(measures.right.mean()),
+        "mean_error": float(measures.error.mean()),
+        "worst_error": float(measures.error.max()),
+    }
 
 
 TASK = Task(

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
-from compare.scoring import coordinate_measures, coordinate_scores
-from compare.tasks import BUILT_IN, Column, Task
+from compare.tasks import BUILT_IN
+from compare.tasks.base import Column, Measures, Scores, Task
 
 
 def _split(name: str, height: int, width: int) -> Split:
@@ -32,6 +32,32 @@ def encode(positions: NDArray[Any], height: int, width: int) -> NDArray[np.float
 def decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
     """Return pixels."""
     return np.asarray(outputs * np.array([width, height], dtype=outputs.dtype))
+
+
+def coordinate_error(answers: NDArray[Any], targets: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the Euclidean distance in pixels between (n, 2) coordinates, (n,)."""
+    difference = answers.astype(np.float64) - targets.astype(np.float64)
+    error = np.hypot(difference[:, 0], difference[:, 1])
+    return np.where(np.isnan(error), np.inf, error)
+
+
+def coordinate_measures(answers: NDArray[Any], targets: NDArray[Any]) -> Measures:
+    """Measure (n, 2) coordinates; right: equal after rounding to whole pixels."""
+    return Measures(
+        np.all(answers == targets, axis=1),
+        np.all(np.rint(answers) == targets, axis=1),
+        coordinate_error(answers, targets),
+    )
+
+
+def coordinate_scores(measures: Measures) -> Scores:
+    """Score coordinates: shares exact and right when rounded, mean and worst error in pixels."""
+    return {
+        "exact": float(measures.exact.mean()),
+        "rounded": float(measures.right.mean()),
+        "mean_error": float(measures.error.mean()),
+        "worst_error": float(measures.error.max()),
+    }
 
 
 COLUMNS = (

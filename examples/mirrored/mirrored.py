@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from compare.datasets import not_so_clevr
-from compare.solvers import Cost, Entry, Fixed
+from compare.solvers.base import Cost, Entry
+from compare.solvers.fixed import Fixed
 from compare.tasks import onehot2coord
 
 

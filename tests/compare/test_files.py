@@ -11,13 +11,11 @@ import threading
 import numpy as np
 import pytest
 
-from compare import StorageError, UsageError, cli
-from compare.results import (
-    complete_new_files,
-    new_files,
+from compare import cli
+from compare.errors import StorageError, UsageError
+from compare.files import (
     read_arrays,
     read_file,
-    read_record,
     read_sealed_arrays,
     read_sealed_json,
     remove,
@@ -30,6 +28,7 @@ from compare.results import (
     write_sealed_json,
     write_whole,
 )
+from compare.results.runs import complete_new_files, new_files, read_record
 
 RUN = ["run", "-q", "--task", "onehot2coord", "--size", "16", "--solver", "coordconv",
        "--split", "uniform", "--seeds", "1", "--epochs", "2"]  # fmt: skip

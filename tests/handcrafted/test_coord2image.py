@@ -3,7 +3,7 @@ import pytest
 
 from compare.datasets import not_so_clevr
 from handcrafted import coord2image
-from handcrafted.proofs import positions
+from handcrafted.proofs.cases import positions
 
 
 def drawn(place, size, square):

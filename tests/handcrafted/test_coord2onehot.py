@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from handcrafted import coord2onehot
-from handcrafted.proofs import bitmaps, positions
+from handcrafted.proofs.cases import bitmaps, positions
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1), (5, 8), (40, 33)])

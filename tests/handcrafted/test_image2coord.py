@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from handcrafted import image2coord
-from handcrafted.proofs import positions, squares
+from handcrafted.proofs.cases import positions, squares
 
 
 @pytest.mark.parametrize("size", [(9, 9), (9, 20), (14, 11), (33, 40)])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handcrafted.proofs import CLAIMS
+from handcrafted.proofs.claims import CLAIMS
 
 LIBRARIES = ["array_api_strict", "torch", "jax.numpy"]
 EVERY = {claim.name: claim for claims in CLAIMS.values() for claim in claims}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from handcrafted import NETWORKS, Network, coord2image, image2coord, onehot2coord
-from handcrafted.proofs import bitmaps, positions
+from handcrafted.proofs.cases import bitmaps, positions
 
 
 def test_a_trace_names_every_map_in_order():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from handcrafted import onehot2coord
-from handcrafted.proofs import bitmaps, positions
+from handcrafted.proofs.cases import bitmaps, positions
 
 BUILDS = [onehot2coord.network, onehot2coord.network_without_coordinates]
 SIZES = [(1, 1), (1, 9), (7, 1), (5, 8), (64, 64)]

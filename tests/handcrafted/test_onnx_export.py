@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from handcrafted import coord2image, onehot2coord
-from handcrafted.proofs import CLAIMS
+from handcrafted.proofs.claims import CLAIMS
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

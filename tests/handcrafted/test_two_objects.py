@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from handcrafted import two_objects
-from handcrafted.proofs import pairs, scenes
+from handcrafted.proofs.cases import pairs, scenes
 
 
 def random_objects(count, height, width, seed=0):

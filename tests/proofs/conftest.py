@@ -1,6 +1,6 @@
 import pytest
 
-from handcrafted.proofs import CLAIMS
+from handcrafted.proofs.claims import CLAIMS
 
 EVERY = {claim.name: claim for claims in CLAIMS.values() for claim in claims}
 

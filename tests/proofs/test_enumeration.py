@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from handcrafted.proofs import CLAIMS, ProofError, enumeration
+from handcrafted.proofs.claims import CLAIMS, enumeration
+from handcrafted.proofs.symbolic import ProofError
 
 CASES = {
     # Every position of every canvas to 64x64: (1 + 2 + ... + 64) squared.

@@ -18,7 +18,9 @@ import pytest
 from handcrafted import onehot2coord
 from handcrafted.exactness import largest_exact_size
 from handcrafted.operations import Coordinates
-from handcrafted.proofs import ProofError, bitmaps, positions, representable
+from handcrafted.proofs.cases import bitmaps, positions
+from handcrafted.proofs.claims import representable
+from handcrafted.proofs.symbolic import ProofError
 
 CRITIQUE, PADDING = onehot2coord.network, onehot2coord.network_without_coordinates
 

@@ -14,7 +14,9 @@ import pytest
 import handcrafted.hot_pixels as shortcut_module
 from handcrafted import onehot2coord
 from handcrafted.hot_pixels import hot_pixels
-from handcrafted.proofs import CLAIMS, ProofError, bitmaps, enumeration, positions
+from handcrafted.proofs.cases import bitmaps, positions
+from handcrafted.proofs.claims import CLAIMS, enumeration
+from handcrafted.proofs.symbolic import ProofError
 
 DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),

@@ -15,14 +15,8 @@ from handcrafted.operations import (
 
 pytest.importorskip("z3")
 
-from handcrafted.proofs import (
-    CLAIMS,
-    Canvas,
-    Field,
-    Impulse,
-    ProofError,
-    lemmas,
-)
+from handcrafted.proofs.claims import CLAIMS, lemmas
+from handcrafted.proofs.symbolic import Canvas, Field, Impulse, ProofError
 
 
 def test_every_claim_holds_on_every_canvas(claim):

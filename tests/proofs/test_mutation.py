@@ -5,7 +5,8 @@ import random
 import pytest
 
 from handcrafted.network import numbers, with_number
-from handcrafted.proofs import CLAIMS, ProofError, enumerate_canvas
+from handcrafted.proofs.claims import CLAIMS, enumerate_canvas
+from handcrafted.proofs.symbolic import ProofError
 
 pytest.importorskip("z3")  # a test extra, so always there in CI
 

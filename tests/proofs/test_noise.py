@@ -10,7 +10,7 @@ import pytest
 
 from handcrafted import onehot2coord
 from handcrafted.exactness import noise_limit
-from handcrafted.proofs import bitmaps, positions
+from handcrafted.proofs.cases import bitmaps, positions
 
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 9), (9, 1), (2, 2), (3, 5), (5, 3), (8, 8), (13, 21), (32, 32)]
 BUILDS = [(onehot2coord.network, True), (onehot2coord.network_without_coordinates, False)]

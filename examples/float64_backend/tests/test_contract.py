@@ -1,6 +1,6 @@
 """The contract's own suite on this backend."""
 
-from compare.backends.contract import BackendContract
+from compare.testing.backends import BackendContract
 
 
 class TestFloat64(BackendContract):

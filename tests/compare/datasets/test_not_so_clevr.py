@@ -5,7 +5,6 @@ import hashlib
 import numpy as np
 import pytest
 
-from compare import UsageError
 from compare.datasets.not_so_clevr import (
     RADIUS,
     SPLITS,
@@ -17,6 +16,7 @@ from compare.datasets.not_so_clevr import (
     split,
     squares,
 )
+from compare.errors import UsageError
 from compare.tasks import load
 
 

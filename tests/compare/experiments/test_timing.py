@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compare.scoring import microseconds_a_sample
+from compare.experiments.run import microseconds_a_sample
 
 
 def test_the_time_is_the_median_of_five_predictions_shared_by_the_samples(monkeypatch):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from compare import UsageError
 from compare.backends import base
-from compare.options import LARGEST, MOST_SEEDS, choice, count, names, number, pixels
+from compare.errors import UsageError
+from compare.experiments.values import LARGEST, MOST_SEEDS, choice, count, names, number, pixels
 
 KNOWN = ("uniform", "quadrant", "all")
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from compare.tables import (
+from compare.report.text import (
     COST,
     columns,
     comparison,

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from compare import StorageError, UsageError
-from compare.results import (
+from compare.errors import StorageError, UsageError
+from compare.files import write_sealed_json
+from compare.results.runs import (
     FORMAT,
     complete_new_files,
     directory_name,
@@ -15,7 +16,6 @@ from compare.results import (
     records,
     write_failure,
     write_record,
-    write_sealed_json,
 )
 
 ARGUMENTS = {

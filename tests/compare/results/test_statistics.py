@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from compare.scoring import spread, summarise, wilson
+from compare.results.statistics import spread, summarise, wilson
 
 
 def run(seed, **changes):

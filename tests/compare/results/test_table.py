@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from compare.results import FORMAT, load, tidy, write_record
+from compare.results.runs import FORMAT, write_record
+from compare.results.table import load, tidy
 
 LEARNED = {
     "arguments": {

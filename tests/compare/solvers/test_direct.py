@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.ndimage import center_of_mass
 
-from compare.ready_made import argmax, centroid, indexing, slicing
+from compare.solvers.direct import argmax, centroid, indexing, slicing
 
 SIZES = [(1, 1), (1, 6), (6, 1), (5, 8), (12, 7)]
 

@@ -7,9 +7,9 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from compare import UsageError
-from compare.scoring import Measures, joined
-from compare.tasks import Column, known, load, summary
+from compare.errors import UsageError
+from compare.tasks import known, load, summary
+from compare.tasks.base import Column, Measures, joined
 
 NAMES = ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from compare import UsageError
+from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("coord2image")

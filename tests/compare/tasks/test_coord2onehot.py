@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
-from compare import UsageError
+from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("coord2onehot")

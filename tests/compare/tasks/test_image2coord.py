@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
-from compare import UsageError
+from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("image2coord")

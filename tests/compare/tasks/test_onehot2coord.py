@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from compare import UsageError
+from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("onehot2coord")

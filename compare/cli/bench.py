@@ -1,0 +1,66 @@
+"""`compare bench`: the time of a prediction against sizes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from compare.cli import progress
+from compare.experiments.values import choice, names
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from compare import backends, tasks
+    from compare.experiments.bench import BATCH, SIDE, exponent, measure
+    from compare.report.text import columns
+    from compare.solvers.catalogue import offered
+
+    task = tasks.load(options.task)
+    entries = offered(task.name)
+    chosen = {name: entries[name] for name in names("solver", options.solver, tuple(entries))}
+    figure = Path(options.figure) if options.figure else None
+    if figure:
+        from compare.files import writable_file
+
+        choice("--figure", figure.suffix, (".svg", ".png", ".pdf"))
+        writable_file(figure)
+    backend = backends.load(options.backend, options.device)
+    with progress.bar(len(chosen), "solver") as bar:
+        started = iter(range(len(chosen)))
+
+        def begin(solver: str) -> None:
+            bar.update(next(started) - bar.n)
+            bar.set_description(solver)
+
+        costs = measure(task, chosen, backend, begin)
+    sides = f"side of the canvas (pixels), {BATCH} samples"
+    batches = f"samples, canvas of {SIDE}x{SIDE}"
+    panels = {
+        sides: {cost.solver: cost.by_side for cost in costs},
+        batches: {cost.solver: cost.by_batch for cost in costs},
+    }
+    if figure:
+        from compare.figures.curves import cost_against_size
+        from compare.figures.style import save
+
+        save(cost_against_size(panels, f"{task.name} on {backend.name}, {backend.device}"), figure)
+    if options.json:
+        print(json.dumps([asdict(cost) for cost in costs], indent=2))
+        return 0
+    print(f"{task.name} on {backend.name}, {backend.device}: milliseconds of a prediction")
+    for label, solvers in panels.items():
+        sizes = sorted({size for points in solvers.values() for size in points})
+        rows = [("solver", *map(str, sizes), "exponent")]
+        for solver, points in solvers.items():
+            slope = exponent(points)
+            cells = (f"{points[size]:.3g}" if size in points else "" for size in sizes)
+            rows.append((solver, *cells, "" if slope is None else f"{slope:.2f}"))
+        print(f"\n{label}\n{columns(rows)}")
+    print(
+        "\nexponent: the slope of log(time) against log(size) between the last two sizes.\n"
+        "A solver that took more than a second is not asked for the next size."
+    )
+    return 0

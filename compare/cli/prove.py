@@ -1,0 +1,54 @@
+"""`compare prove`: the proofs of exactness."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from compare.cli import progress
+from compare.errors import UsageError
+from compare.experiments.values import choice, count, names
+
+
+def _prove(options: argparse.Namespace) -> int:
+    from handcrafted.proofs.claims import CLAIMS, Proved, prove
+    from handcrafted.proofs.symbolic import ProofError
+
+    tasks = names("task", options.task, tuple(CLAIMS))
+    dtypes = ("float16", "float32", "float64", "int64")
+    choice("dtype", options.dtype, dtypes)
+    max_size = count("--max-size", options.max_size)
+    from handcrafted.exactness import require_exact
+
+    try:
+        require_exact(options.dtype, max_size)
+    except ValueError as error:
+        raise UsageError(f"--max-size: {error}") from error
+
+    from textwrap import wrap
+
+    complete, cases, started = True, 0, time.perf_counter()
+    # Each claim by lemmas and by enumeration, and one about the dtype.
+    proofs = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks)
+    try:
+        with progress.bar(proofs, "proof") as bar:
+            for result in prove(tasks, max_size, options.dtype):
+                if isinstance(result, Proved):
+                    cases += result.cases
+                    lines = [f"proved   {result.network}"]
+                    details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
+                else:
+                    complete &= not result.gap
+                    lines = [f"SKIPPED  {result.network}"]
+                    details = result.reason
+                lines += [f"         {line}" for line in (result.claim, *wrap(details, 70))]
+                with bar.external_write_mode():
+                    print(*lines, sep="\n", flush=True)
+                bar.update()
+    except ProofError as error:
+        print(f"compare: NOT PROVED: {error}", file=sys.stderr)
+        return 1
+    verdict = "All proved" if complete else "Not everything was proved (see SKIPPED)"
+    print(f"{verdict}: {cases:,} cases in {time.perf_counter() - started:.1f} s.")
+    return 0 if complete else 1

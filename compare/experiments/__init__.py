@@ -1,0 +1,1 @@
+"""Runs: planned, carried out here or elsewhere, repeated, timed."""

@@ -1,0 +1,114 @@
+"""What one prediction costs against the size of the canvas and of the batch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.backends import Backend
+from compare.solvers.base import Entry, Setting
+from compare.solvers.learned import Learned
+from compare.tasks.base import Task
+
+SIDES = (16, 32, 64, 128, 256, 512, 1024)
+"""Square canvases, pixels, each with a batch of `BATCH` samples."""
+
+BATCHES = (1, 4, 16, 64, 256, 1024)
+"""Samples, each on a canvas of `SIDE`."""
+
+BATCH, SIDE = 16, 64
+
+_SECONDS = 0.3
+"""About how long each size is measured."""
+
+_PATIENCE = 1.0
+"""A solver that took longer than this, in seconds, is not asked for the next size."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Median milliseconds of a batch's prediction; sizes that were not measured are left out."""
+
+    solver: str
+    by_side: dict[int, float]
+    by_batch: dict[int, float]
+
+
+def measure(
+    task: Task,
+    entries: Mapping[str, Entry],
+    backend: Backend,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> list[Costs]:
+    """Time each solver; learned ones with their first weights, which cost what trained ones do."""
+    found = []
+    for name, entry in entries.items():
+        on_progress(name)
+        by_side = _until_slow({side: _timed(task, entry, backend, side, BATCH) for side in SIDES})
+        by_batch = _until_slow(
+            {batch: _timed(task, entry, backend, SIDE, batch) for batch in BATCHES}
+        )
+        found.append(Costs(name, by_side, by_batch))
+    return found
+
+
+def exponent(points: Mapping[int, float]) -> float | None:
+    """Return the slope of log(time) against log(size) between the last two sizes measured.
+
+    There what a call costs whatever its size weighs least. None if fewer than two were measured.
+    """
+    if len(points) < 2:
+        return None
+    (size, time_), (larger, longer) = list(points.items())[-2:]
+    return math.log(longer / time_) / math.log(larger / size)
+
+
+def _until_slow(timings: Mapping[int, Callable[[], float | None]]) -> dict[int, float]:
+    """Take one timing after the other, up to one that cannot be had or that took too long."""
+    measured: dict[int, float] = {}
+    for size, timing in timings.items():
+        milliseconds = timing()
+        if milliseconds is None:
+            continue
+        measured[size] = milliseconds
+        if milliseconds > 1e3 * _PATIENCE:
+            break
+    return measured
+
+
+def _timed(
+    task: Task, entry: Entry, backend: Backend, side: int, batch: int
+) -> Callable[[], float | None]:
+    def milliseconds() -> float | None:
+        recipe = entry.recipes.get("quick")
+        setting = Setting(task, task.splits[0], side, side, backend)
+        try:
+            solver = entry.build(setting, recipe, None)
+        except ValueError:
+            return None  # it cannot do this canvas
+        if isinstance(solver, Learned):
+            solver.begin(seed=0)
+        inputs = _inputs(task, side, batch)
+        solver.predict(inputs)  # the first call finds its memory, or compiles
+        times: list[float] = []
+        while sum(times) < _SECONDS or len(times) < 3:
+            before = time.perf_counter()
+            solver.predict(inputs)
+            times.append(time.perf_counter() - before)
+            if times[0] > _PATIENCE:
+                break
+        return 1e3 * float(np.median(times))
+
+    return milliseconds
+
+
+def _inputs(task: Task, side: int, batch: int) -> NDArray[Any]:
+    data = task.everywhere(side, side)
+    places = np.random.default_rng(0).integers(len(data), size=batch)
+    return data.draw_inputs(data.positions[places])

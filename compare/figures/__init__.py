@@ -1,0 +1,1 @@
+"""Figures, each a function from arrays to a matplotlib figure."""

@@ -1,0 +1,119 @@
+"""The four steps, and the figure that makes the argument."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from compare.figures.canvas import _NAMES, Answers, _error_image, _largest
+from compare.figures.style import EMPTY, STYLE, TWO_COLUMNS, _bare, _figure, colour
+from handcrafted import onehot2coord
+
+# --- The four steps, and the point ----------------------------------------------------------
+
+
+@rc_context(STYLE)
+def four_steps(x: int, y: int, size: tuple[int, int] = (64, 64)) -> Figure:
+    """Draw what each step of the handcrafted network makes of one bitmap, for its x.
+
+    x, y: the hot pixel; size: (height, width).
+    """
+    figure = _figure(TWO_COLUMNS, 2.1, "constrained")
+    _draw_steps(figure.subplots(1, 4), x, y, size)
+    return figure
+
+
+def _draw_steps(axes: Sequence[Axes], x: int, y: int, size: tuple[int, int]) -> None:
+    height, width = size
+    bitmap = np.zeros((1, 1, height, width), dtype=np.float32)
+    bitmap[0, 0, y, x] = 1
+    maps = list(onehot2coord.network(height, width).trace(bitmap).values())
+    panels = (
+        (bitmap, "the bitmap A", "gray", 0, 1),
+        (maps[2], f"1. convolution: {width} A - X", "PuOr", -width, width),
+        (maps[3], "2. nonlinearity: max(.., 0)", "PuOr", -width, width),
+    )
+    for ax, (drawn, title, colours, low, high) in zip(axes, panels, strict=False):
+        ax.imshow(drawn[0, 0], cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+        _bare(ax)
+        ax.set(title=title, xticks=[0, x, width - 1], yticks=[0, y, height - 1])
+        tone = "white" if drawn is bitmap else "black"  # on the picture, not on the page
+        ax.text(
+            x + (-2 if x > width / 2 else 2),
+            y + height * (0.13 if y < height / 2 else -0.13),
+            f"{drawn[0, 0, y, x]:.0f}",
+            color=tone,
+            ha="right" if x > width / 2 else "left",
+            va="center",
+        )
+        ax.plot(
+            [x], [y], "o", markersize=6, markerfacecolor="none", color=tone, markeredgewidth=0.7
+        )
+    total, answer = float(maps[4][0, 0]), float(maps[5][0, 0])
+    bars, tone = axes[3], colour("handcrafted")
+    bars.barh([1], [total], height=0.42, color="#5e3c99")
+    bars.barh([0], [width], height=0.42, color=EMPTY)
+    bars.barh([0], [answer], height=0.42, color=tone)
+    bars.text(0, 1.3, f"3. sum = {total:.0f}")
+    bars.text(0, 0.3, f"4. subtraction: {width} - {total:.0f} = {answer:.0f}")
+    bars.set(xlim=(0, width), ylim=(-0.4, 1.7), yticks=[], xticks=[0, int(answer), width])
+    bars.set(title=f"the answer: x = {answer:.0f}", xlabel="pixels", box_aspect=height / width)
+    _bare(bars)
+
+
+@rc_context(STYLE)
+def point(
+    runs: Sequence[Answers], learned: Mapping[str, int], size: tuple[int, int], split: str
+) -> Figure:
+    """Draw the whole argument: the four steps, and below them every solver's error.
+
+    runs: of the task onehot2coord; learned: how many numbers each solver learned; size:
+    (height, width).
+    """
+    height, width = size
+    figure = _figure(TWO_COLUMNS, 5.5)
+    upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.25)))
+    upper.suptitle("By hand: four fixed steps, nothing learned", weight="bold")
+    x, y = round(width * 0.64), round(height * 0.19)
+    _draw_steps(upper.subplots(1, 4), x, y, size)
+    largest = min(
+        _largest([run.errors[part] for run in runs for part in _NAMES]), float(np.hypot(*size))
+    )
+    lower.suptitle(
+        f"The error at every position of the canvas ({split} split: framed positions held out)"
+        if split == "quadrant"
+        else f"The error at every position of the canvas ({split} split)",
+        weight="bold",
+    )
+    axes = lower.subplots(1, len(runs), sharey=True, squeeze=False)[0]
+    for ax, run in zip(axes, runs, strict=True):
+        both = [
+            np.concatenate([each[part] for part in _NAMES]) for each in (run.positions, run.errors)
+        ]
+        image = _error_image(ax, both[0], both[1], size, largest)
+        count = learned[run.solver]
+        ax.set_title(
+            f"{run.solver}: {f'{count:,} numbers' if count else 'nothing'} learned\n"
+            + (
+                f"0 at all {len(both[1]):,} positions"
+                if not both[1].any()
+                else f"mean error held out: {run.errors['test'].mean():.3g} pixels"
+            )
+        )
+        if split == "quadrant":
+            left, top = run.positions["test"].min(axis=0) - 0.5
+            right, bottom = run.positions["test"].max(axis=0) + 0.5
+            ax.plot(
+                [left, right, right, left, left],
+                [top, top, bottom, bottom, top],
+                color="white",
+                linewidth=1.0,
+            )
+        ax.set_xlabel("x (pixels)")
+    axes[0].set_ylabel("y (pixels)")
+    lower.colorbar(image, ax=axes, label="error (pixels)", shrink=0.9)
+    return figure

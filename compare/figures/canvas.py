@@ -1,0 +1,262 @@
+"""Figures, each a function from arrays to a matplotlib figure; usable alone and in notebooks.
+
+They are drawn for print: 3.5 inches wide for one column or 7.2 for two, with type of 7 points or
+more at that size, and saved as vectors or pixels. A solver has one colour and one marker in all of
+them. Nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+from compare.figures.style import (
+    EMPTY,
+    ERROR_COLOURS,
+    FAINT,
+    INK,
+    STYLE,
+    TWO_COLUMNS,
+    _bare,
+    _figure,
+    colour,
+)
+
+_MARGIN = 0.1
+"""Shown of what lies beyond the canvas, as a share of it."""
+
+_NAMES = {"train": "trained on", "test": "held out"}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one run came to at each sample; every field under "train" and "test"."""
+
+    solver: str
+    """Its name, perhaps with a comma and what sets it apart from another run of the same."""
+    positions: Mapping[str, NDArray[Any]]
+    """(n, 2), (x, y) in pixels."""
+    predictions: Mapping[str, NDArray[Any]]
+    """(n, 2) coordinates in pixels, or what else the task keeps."""
+    errors: Mapping[str, NDArray[Any]]
+    """(n,), in the task's unit."""
+
+
+# --- Error over the canvas ------------------------------------------------------------------
+
+
+@rc_context(STYLE)
+def error_map(
+    positions: dict[str, NDArray[Any]],
+    errors: dict[str, NDArray[Any]],
+    size: tuple[int, int],
+    title: str,
+    label: str = "error (pixels)",
+) -> Figure:
+    """Draw the error at every position of the canvas, training and held-out side by side.
+
+    positions: (n, 2) pixels and errors: (n,), each under "train" and "test"; size: the canvas's
+    (height, width); label: what the error is, with its unit. Both pictures share one scale, from 0
+    to the largest error.
+    """
+    largest = _largest([errors["train"], errors["test"]])
+    figure = _figure(TWO_COLUMNS, 3.7, "compressed")
+    axes = figure.subplots(1, 2, sharey=True)
+    for ax, part in zip(axes, _NAMES, strict=True):
+        image = _error_image(ax, positions[part], errors[part], size, largest)
+        ax.set_title(f"{_NAMES[part]}: {len(errors[part]):,} positions\n{_in_words(errors[part])}")
+        ax.set_xlabel("x (pixels)")
+    axes[0].set_ylabel("y (pixels)")
+    figure.colorbar(image, ax=axes, label=label)
+    figure.suptitle(title)
+    return figure
+
+
+@rc_context(STYLE)
+def error_maps(
+    runs: Sequence[Answers],
+    size: tuple[int, int],
+    title: str,
+    label: str = "error (pixels)",
+) -> Figure:
+    """Draw the error of several solvers over the canvas, a column each, on one scale.
+
+    The upper row has the positions trained on, the lower one those held out. `size` is
+    (height, width). The scale ends at the canvas's diagonal if an error is beyond it.
+    """
+    diagonal = float(np.hypot(*size))
+    everything = _largest([run.errors[part] for run in runs for part in _NAMES])
+    largest = min(everything, diagonal)
+    columns = len(runs)
+    side = (TWO_COLUMNS - 1.1) / max(columns, 3)
+    figure = _figure(
+        1.1 + side * columns, 0.8 + 2 * (side * size[0] / size[1] + 0.22), "compressed"
+    )
+    axes = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
+    for run, column in zip(runs, axes.T, strict=True):
+        for part, ax in zip(_NAMES, column, strict=True):
+            image = _error_image(ax, run.positions[part], run.errors[part], size, largest)
+            words = _in_words(run.errors[part])
+            ax.set_title(f"{run.solver}\n{words}" if part == "train" else words)
+        column[1].set_xlabel("x (pixels)")
+    for part, ax in zip(_NAMES, axes[:, 0], strict=True):
+        ax.set_ylabel(f"{_NAMES[part]}\ny (pixels)")
+    figure.colorbar(
+        image, ax=axes, label=label, extend="max" if everything > largest else "neither"
+    )
+    figure.suptitle(title)
+    return figure
+
+
+def _error_image(
+    ax: Axes,
+    positions: NDArray[Any],
+    error: NDArray[Any],
+    size: tuple[int, int],
+    largest: float,
+) -> AxesImage:
+    canvas = np.full(size, np.nan)
+    x, y = positions.T
+    canvas[y, x] = np.where(np.isfinite(error), error, largest)
+    ax.set_facecolor(EMPTY)
+    _bare(ax)
+    return ax.imshow(
+        canvas, cmap=ERROR_COLOURS, vmin=0, vmax=largest, interpolation="nearest", zorder=1
+    )
+
+
+def _largest(errors: Sequence[NDArray[Any]]) -> float:
+    """Return the largest finite error; 1 if all are exact, for any scale shows the same then."""
+    everything = np.concatenate(errors)
+    return float(everything[np.isfinite(everything)].max(initial=0)) or 1.0
+
+
+def _in_words(error: NDArray[Any]) -> str:
+    if np.all(error == 0):
+        return "no error anywhere"
+    return f"mean {error.mean():.3g}, worst {error.max():.3g}"
+
+
+# --- The data, and predictions beside targets -----------------------------------------------
+
+
+@rc_context(STYLE)
+def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]) -> Figure:
+    """Show which positions each split trains on and which it holds out.
+
+    splits: for each by name the (n, 2) positions under "train" and "test"; size: (height, width).
+    """
+    figure = _figure(min(0.4 + 1.75 * len(splits), TWO_COLUMNS), 2.5, "compressed")
+    axes = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
+    tones = ListedColormap([FAINT, colour("coordconv")])
+    for ax, (name, positions) in zip(axes, splits.items(), strict=True):
+        canvas = np.full(size, np.nan)
+        for part, value in (("train", 0), ("test", 1)):
+            x, y = positions[part].T
+            canvas[y, x] = value
+        ax.imshow(canvas, cmap=tones, vmin=0, vmax=1, interpolation="nearest")
+        ax.set_facecolor(EMPTY)
+        _bare(ax)
+        trained, held_out = len(positions["train"]), len(positions["test"])
+        ax.set_title(f"{name} split\n{trained:,} trained on, {held_out:,} held out")
+        ax.set_xlabel("x (pixels)")
+    axes[0].set_ylabel("y (pixels)")
+    figure.supxlabel("grey: trained on; blue: held out", fontsize=7)
+    return figure
+
+
+@rc_context(STYLE)
+def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> Figure:
+    """Draw predicted coordinates beside the targets, a panel for each solver.
+
+    Predictions are (n, 2), (x, y) in pixels. Those for positions trained on are grey, those for
+    held-out ones in the solver's colour. The canvas has a frame; what is predicted far
+    outside it is not shown, but counted.
+    """
+    columns = len(runs) + 1
+    side = (TWO_COLUMNS - 0.5) / max(columns, 3)
+    figure = _figure(0.5 + side * columns, 0.8 + side * size[0] / size[1], "compressed")
+    axes = figure.subplots(1, columns, sharex=True, sharey=True)
+    targets = Answers("targets", runs[0].positions, runs[0].positions, {})
+    height, width = size
+    for ax, run in zip(axes, (targets, *runs), strict=True):
+        _canvas(ax, size, margin=_MARGIN)
+        outside = 0
+        for part, tone in (
+            ("train", FAINT),
+            ("test", "#6b6b73" if run is targets else colour(run.solver)),
+        ):
+            _dots(ax, run.predictions[part], tone, size)
+            x, y = run.predictions[part].T
+            inside = (abs(x / width - 0.5) <= 0.5 + _MARGIN) & (
+                abs(y / height - 0.5) <= 0.5 + _MARGIN
+            )
+            outside += int(np.sum(~inside))
+        ax.set_title(f"{run.solver}\n" + (f"{outside:,} lie further out" if outside else ""))
+        ax.set_xlabel("x (pixels)")
+    axes[0].set_ylabel("y (pixels)")
+    figure.suptitle(title)
+    return figure
+
+
+@rc_context(STYLE)
+def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], title: str) -> Figure:
+    """Draw pictures in rows, one for each name and the targets' first, a column for each position.
+
+    examples: (n, height, width) of 0 and 1 by the solver's name, the targets' under "target";
+    positions: (n, 2), (x, y) in pixels.
+    """
+    rows, columns = len(examples), len(positions)
+    _, height, width = examples["target"].shape
+    side = (TWO_COLUMNS - 1.2) / max(columns, 5)
+    figure = _figure(
+        1.2 + side * columns, 0.7 + rows * (side * height / width + 0.06), "compressed"
+    )
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for ax, (x, y) in zip(axes[0], positions, strict=True):
+        ax.set_title(f"({x}, {y})")
+    for row, (name, drawn) in zip(axes, examples.items(), strict=True):
+        for ax, picture, target in zip(row, drawn, examples["target"], strict=True):
+            ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.contour(target, [0.5], colors=colour("handcrafted"), linewidths=0.7)
+            ax.set(xticks=[], yticks=[])
+            _bare(ax)
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
+    figure.suptitle(title)
+    return figure
+
+
+def _canvas(ax: Axes, size: tuple[int, int], margin: float = 0.0) -> None:
+    """Set an axis up as a canvas of pixels, with a frame and y downwards."""
+    height, width = size
+    ax.set_aspect("equal")
+    ax.set_xlim(-0.5 - margin * width, width - 0.5 + margin * width)
+    ax.set_ylim(height - 0.5 + margin * height, -0.5 - margin * height)
+    _bare(ax)
+    frame = (
+        [-0.5, width - 0.5, width - 0.5, -0.5, -0.5],
+        [-0.5, -0.5, height - 0.5, height - 0.5, -0.5],
+    )
+    ax.plot(*frame, color=INK, linewidth=0.6)
+
+
+def _dots(ax: Axes, places: NDArray[Any], tone: str, size: tuple[int, int]) -> None:
+    finite = places[np.isfinite(places).all(axis=1)]
+    # Thousands of dots: as pixels inside the vector figure, or the file would be megabytes.
+    ax.scatter(
+        finite[:, 0],
+        finite[:, 1],
+        s=1.6 * (64 / max(size)) ** 2,
+        color=tone,
+        linewidths=0,
+        rasterized=True,
+    )

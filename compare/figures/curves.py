@@ -1,0 +1,183 @@
+"""Learning curves, and costs against errors and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter
+from numpy.typing import NDArray
+
+from compare.figures.style import (
+    EMPTY,
+    INK,
+    ONE_COLUMN,
+    STYLE,
+    TWO_COLUMNS,
+    _figure,
+    _look,
+    colour,
+    marker,
+)
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a solver costs, and the mean held-out error of each of its seeds."""
+
+    solver: str
+    multiply_adds: int
+    """For one sample."""
+    errors: tuple[float, ...]
+
+
+# --- Learning, and cost ---------------------------------------------------------------------
+
+
+@rc_context(STYLE)
+def learning_curves(
+    curves: Mapping[str, Mapping[str, Sequence[NDArray[Any]]]], loss: str = "training loss"
+) -> Figure:
+    """Draw each seed's loss after every epoch, and their median, on a log axis.
+
+    curves: for each split the losses, (epochs,), of each seed of each solver. `loss` labels the
+    axis. Where seeds diverged, their lines end.
+    """
+    figure = _figure(
+        ONE_COLUMN if len(curves) == 1 else TWO_COLUMNS, 2.5 if len(curves) > 1 else 2.6
+    )
+    axes = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    for ax, (split, solvers) in zip(axes, curves.items(), strict=True):
+        for solver, seeds in solvers.items():
+            tone = colour(solver)
+            for losses in seeds:
+                ax.plot(np.arange(1, len(losses) + 1), losses, color=tone, alpha=0.4, linewidth=0.6)
+            shortest = min(map(len, seeds))
+            middle = np.median([losses[:shortest] for losses in seeds], axis=0)
+            ax.plot(
+                np.arange(1, shortest + 1),
+                middle,
+                color=tone,
+                marker=marker(solver),
+                markersize=3,
+                markevery=max(1, shortest // 8),
+                label=f"{solver}, {_seeds(len(seeds))}",
+            )
+        ax.set(yscale="log", title=f"{split} split", xlabel="epoch")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.legend()
+    axes[0].set_ylabel(loss)
+    return figure
+
+
+def _seeds(count: int) -> str:
+    return "1 seed" if count == 1 else f"median of {count} seeds"
+
+
+@rc_context(STYLE)
+def cost_against_error(
+    prices: Mapping[str, Sequence[Price]], label: str = "error (pixels)"
+) -> Figure:
+    """Draw the mean held-out error against the multiply-adds a sample, both on log axes.
+
+    prices: the solvers of each split. An error of exactly 0 has no place on a log axis, so the
+    axis is broken and 0 has a strip of its own below. A small marker is a seed, the large one
+    their median. Solvers whose multiply-adds are not counted are left out.
+    """
+    figure = _figure(ONE_COLUMN if len(prices) == 1 else TWO_COLUMNS, 2.9)
+    grid = figure.subplots(
+        2, len(prices), sharex=True, sharey="row", squeeze=False, height_ratios=(5, 1)
+    )
+    positive = [
+        error
+        for solvers in prices.values()
+        for price in solvers
+        for error in price.errors
+        if 0 < error < np.inf
+    ]
+    counts = [price.multiply_adds for solvers in prices.values() for price in solvers]
+    counts = [count for count in counts if count]
+    halfway = np.sqrt(float(min(counts)) * max(counts)) if counts else 1.0
+    for (above, below), (split, solvers) in zip(grid.T, prices.items(), strict=True):
+        above.set(xscale="log", yscale="log", title=f"{split} split")
+        # Whole decades, so that there are ticks to read off, however close the errors.
+        low, high = (np.log10(f(positive)) if positive else 0 for f in (min, max))
+        above.set_ylim(10.0 ** np.floor(low - 0.05), 10.0 ** np.ceil(high + 0.05))
+        above.yaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+        for price in solvers:
+            if price.multiply_adds:
+                _place(above, below, price, leftwards=price.multiply_adds > halfway)
+        below.set(ylim=(-1, 1), yticks=[0], yticklabels=["0"])
+        below.set_xlabel("multiply-adds for one sample")
+        above.spines["bottom"].set_visible(False)
+        above.tick_params(axis="x", which="both", length=0)
+        # The two short strokes that say: the axis is broken here.
+        stroke = {"marker": [(-1, -0.6), (1, 0.6)], "markersize": 7, "linestyle": "none"}
+        above.plot([0], [0], transform=above.transAxes, color=INK, clip_on=False, **stroke)
+        below.plot([0], [1], transform=below.transAxes, color=INK, clip_on=False, **stroke)
+        above.margins(x=0.1)
+        above.yaxis.set_minor_formatter(NullFormatter())
+    grid[0, 0].set_ylabel(f"mean held-out\n{label}")
+    grid[1, 0].set_ylabel("exact", rotation=0, ha="right", va="center")
+    return figure
+
+
+@rc_context(STYLE)
+def cost_against_size(
+    panels: Mapping[str, Mapping[str, Mapping[int, float]]], title: str
+) -> Figure:
+    """Draw what a prediction costs against size, logarithmic both ways, one panel a kind of size.
+
+    panels: under the label of its axis, each solver's milliseconds by size.
+    """
+    figure = _figure(TWO_COLUMNS, 3.0)
+    figure.suptitle(title)
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (label, solvers) in zip(axes, panels.items(), strict=True):
+        for solver, points in solvers.items():
+            look = {"color": colour(solver), "marker": marker(solver), "markersize": 4}
+            ax.loglog(list(points), list(points.values()), label=solver, **look)
+        sizes = sorted({size for points in solvers.values() for size in points})
+        ax.set_xticks(sizes, [str(size) for size in sizes])
+        ax.minorticks_off()
+        ax.set_xlabel(label)
+        ax.grid(color=EMPTY)
+    axes[0].set_ylabel("time of a prediction (ms)")
+    axes[0].legend()
+    return figure
+
+
+def _place(above: Axes, below: Axes, price: Price, leftwards: bool) -> None:
+    tone, shape = _look(price.solver)
+    errors = np.sort([error for error in price.errors if np.isfinite(error)])
+    if not len(errors):
+        return
+    middle = float(np.median(errors))
+    for values, size, alpha in ((errors, 9, 0.5), (np.array([middle]), 52, 1.0)):
+        for ax, chosen in ((above, values[values > 0]), (below, 0 * values[values == 0])):
+            ax.scatter(
+                np.full(len(chosen), price.multiply_adds),
+                chosen,
+                s=size * (2 if shape == "*" else 1),
+                marker=shape,
+                color=tone,
+                alpha=alpha,
+                linewidths=0,
+                zorder=3,
+            )
+    if errors[0] > 0:
+        above.plot([price.multiply_adds] * 2, errors[[0, -1]], color=tone, linewidth=0.8, alpha=0.6)
+    above_or_below, at = (above, middle) if middle > 0 else (below, 0)
+    above_or_below.annotate(
+        price.solver,
+        (price.multiply_adds, at),
+        (-7 if leftwards else 7, 0),
+        textcoords="offset points",
+        ha="right" if leftwards else "left",
+        va="center",
+    )

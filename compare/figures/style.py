@@ -1,0 +1,113 @@
+"""What all figures share: sizes, colours, markers, and files."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from compare.files import write_output
+
+ONE_COLUMN, TWO_COLUMNS = 3.5, 7.2
+"""Widths in inches."""
+
+ERROR_COLOURS = "cividis"
+"""Perceptually uniform, and read alike with and without colour-blindness (Nunez et al. 2018)."""
+
+PAPER, INK, EMPTY, FAINT = "#fffffe", "#1b1b1f", "#ececee", "#a6a6ac"
+"""What is drawn on; text and lines; canvas without a sample; what only gives context. The report
+gives the first three the colours of its page."""
+
+_READY_MADE = ("#767676", "D")
+_SOLVERS = {
+    # Okabe & Ito 2008 for the three of the paper; a marker each for those who see no colours.
+    "handcrafted": ("#d55e00", "*"),
+    "coordconv": ("#0072b2", "o"),
+    "conv": ("#009e73", "s"),
+    "deconv": ("#9a5fb5", "^"),
+    **dict.fromkeys(("argmax", "indexing", "slicing", "centroid"), _READY_MADE),
+}
+_OTHERS = (("#cc79a7", "v"), ("#88511d", "P"), ("#3f9aa6", "X"), ("#999933", "h"))
+
+STYLE: Any = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "figure.titlesize": 9,
+    "figure.dpi": 150,
+    "figure.facecolor": PAPER,
+    "savefig.dpi": 300,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.facecolor": "none",
+    **dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK
+    ),
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    # The same figure gives the same file.
+    "svg.hashsalt": "handcrafted",
+}
+
+
+def colour(solver: str) -> str:
+    """Return a solver's colour, the same in every figure; "NAME, anything" has that of "NAME"."""
+    return _look(solver)[0]
+
+
+def marker(solver: str) -> str:
+    """Return a solver's marker, as matplotlib names it."""
+    return _look(solver)[1]
+
+
+def _look(solver: str) -> tuple[str, str]:
+    name = solver.partition(",")[0]
+    return _SOLVERS.get(name) or _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)]
+
+
+def _bare(ax: Axes) -> None:
+    """Take the frame away: the picture has an edge of its own."""
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=2, pad=2)
+
+
+# --- Files ----------------------------------------------------------------------------------
+
+
+def _figure(width: float, height: float, layout: Any = "constrained") -> Figure:
+    figure = Figure(figsize=(width, height), layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure to `path`, in the format its ending names."""
+    stream = io.BytesIO()
+    _write(figure, stream, path.suffix[1:])
+    write_output(path, stream.getvalue())
+
+
+def svg(figure: Figure) -> str:
+    """Return the figure as an SVG document."""
+    stream = io.BytesIO()
+    _write(figure, stream, "svg")
+    return stream.getvalue().decode()
+
+
+def _write(figure: Figure, file: IO[bytes], format_: str) -> None:
+    # Without the date, so that the same figure gives the same file.
+    dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with rc_context(STYLE):
+        figure.savefig(file, format=format_, metadata=dated.get(format_))
+    # It is laid out now; to do it again for another format would take as long as the drawing.
+    figure.set_layout_engine("none")

@@ -1,0 +1,281 @@
+"""Files that appear whole or not at all, and sealed ones that say what they belong to."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import io
+import json
+import os
+import secrets
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.errors import StorageError, UsageError
+
+Record: TypeAlias = dict[str, Any]
+"""What a `run.json` holds."""
+
+_SEAL = b',\n  "sha256": "'
+"""Stands in a sealed JSON file between what is sealed and the seal."""
+
+
+_TEMPORARY = ".tmp-"
+"""How names of files begin that are being written."""
+
+
+def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file beside `path`, flush it to the disk and rename it into place.
+
+    The file beside has a name that nobody can guess and is created for this alone, so no link that
+    was put there is followed. Raises `StorageError`, naming the file, where the system refuses;
+    nothing has changed then.
+    """
+    _write_whole(path, write, 0o666)
+
+
+def _write_whole(path: Path, write: Callable[[IO[bytes]], Any], mode: int) -> None:
+    beside = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with open(descriptor, "wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+        except BaseException:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
+        _flush_directory(path.parent)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def writable_file(path: Path) -> Path:
+    """Make sure, before any work, that a file that a user named can be written.
+
+    Its directory is made if it is not there. "-" stands for standard output. Raises `UsageError`.
+    """
+    if str(path) == "-":
+        return path
+    if path.is_dir():
+        raise UsageError(f"'{path}' is a directory; give a file to write")
+    target = path.resolve()
+    if not target.exists() or target.is_file():
+        writable_directory(target.parent)
+    if target.exists() and not os.access(target, os.W_OK):
+        raise UsageError(f"'{path}' may not be written; give another file, or change its mode")
+    return path
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write a file that a user named.
+
+    A regular file appears whole or not at all, keeps its mode, and is written where a link points;
+    a device or a pipe is written to, and "-" is standard output. Raises `StorageError`.
+    """
+    if str(path) == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    target = path.resolve()
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        write_whole(target, lambda file: file.write(content))
+        return
+    except OSError as error:
+        raise refused(path, error) from error
+    if stat.S_ISREG(mode):
+
+        def write(file: IO[bytes]) -> None:
+            os.chmod(file.fileno(), stat.S_IMODE(mode))
+            file.write(content)
+
+        _write_whole(target, write, 0o600)
+        return
+    try:
+        with open(target, "wb", buffering=0) as stream:
+            stream.write(content)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read a file of a run.
+
+    Raises FileNotFoundError if there is none; ValueError, naming it, if it is a link, a directory,
+    a device or a pipe, which no run has; `StorageError`, naming it, where the system refuses.
+    """
+    try:
+        # Ten thousand of these are read at once, so this takes the short way to the bytes.
+        file = os.open(path, os.O_RDONLY | _NOT_FOLLOWED)
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise ValueError(f"{path} is damaged: it is not a regular file")
+            content = os.read(file, status.st_size)
+            while len(content) < status.st_size and (more := os.read(file, 1 << 24)):
+                content += more
+            return content
+        finally:
+            os.close(file)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise ValueError(f"{path} is damaged: it is a link, not a regular file") from error
+        raise unreadable(path, error) from error
+
+
+_NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""Neither a link is followed nor a pipe without a writer waited for."""
+
+
+def unreadable(path: str | Path, error: OSError) -> StorageError:
+    """Say that `path` could not be read, which says nothing about what is in it."""
+    return StorageError(
+        f"cannot read {path}: {error.strerror or error}; nothing was changed: "
+        "when it can be read again, the same command continues"
+    )
+
+
+def remove(path: Path) -> None:
+    """Remove a file if it is there; raises `StorageError`, naming it, where the system refuses."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
+def refused(path: Path, error: OSError) -> StorageError:
+    """Say that `path` could not be written, and what to do."""
+    return StorageError(
+        f"cannot write {path}: {error.strerror or error}; what was there before is intact: "
+        "make room or mend it, and the same command goes on"
+    )
+
+
+def _flush_directory(path: Path) -> None:
+    """Make a rename survive a loss of power."""
+    if os.name == "posix":
+        directory = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+
+def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write an `npz` file."""
+    buffer = io.BytesIO()  # a zip file that cannot be closed for want of room is a second error
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_whole(path, lambda file: file.write(buffer.getbuffer()))
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read an `npz` file. No pickle is read.
+
+    Raises ValueError, naming one that is damaged or is none; else as `read_file` does.
+    """
+    content = read_file(path)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    # What a damaged archive raises depends on which byte is wrong: zlib, struct, NotImplemented...
+    except Exception as error:
+        raise ValueError(f"{path} is not a readable array file ({error})") from error
+
+
+def write_sealed_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write an `npz` file that `read_sealed_arrays` takes for whole, in this directory only."""
+    write_arrays(path, {**arrays, "sha256": np.asarray(_seal_of(path, arrays))})
+
+
+def read_sealed_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read what `write_sealed_arrays` wrote; ValueError names a file that is anything else."""
+    arrays = read_arrays(path)
+    seal = arrays.pop("sha256", None)
+    if seal is None or str(seal) != _seal_of(path, arrays):
+        raise ValueError(f"{path} was changed after it was written, or belongs to another run")
+    return arrays
+
+
+def _seal_of(path: Path, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(path.absolute().parent.name.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def write_sealed_json(path: Path, record: Record, owner: str = "") -> None:
+    """Write a record as JSON, indented for the eye, its digest last.
+
+    It is for the directory named `owner` only; for the one that `path` is in by default.
+    """
+    head = json.dumps(record, indent=2, allow_nan=True).encode()[:-2]
+    seal = _digest_of(owner or path.absolute().parent.name, head)
+    write_whole(path, lambda file: file.write(head + _SEAL + seal + b'"\n}\n'))
+
+
+def read_sealed_json(path: str | Path, owner: str = "") -> Record:
+    """Read what `write_sealed_json` wrote.
+
+    Raises ValueError, naming the file, for one that is anything else; else as `read_file` does.
+    """
+    name = owner or os.path.basename(os.path.dirname(os.path.abspath(path)))
+    text = read_file(path)
+    try:
+        head, _, seal = text.rpartition(_SEAL)
+        if seal == _digest_of(name, head) + b'"\n}\n':
+            record: Record = json.loads(head + b"}")
+            return record
+    except (ValueError, RecursionError):
+        pass
+    raise ValueError(
+        f"{path} is damaged, was changed after it was written, or belongs to another run"
+    )
+
+
+def _digest_of(name: str, head: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + head).hexdigest().encode()
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a table."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_whole(path, lambda file: file.write(text.getvalue().encode()))
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(read_file(path)).hexdigest()
+
+
+def writable_directory(path: Path) -> Path:
+    """Create a directory and make sure that files can be written there, or raise `UsageError`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"cannot write to the output directory '{path}': {error.strerror}; "
+            "give another with --out"
+        ) from error
+    return path

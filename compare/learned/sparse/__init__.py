@@ -1,0 +1,1 @@
+"""The shortcut for sparse pictures: one background and a small window for each."""

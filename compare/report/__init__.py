@@ -1,0 +1,1 @@
+"""The report: runs on disk to tables, figures and one page."""

@@ -1,0 +1,191 @@
+"""The figures of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from compare.figures import argument
+from compare.figures.canvas import Answers, data, error_maps, pictures, predictions
+from compare.figures.curves import Price, cost_against_error, learning_curves
+from compare.report.sections import Run, Section
+
+EXAMPLES = 6
+"""Pictures shown of those that a task draws."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the report: drawn when it is asked for."""
+
+    name: str
+    """Of its files, without the ending."""
+    caption: str
+    draw: Callable[[], Figure]
+
+
+# --- Figures --------------------------------------------------------------------------------
+
+
+def plots(section: Section) -> Iterator[Plot]:
+    """Lay out the figures of a section, in the order of the page."""
+    task, size, name = section.task, section.size, section.name
+    splits = section.splits()
+    for split in splits:
+        answers = [run.answers() for run in section.typical(split) if _on_canvas(run, size)]
+        if not answers:
+            continue
+        title = f"{task.name}, {split} split"
+        if drawn := _predictions(section, split, answers, title):
+            yield Plot(f"{name}-{split}-predictions", *drawn)
+        yield Plot(
+            f"{name}-{split}-errors",
+            "The error at every position, trained on above and held out below, on one scale. "
+            "A learned solver is shown at its median seed.",
+            lambda answers=answers, title=title: error_maps(  # type: ignore[misc]
+                answers, size, title, task.error
+            ),
+        )
+    curves = {
+        split: {
+            solver: [run.losses for run in seeds]
+            for solver, seeds in section.of(split).items()
+            if len(seeds[0].losses)
+        }
+        for split in splits
+    }
+    if any(curves.values()):
+        yield Plot(
+            f"{name}-learning",
+            "The training loss after each epoch: a thin line for each seed, and their median. "
+            "Losses of different kinds are not comparable with each other.",
+            lambda: learning_curves(
+                {split: solvers for split, solvers in curves.items() if solvers},
+                f"training loss ({', '.join(sorted(_losses(section)))})",
+            ),
+        )
+    yield Plot(
+        f"{name}-cost",
+        "What one answer costs against how wrong it is, held-out positions only, both axes "
+        "logarithmic. The vertical axis is broken: an error of exactly 0, which has no place on a "
+        "logarithmic axis, has the strip at the bottom. A small marker is a seed, the large one "
+        "their median. Ready-made answers are left out, as their operations are not counted.",
+        lambda: cost_against_error(
+            {split: _prices(section.of(split)) for split in splits}, task.error
+        ),
+    )
+
+
+def _predictions(
+    section: Section, split: str, answers: list[Answers], title: str
+) -> tuple[str, Callable[[], Figure]] | None:
+    """Return the caption and the drawing of what was predicted; None for what has no picture."""
+    height, width = section.size
+    shapes = {run.predictions["test"].shape[1:] for run in answers}
+    if shapes == {(2,)}:
+        return (
+            "Predicted positions beside the targets: grey for positions trained on, in the "
+            "solver's colour for those held out. The frame is the canvas. "
+            "A learned solver is shown at its median seed.",
+            lambda: predictions(answers, section.size, title),
+        )
+    if shapes != {(-(-height * width // 8),)}:
+        return None
+    positions = answers[0].positions["test"]
+    chosen = np.unique(np.linspace(0, len(positions) - 1, EXAMPLES).round().astype(int))
+    test = section.task.split(split, height, width).test
+    targets = test.draw_targets(positions[chosen])
+    if targets.shape[1:] != (1, height, width):
+        return None
+    drawn: dict[str, NDArray[Any]] = {"target": targets[:, 0] > 0.5}
+    for run in answers:
+        bits = np.unpackbits(run.predictions["test"][chosen], axis=1, count=height * width)
+        drawn[run.solver] = bits.reshape(-1, height, width)
+    return (
+        "Held-out pictures, rounded to black and white, beside the targets, whose outline is "
+        "drawn into each; above them the centre's (x, y). A learned solver is shown at its "
+        "median seed.",
+        lambda: pictures(drawn, positions[chosen], title),
+    )
+
+
+def _losses(section: Section) -> set[str]:
+    return {run.record["recipe"]["loss"] for run in section.runs if run.record["recipe"]}
+
+
+def _prices(solvers: Mapping[str, Sequence[Run]]) -> list[Price]:
+    return [
+        Price(
+            solver,
+            seeds[0].record["cost"]["multiply_adds"],
+            tuple(float(run.arrays["test_error"].mean()) for run in seeds),
+        )
+        for solver, seeds in solvers.items()
+    ]
+
+
+def point(section: Section) -> Plot | None:
+    """Return the picture that makes the point; None for other tasks than onehot2coord."""
+    split = next((name for name in ("quadrant", "uniform") if name in section.splits()), None)
+    if section.task.name != "onehot2coord" or split is None:
+        return None
+    runs = [run for run in section.typical(split) if run.record["cost"]["multiply_adds"]][:3]
+    return Plot(
+        "point",
+        "Above, the handcrafted network's four steps find x; below, the error of every solver. "
+        "A learned solver is shown at its median seed.",
+        lambda: argument.point(
+            [run.answers() for run in runs],
+            {run.solver: run.record["cost"]["parameters"] for run in runs},
+            section.size,
+            split,
+        ),
+    )
+
+
+def data_plots(found: Sequence[Section]) -> list[tuple[Plot, Section]]:
+    """Return a figure of the splits for each size of canvas, with the section it is drawn from."""
+    pairs: dict[tuple[int, int], tuple[Plot, Section]] = {}
+    for section in found:
+        size = section.size
+        positions: dict[str, Mapping[str, NDArray[Any]]] = {
+            run.split: run.answers().positions for run in section.runs if _on_canvas(run, size)
+        }
+        if positions and size not in pairs:
+            plot = Plot(
+                f"data-{size[0]}x{size[1]}",
+                f"Which positions of a {size[0]}x{size[1]} canvas each split trains on, and which "
+                "it holds out.",
+                lambda size=size, positions=positions: data(positions, size),  # type: ignore[misc]
+            )
+            pairs[size] = (plot, section)
+    return [pairs[size] for size in sorted(pairs, reverse=True)]
+
+
+def _on_canvas(run: Run, size: tuple[int, int]) -> bool:
+    """Say whether a run's samples are told apart by a place on the canvas, as pictures need it."""
+    for places in run.answers().positions.values():
+        if places.ndim != 2 or places.shape[1] != 2 or not np.issubdtype(places.dtype, np.integer):
+            return False
+        if (places < 0).any() or (places >= size[::-1]).any():
+            return False
+    return True
+
+
+def points(found: Sequence[Section]) -> list[tuple[Plot, Section]]:
+    """Return the picture that makes the point, if there are runs for it, of the largest canvas."""
+    return [(plot, section) for section in found if (plot := point(section))][-1:]
+
+
+def all_plots(found: Sequence[Section]) -> list[Plot]:
+    """Return every figure, the one that makes the point first."""
+    return [
+        *(plot for plot, _ in points(found)),
+        *(plot for plot, _ in data_plots(found)),
+        *(plot for section in found for plot in plots(section)),
+    ]

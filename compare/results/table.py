@@ -1,0 +1,248 @@
+"""Questions about many runs: filter, group, sort and print what `load` returns."""
+
+from __future__ import annotations
+
+import operator
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.errors import UsageError
+from compare.files import Record
+from compare.results.runs import records
+
+
+def load(out: str | Path) -> np.recarray[Any, Any]:
+    """Return every run below `out` as one row of a record array; see `tidy` for its columns.
+
+    Files that are not to be trusted are named in warnings and skipped. Raises `UsageError` for a
+    directory that cannot be read.
+    """
+    found, complaints = records(out)
+    for complaint in complaints:
+        warnings.warn(f"{complaint}; skipped", stacklevel=2)
+    return tidy(found)
+
+
+_RECIPE = ("learning_rate", "l2", "batch", "loss", "schedule", "width", "kernel", "coordinates")
+_TEXTS = ("loss", "schedule", "coordinates")
+
+
+def tidy(found: Mapping[str, Record]) -> np.recarray[Any, Any]:
+    """Return records as a record array, a row for each run, that pandas and polars take as it is.
+
+    Columns: `run`, the name of its directory; `status`, "finished", "diverged" or "failed";
+    `error`, of a failed one; its arguments, the recipe's among them; `success`; scores as
+    "test_exact" and the like, on other canvases as "20x20_exact"; the cost; the timing in seconds
+    and microseconds; and what else the result depends on. Where something does not apply to a run,
+    a number is NaN and a text empty.
+    """
+    rows = [_row(name, record) for name, record in found.items()]
+    names = list(dict.fromkeys(key for row in rows for key in row)) or list(_row("", {}))
+    columns = {name: _column([row.get(name) for row in rows]) for name in names}
+    dtype = np.dtype([(name, column.dtype) for name, column in columns.items()])
+    table = np.empty(len(rows), dtype)
+    for name, column in columns.items():
+        table[name] = column
+    return table.view(np.recarray)
+
+
+def _row(name: str, record: Record) -> Record:
+    arguments = record.get("arguments", {})
+    recipe = arguments.get("recipe") or {}
+    environment = record.get("environment", {})
+    where = {**record.get("scores", {}), **record.get("elsewhere", {})}
+    return {
+        "run": name,
+        "task": arguments.get("task", ""),
+        "split": arguments.get("split", ""),
+        "size": "x".join(map(str, arguments.get("size", ()))),
+        "solver": arguments.get("solver", ""),
+        "seed": arguments.get("seed", 0),
+        "backend": arguments.get("backend", ""),
+        "device": arguments.get("device", ""),
+        "precision": arguments.get("precision", ""),
+        "epochs": arguments.get("epochs", 0),
+        **{key: recipe.get(key, "" if key in _TEXTS else None) for key in _RECIPE},
+        "status": record.get("status", ""),
+        "error": record.get("error", ""),
+        "success": record.get("success", False),
+        **{
+            f"{part}_{score}": value
+            for part, scores in where.items()
+            for score, value in (scores or {}).items()
+        },
+        **{key: record.get("cost", {}).get(key) for key in ("parameters", "multiply_adds")},
+        **{
+            key: record.get("timing", {}).get(key)
+            for key in ("train_seconds", "predict_microseconds")
+        },
+        **{
+            key: environment.get(key) or ""
+            for key in ("started", "handcrafted", "python", "numpy", "blas", "processor", "commit")
+        },
+        "threads": environment.get("threads"),
+        "gpus": ", ".join(environment.get("gpus", ())),
+    }
+
+
+def _column(values: list[Any]) -> NDArray[Any]:
+    kinds = {type(value) for value in values}
+    if kinds <= {bool} or kinds <= {int}:
+        return np.asarray(values, dtype=bool if kinds <= {bool} else np.int64)
+    if kinds <= {str}:
+        return np.asarray(values, dtype=str)
+    if str in kinds:
+        return np.asarray(["" if value is None else str(value) for value in values])
+    return np.asarray([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+Table: TypeAlias = NDArray[Any]
+"""A structured array, a row for each run or group of runs."""
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_TRUTH = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def where(table: Table, conditions: Sequence[str]) -> Table:
+    """Keep the rows for which every condition holds, such as "solver=conv" or "test_exact>=0.5".
+
+    After = and != several values may stand, comma-separated: any, or none, of them. Raises
+    `UsageError` for a condition that cannot be read or a column that is not there.
+    """
+    for condition in conditions:
+        parts = re.fullmatch(r"\s*([\w-]+)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", condition)
+        if not parts:
+            raise UsageError(
+                f"'{condition}' is not a condition; give COLUMN=VALUE, or with one of "
+                f"{' '.join(_OPERATORS)}"
+            )
+        column, sign, text = parts.groups()
+        values = table[_known(table, (column,))[0]]
+        listed = text.split(",") if sign in ("=", "!=") else [text]
+        wanted = [_value(values.dtype, each.strip(), condition) for each in listed]
+        held = [_OPERATORS[sign](values, value) for value in wanted]
+        table = table[np.all(held, axis=0) if sign == "!=" else np.any(held, axis=0)]
+    return table
+
+
+def _value(dtype: np.dtype[Any], text: str, condition: str) -> Any:
+    """Read a value as the column's dtype has it."""
+    if dtype.kind == "U":
+        return text
+    if dtype.kind == "b" and text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    try:
+        if dtype.kind != "b":
+            return float(text)
+    except ValueError:
+        pass
+    kind = "yes or no" if dtype.kind == "b" else "a number"
+    raise UsageError(f"'{text}' in '{condition}' is not {kind}")
+
+
+def _known(table: Table, names: Sequence[str]) -> list[str]:
+    """Make sure that there are such columns; `UsageError` lists those there are."""
+    known = table.dtype.names or ()
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown column '{name}'; choose from: {', '.join(known)}")
+    return list(names)
+
+
+def group(table: Table, by: Sequence[str]) -> Table:
+    """Gather the rows that are equal in the columns `by`, a row for each group.
+
+    Columns: those of `by`; `runs`, `failed`, `diverged`; `success`, the share of the runs; and of
+    each test score and of the seconds the median over the runs that have it, with "_min" and
+    "_max". Groups come in the order of their first rows.
+    """
+    by = _known(table, by)
+    keys = zip(*(_hashable(table[name]) for name in by), strict=True)
+    places: dict[Any, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(key, []).append(place)
+    members = [np.asarray(each) for each in places.values()]
+    status, success = table["status"], table["success"]
+    result: dict[str, NDArray[Any]] = {
+        name: table[name][[each[0] for each in members]] for name in by
+    }
+    result["runs"] = np.asarray([len(each) for each in members], dtype=np.int64)
+    for state in ("failed", "diverged"):
+        counts = [np.sum(status[each] == state) for each in members]
+        result[state] = np.asarray(counts, dtype=np.int64)
+    result["success"] = np.asarray([success[each].mean() for each in members], dtype=float)
+    for name in _scores(table):
+        spreads = np.asarray([_spread(table[name][each]) for each in members]).reshape(-1, 3)
+        for end, column in zip(("", "_min", "_max"), spreads.T, strict=True):
+            result[name + end] = column
+    return _joined(result)
+
+
+def _hashable(column: NDArray[Any]) -> list[Any]:
+    """Return the values with None for NaN, which is not equal to itself."""
+    return [None if value != value else value for value in column.tolist()]
+
+
+def _scores(table: Table) -> list[str]:
+    names = table.dtype.names or ()
+    return [name for name in names if name.startswith("test_")] + ["train_seconds"]
+
+
+def _spread(values: NDArray[Any]) -> tuple[float, float, float]:
+    """Return the median, the smallest and the largest of those that are numbers."""
+    known = np.sort(values[~np.isnan(values)])
+    if len(known) == 0:
+        return np.nan, np.nan, np.nan
+    low, high = known[(len(known) - 1) // 2], known[len(known) // 2]
+    return low if low == high else (low + high) / 2, known[0], known[-1]
+
+
+def _joined(columns: dict[str, NDArray[Any]]) -> Table:
+    length = len(next(iter(columns.values())))
+    table = np.empty(length, [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        table[name] = column
+    return table
+
+
+def sort(table: Table, by: Sequence[str], reverse: bool = False) -> Table:
+    """Sort by the first column, rows equal in it by the second, and so on; NaN comes last."""
+    order = np.arange(len(table))
+    for name in reversed(_known(table, by)):
+        column = table[name][order]
+        if reverse:
+            places = len(order) - 1 - np.argsort(column[::-1], kind="stable")[::-1]
+        else:
+            places = np.argsort(column, kind="stable")
+        if column.dtype.kind == "f":
+            missing = np.isnan(column[places])
+            places = np.concatenate([places[~missing], places[missing]])
+        order = order[places]
+    return table[order]
+
+
+def plain(table: Table, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return the rows as JSON has them, None where there is no finite number."""
+    names = list(names or table.dtype.names or ())
+    return [
+        {name: _plain(value) for name, value in zip(names, row, strict=True)}
+        for row in zip(*(table[name].tolist() for name in names), strict=True)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and value - value != 0 else value

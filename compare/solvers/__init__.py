@@ -1,0 +1,1 @@
+"""Solvers: handcrafted, closed forms and learned."""

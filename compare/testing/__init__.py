@@ -1,0 +1,1 @@
+"""Tests that other packages run on what they add."""

@@ -1,0 +1,237 @@
+"""Proofs that the networks are exact: by enumeration, by lemmas for every size, by mutation.
+
+Enumeration runs a network on every input there is for a canvas and compares with `==`.
+
+The lemmas speak of a canvas of H x W pixels for any integers H and W at once. The network's own
+operations, built with symbols for H and W, are evaluated at one symbolic pixel (i, j); after each
+operation an SMT solver shows that what came out is what the lemma says, for all integers within
+the assumptions. The operations' numbers are never written down again here, so a network that is
+changed has other formulas, and its proof fails.
+
+What the solver is not asked is the composition, which takes three plain facts: a map that is v at
+one pixel and 0 at every other sums to v; a sum of one-hot pixels over a rectangle is 1 exactly if
+the hot one lies in it; and a sum is what a running total with the right first value and the right
+steps ends at (induction, both parts of which the solver is asked).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from handcrafted import coord2image, coord2onehot, image2coord, onehot2coord, two_objects
+from handcrafted.exactness import largest_exact_size
+from handcrafted.memory import keep_freed_memory
+from handcrafted.network import Network
+from handcrafted.proofs.cases import Draw, bitmaps, pairs, positions, scenes, squares, themselves
+from handcrafted.proofs.lemmas import (
+    Change,
+    _coord2image_lemmas,
+    _coord2onehot_lemmas,
+    _image2coord_lemmas,
+    _onehot2coord_lemmas,
+    _unchanged,
+    _without_coordinates_lemmas,
+)
+from handcrafted.proofs.symbolic import ProofError
+from handcrafted.proofs.two_object_lemmas import _two_objects_back_lemmas, _two_objects_lemmas
+
+_ELEMENTS = 1 << 18
+"""Of the inputs generated at a time, so that they and a network's maps stay in the cache."""
+
+
+@dataclass(frozen=True)
+class Proved:
+    """A claim that holds, by which means, over how many cases."""
+
+    network: str
+    claim: str
+    means: str
+    cases: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A claim that was not looked at, and why."""
+
+    network: str
+    claim: str
+    reason: str
+    gap: bool
+    """Whether the proof lacks it; False if there is no case to try on a canvas so small."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a network is claimed to do: `inputs` of each case in, `outputs` of it out."""
+
+    name: str
+    build: Callable[[int, int], Network]
+    inputs: Draw
+    outputs: Draw
+    lemmas: Callable[[Change], int]
+    """Proves the operations, changed or not, for every size; returns the number of lemmas."""
+    cases: Callable[[int, int], NDArray[np.int64]] = positions
+    """Every case there is on a canvas of (height, width), one a row."""
+    every_size: bool = False
+    """Whether all canvases are enumerated, or the square one of the largest size alone."""
+
+
+def enumerate_canvas(claim: Claim, network: Network, height: int, width: int, dtype: Any) -> int:
+    """Check a network on every case of one canvas; returns the number of cases.
+
+    Raises `ProofError` with the first that is wrong.
+    """
+    cases = claim.cases(height, width)
+    for part in _parts(len(cases), height, width):
+        _check(claim, network, cases[part], height, width, dtype)
+    return len(cases)
+
+
+def _parts(count: int, height: int, width: int) -> list[slice]:
+    """Cut the cases of a canvas so that no part's pictures take more than a megabyte or two."""
+    step = max(1, _ELEMENTS // (height * width))
+    return [slice(start, start + step) for start in range(0, count, step)]
+
+
+def _check(
+    claim: Claim, network: Network, cases: NDArray[Any], height: int, width: int, dtype: Any
+) -> int:
+    inputs = claim.inputs(cases, height, width, dtype)
+    expected = claim.outputs(cases, height, width, dtype)
+    ways: dict[str, Callable[[Any], Any]] = {"": network.run}
+    if network.shortcut is not None:
+        ways["the shortcut of "] = network.shortcut
+    for way, run in ways.items():
+        outputs = run(inputs)
+        wrong = np.flatnonzero((outputs != expected).reshape(len(cases), -1).any(axis=1))
+        if len(wrong):
+            case = ", ".join(map(str, cases[wrong[0]]))
+            where = f"on {height}x{width} in {np.dtype(dtype).name}"
+            raise ProofError(f"{way}{network.name} {where} is wrong at ({case})")
+    return len(cases)
+
+
+def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:
+    """Check a claim on every case: of every canvas, or of the largest one."""
+    started = time.perf_counter()
+    keep_freed_memory()
+    sides = range(1, max_size + 1) if claim.every_size else (max_size,)
+    where = (
+        f"every canvas to {max_size}x{max_size}"
+        if claim.every_size
+        else (f"the canvas of {max_size}x{max_size}")
+    )
+
+    def check(size: tuple[int, int], part: slice) -> int:
+        return _check(claim, claim.build(*size), claim.cases(*size)[part], *size, dtype)
+
+    jobs = (
+        (size, part)
+        for size in ((height, width) for height in sides for width in sides)
+        for part in _parts(len(claim.cases(*size)), *size)
+    )
+    # NumPy lets go of the interpreter inside its loops, so threads use all cores.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        cases = sum(pool.map(check, *zip(*jobs, strict=True)))
+    seconds = time.perf_counter() - started
+    means = f"enumeration in {np.dtype(dtype).name}"
+    return Proved(claim.name, f"exact in every case of {where}", means, cases, seconds)
+
+
+def lemmas(claim: Claim) -> Proved:
+    """Prove a claim for canvases of every size; needs z3-solver."""
+    started = time.perf_counter()
+    count = claim.lemmas(_unchanged)
+    seconds = time.perf_counter() - started
+    return Proved(claim.name, "exact on every canvas there is", "SMT lemmas", count, seconds)
+
+
+CLAIMS: dict[str, tuple[Claim, ...]] = {
+    "onehot2coord": (
+        Claim(
+            "onehot2coord",
+            onehot2coord.network,
+            bitmaps,
+            themselves,
+            _onehot2coord_lemmas,
+            every_size=True,
+        ),
+        Claim(
+            "onehot2coord without coordinates",
+            onehot2coord.network_without_coordinates,
+            bitmaps,
+            themselves,
+            _without_coordinates_lemmas,
+            every_size=True,
+        ),
+    ),
+    "coord2onehot": (
+        Claim("coord2onehot", coord2onehot.network, themselves, bitmaps, _coord2onehot_lemmas),
+    ),
+    "coord2image": (
+        Claim("coord2image", coord2image.network, themselves, squares, _coord2image_lemmas),
+    ),
+    "image2coord": (
+        Claim("image2coord", image2coord.network, squares, themselves, _image2coord_lemmas),
+    ),
+    "two-objects": (
+        Claim("two-objects", two_objects.network, themselves, scenes, _two_objects_lemmas, pairs),
+        Claim(
+            "two-objects back",
+            two_objects.inverse_network,
+            scenes,
+            themselves,
+            _two_objects_back_lemmas,
+            pairs,
+        ),
+    ),
+}
+"""What is claimed for each task, one claim a network."""
+
+
+def prove(tasks: Iterable[str], max_size: int, dtype: str) -> Iterator[Proved | Skipped]:
+    """Prove the tasks' claims one after the other, for the canvases and the dtype asked for.
+
+    Raises `ProofError`, with a counterexample, as soon as a claim does not hold.
+    """
+    yield representable(dtype)
+    for task in tasks:
+        for claim in CLAIMS[task]:
+            if find_spec("z3") is None:
+                yield Skipped(claim.name, "every size", "needs z3: pip install z3-solver", True)
+            else:
+                yield lemmas(claim)
+            try:
+                claim.build(max_size, max_size)
+            except ValueError as error:
+                yield Skipped(claim.name, "enumeration", str(error), False)
+            else:
+                yield enumeration(claim, max_size, np.dtype(dtype))
+
+
+def representable(dtype: str) -> Proved:
+    """Show that a dtype holds every integer up to `largest_exact_size`, and not the next one.
+
+    float64 has too many to try: there the two ends are, and IEEE 754 has the rest.
+    """
+    started = time.perf_counter()
+    limit = largest_exact_size(dtype)
+    kind = np.dtype(dtype).type
+    tried = np.arange(limit + 1) if limit <= 1 << 24 else np.array([0, 1, limit - 1, limit])
+    if not np.array_equal(tried.astype(kind).astype(np.int64), tried):
+        raise ProofError(f"{dtype} does not hold every integer to {limit}")
+    if np.issubdtype(kind, np.floating) and int(kind(limit + 1)) == limit + 1:
+        raise ProofError(f"{dtype} holds {limit + 1} too; {limit} is not its limit")
+    seconds = time.perf_counter() - started
+    claim = f"{dtype} holds every integer to {limit:,}"
+    return Proved("every network", claim, "representable range", len(tried), seconds)

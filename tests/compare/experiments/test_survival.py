@@ -1,0 +1,220 @@
+"""Runs that are killed, that find the disk full, and that meet others on the same directory."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compare.files import read_arrays
+from compare.results.runs import read_record
+from compare.results.table import load
+
+RUN = ["run", "--task", "onehot2coord", "--size", "16", "--split", "uniform", "--seeds", "1"]
+
+# A checkpoint after every step, so that many kills fall into the writing of one; `limit` is in
+# bytes a file, and every run that is carried out leaves a line in `log`.
+PROGRAM = """
+import resource, sys
+log, limit, *arguments = sys.argv[1:]
+if limit != "0":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
+from compare import cli, run
+from compare.learned import training
+training.CHECKPOINT_SECONDS = 0.0
+execute = run.execute
+def logged(plan, directory, on_progress):
+    with open(log, "a") as file:
+        file.write(directory.name + "\\n")
+    return execute(plan, directory, on_progress)
+if log != "-":
+    run.execute = logged
+raise SystemExit(cli.main(arguments))
+"""
+
+
+def start(arguments, out, log="-", limit=0):
+    command = [sys.executable, "-c", PROGRAM, str(log), str(limit), *arguments, "--out", str(out)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=Path(out).parent,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+
+
+def finish(process, timeout=120):
+    out, err = process.communicate(timeout=timeout)
+    assert "Traceback" not in err, err
+    return process.returncode, out, err
+
+
+def weights(out):
+    (path,) = Path(out).glob("*coordconv*/weights.npz")
+    return read_arrays(path)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path, kills):
+    """`pytest -n 0 -m slow tests/compare/test_survival.py -s -k random` prints the log."""
+    command = [*RUN, "--solver", "coordconv", "--epochs", "25", "--batch", "16"]
+    began = time.perf_counter()
+    assert finish(start(command, tmp_path / "whole"))[0] == 0
+    whole = time.perf_counter() - began
+    expected = weights(tmp_path / "whole")
+
+    moments = random.Random(7)
+    done = cycle = 0
+    while done < kills:
+        out = tmp_path / f"killed{cycle}"
+        while done < kills:
+            process = start(command, out)
+            moment = moments.uniform(0, whole)
+            try:
+                process.communicate(timeout=moment)
+                break  # it came to its end: begin another
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+            process.communicate()
+            done += 1
+            files = sorted(path.name for path in out.glob("*/*") if path.name != ".lock")
+            print(f"kill {done:2} of {kills}, after {moment:.2f} s: it left {files}")
+            # Whole or not there; where it is, the next kill is for another run.
+            if any([read_record(path, check_files=True) for path in out.glob("*")]):
+                break
+        code, _, err = finish(start(command, out))
+        assert (code, err) == (0, "")
+        found = weights(out)
+        assert found.keys() == expected.keys()
+        for name, array in expected.items():
+            assert np.array_equal(found[name], array), name
+        (directory,) = out.iterdir()
+        assert {path.name for path in directory.iterdir()} == {
+            ".lock", "run.json", "history.csv", "predictions.npz", "weights.npz", "error.png",
+            "error.svg",
+        }  # fmt: skip
+        print(f"run {cycle}: the weights equal the uninterrupted run's to the last bit")
+        cycle += 1
+
+
+def test_a_killed_run_does_not_begin_again(tmp_path):
+    """Whoever starts from the checkpoint reports its epochs at once."""
+    command = [*RUN, "--solver", "coordconv", "--epochs", "100000", "--batch", "16"]
+    process = start(command, tmp_path / "runs")
+    while not (found := list(tmp_path.glob("runs/*/checkpoint.npz"))):
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.5)
+    process.kill()
+    process.communicate()
+    steps = int(read_arrays(found[0])["steps"])
+    assert steps > 1
+    process = start(command, tmp_path / "runs")
+    before = found[0].stat().st_mtime_ns
+    while found[0].stat().st_mtime_ns == before:
+        assert process.poll() is None
+        time.sleep(0.02)
+    assert int(read_arrays(found[0])["steps"]) > steps
+    process.kill()
+    process.communicate()
+
+
+def test_two_processes_share_the_work_and_do_nothing_twice(tmp_path):
+    command = [*RUN[:-1], "3", "--solver", "handcrafted,coordconv,argmax", "--epochs", "2"]
+    log = tmp_path / "log"
+    processes = [start(command, tmp_path / "runs", log) for _ in range(2)]
+    for process in processes:
+        code, out, _ = finish(process)
+        assert code == 0
+        assert "coordconv" in out
+    done = log.read_text().split()
+    assert len(done) == len(set(done)) == 5
+    table = load(tmp_path / "runs")
+    assert sorted(table.run) == sorted(done)
+    assert set(table.status) == {"finished"}
+
+
+def _intact(out):
+    """Nothing is left half written, and whatever there is a record of is whole."""
+    for path in Path(out).glob("*"):
+        read_record(path, check_files=True)
+    assert not [path for path in Path(out).glob("*/.*") if path.name != ".lock"]
+
+
+def test_a_file_that_may_not_grow_is_a_clear_error_and_an_intact_store(tmp_path):
+    """RLIMIT_FSIZE, a quota's stand-in, at several sizes: each stops at another file."""
+    command = [*RUN, "--solver", "coordconv", "--epochs", "1"]
+    stopped = set()
+    for limit in (3_000, 30_000):
+        code, out, err = finish(start(command, tmp_path / "runs", limit=limit))
+        assert (code, out) == (1, "")
+        assert err.count("\n") == 1
+        assert "File too large; what was there before is intact" in err
+        stopped.add(err.split(": ")[1].rsplit("/", 1)[1])
+        _intact(tmp_path / "runs")
+    assert stopped == {"checkpoint.npz", "error.png"}
+    assert finish(start(command, tmp_path / "runs"))[0] == 0
+    _intact(tmp_path / "runs")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 256 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount")
+    made = mount and subprocess.run(
+        [mount, "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if not made or made.returncode:
+        pytest.skip(f"no tmpfs may be mounted here: {made.stderr.strip() if made else 'no mount'}")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_is_a_clear_error_and_an_intact_store(small_disk):
+    out = small_disk / "runs"
+    command = [*RUN[:-1], "6", "--solver", "coordconv", "--epochs", "1"]
+    code, _, err = finish(start(command, out))
+    assert code == 1
+    assert err.count("\n") == 1
+    assert err.startswith(f"compare: cannot write {out}/")
+    assert "No space left on device; what was there before is intact" in err
+    _intact(out)
+    finished = len(load(out))
+    assert 0 < finished < 6
+    written = {path: path.stat().st_mtime_ns for path in out.glob("*/run.json")}
+
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert finish(start(command, out))[0] == 0
+    assert len(load(out)) == 6
+    assert all(path.stat().st_mtime_ns == when for path, when in written.items())
+    _intact(out)
+
+
+def test_the_directory_of_a_dead_process_is_free(tmp_path):
+    program = """
+import sys, time
+from pathlib import Path
+from compare.results import held
+with held(Path(sys.argv[1])) as mine:
+    print(mine, flush=True)
+    time.sleep(60)
+"""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "True\n"
+    from compare.results.runs import held
+
+    with held(tmp_path) as mine:
+        assert not mine
+    holder.kill()
+    holder.communicate()
+    with held(tmp_path) as mine:
+        assert mine
