@@ -53,12 +53,12 @@ TRAININGS = (
 
 
 def digest(file: Path, wanted: str = "") -> str:
-    """Return a digest of the arrays in an `npz` file whose names contain `wanted`."""
+    """Return a digest of the values in an `npz` file whose names contain `wanted`."""
     sha = hashlib.sha256()
     with np.load(file) as arrays:
         for name in sorted(name for name in arrays.files if wanted in name):
             array = arrays[name]
-            sha.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
+            sha.update(f"{array.dtype.str} {array.shape}".encode() + array.tobytes())
     return sha.hexdigest()[:16]
 
 
@@ -71,7 +71,7 @@ def digests() -> None:
             print(" ".join(options), "" if code == 0 else f"exit code {code}")
             for run in sorted(Path(out).iterdir()):
                 name = run.name.rpartition("-")[0]
-                predictions = digest(run / "predictions.npz", "_predictions")
+                predictions = digest(run / "predictions.npz", "_prediction")
                 print(f"  {name}  {digest(run / 'weights.npz')}  {predictions}", flush=True)
 
 

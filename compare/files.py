@@ -177,7 +177,7 @@ def _flush_directory(path: Path) -> None:
             os.close(directory)
 
 
-def write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write an `npz` file."""
     buffer = io.BytesIO()  # a zip file that cannot be closed for want of room is a second error
     np.savez(buffer, allow_pickle=False, **arrays)

@@ -9,19 +9,35 @@ from pathlib import Path
 from compare.cli import progress
 from compare.experiments.values import choice, names
 
+DESCRIPTION = (
+    "Time each solver's prediction on larger and larger canvases and batches on this machine; "
+    "learned networks with their first weights, which cost what trained ones do."
+)
 
-def _bench(options: argparse.Namespace) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what is timed, where, and how it is shown."""
+    parser.add_argument("--task", default="onehot2coord", help="default onehot2coord")
+    parser.add_argument("--solver", metavar="NAMES", help="comma-separated; all of the task's")
+    parser.add_argument("--backend", default="numpy", help="what networks run on (default numpy)")
+    parser.add_argument("--device", default="auto", help="as for compare run")
+    parser.add_argument("--figure", metavar="FILE", help="draw it too, as .svg, .png or .pdf")
+    parser.add_argument("--json", action="store_true", help="print JSON, nothing else")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Time the solvers and print a table for each kind of size."""
     from dataclasses import asdict
 
     from compare import backends, tasks
     from compare.experiments.bench import BATCH, SIDE, exponent, measure
     from compare.report.text import columns
-    from compare.solvers.catalogue import offered
+    from compare.solvers.catalogue import solvers_of
 
     task = tasks.load(options.task)
-    entries = offered(task.name)
-    chosen = {name: entries[name] for name in names("solver", options.solver, tuple(entries))}
-    figure = Path(options.figure) if options.figure else None
+    specs = solvers_of(task.name)
+    chosen = {name: specs[name] for name in names("solver", options.solver, tuple(specs))}
+    figure = Path(options.figure) if options.figure is not None else None
     if figure:
         from compare.files import writable_file
 

@@ -1,25 +1,35 @@
-"""Completion for shells: subcommands, options, and the names that they take."""
+"""`compare completion`: subcommands, options, and the names that they take, for shells."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from compare import backends, tasks
+from compare.cli import COMMANDS, make_parser
 from compare.errors import UsageError
-from compare.solvers.catalogue import offered
+from compare.learned.recipe import OPTIONS
+from compare.solvers.catalogue import PRESETS, solvers_of
+
+DESCRIPTION = (
+    "Print a completion script. For bash, once and for all:  compare completion bash > "
+    "~/.local/share/bash-completion/completions/compare"
+)
+
+_FILES = ("file", "output", "figure")
+_DIRECTORIES = ("out", "runs", "figures")
 
 
-def _completion(options: argparse.Namespace) -> int:
-    from compare.cli import _parser
-    from compare.cli.completion import script
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the shell."""
+    parser.add_argument("shell", help="bash, zsh or another that shtab knows")
 
-    print(script(_parser(), options.shell))
+
+def run(options: argparse.Namespace) -> int:
+    """Print the script of a shell."""
+    print(script(make_parser(COMMANDS), options.shell))
     return 0
-
-
-FILES = ("file", "output")
-DIRECTORIES = ("out", "runs", "figures")
 
 
 def script(parser: argparse.ArgumentParser, shell: str) -> str:
@@ -35,22 +45,22 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
         )
     known = tasks.known()
     loaded = [tasks.load(name) for name in known]
-    names = {
+    supervised = [task.supervision for task in loaded if task.supervision]
+    names: dict[str, Iterable[str]] = {
+        **{option.name: option.choices for option in OPTIONS if option.choices},
+        "loss": dict.fromkeys(loss for each in supervised for loss in each.losses),
         "task": known,
-        "solver": dict.fromkeys(solver for name in known for solver in offered(name)),
+        "solver": dict.fromkeys(solver for name in known for solver in solvers_of(name)),
         "split": dict.fromkeys(split for task in loaded for split in task.splits),
-        "loss": dict.fromkeys(loss for task in loaded for loss in task.losses),
-        "preset": ("quick", "paper"),
-        "lr_schedule": ("constant", "step"),
-        "coordinates": ("scaled", "pixels"),
+        "preset": PRESETS,
         "backend": backends.available(),
         "shell": shtab.SUPPORTED_SHELLS,
     }
     for action in _actions(parser):
         if action.dest in names:
             action.choices = list(names[action.dest])
-        elif action.dest in FILES + DIRECTORIES:
-            complete: Any = shtab.FILE if action.dest in FILES else shtab.DIRECTORY
+        elif action.dest in _FILES + _DIRECTORIES:
+            complete: Any = shtab.FILE if action.dest in _FILES else shtab.DIRECTORY
             action.complete = complete  # type: ignore[attr-defined]
     return str(shtab.complete(parser, shell))
 

@@ -9,8 +9,18 @@ from compare.cli import progress
 from compare.errors import UsageError
 from compare.experiments.values import names, pixels
 
+DESCRIPTION = "Write a handcrafted network as an ONNX file with a dynamic batch."
 
-def _export(options: argparse.Namespace) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the file, and whose network it is."""
+    parser.add_argument("file", help="to write, ending in .onnx")
+    parser.add_argument("--task", required=True, help="whose network")
+    parser.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the network's file."""
     from handcrafted import NETWORKS
 
     (task,) = names("task", options.task, tuple(NETWORKS))

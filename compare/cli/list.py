@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import argparse
 
+DESCRIPTION = "Show tasks and their solvers, and backends with their devices."
 
-def _list(options: argparse.Namespace) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add whether devices are asked for."""
+    parser.add_argument(
+        "--devices", action="store_true", help="import every backend and ask it for its devices"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what there is."""
     from textwrap import fill
 
     from compare import backends, tasks
-    from compare.solvers.catalogue import offered
+    from compare.solvers.catalogue import solvers_of
 
     def show(line: str, indent: int) -> None:
         print(fill(line, 80, subsequent_indent=indent * " ", break_on_hyphens=False))
@@ -17,8 +27,8 @@ def _list(options: argparse.Namespace) -> int:
     print("tasks and their solvers")
     for name in tasks.known():
         show(f"  {name}: {tasks.summary(name)}", 4)
-        for solver, entry in offered(name).items():
-            show(f"    {solver:<12} {entry.summary}", 17)
+        for solver, spec in solvers_of(name).items():
+            show(f"    {solver:<12} {spec.summary}", 17)
     print("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.

@@ -1,21 +1,24 @@
-"""What commands say on the way: a bar with the time left, notes, details; `-q` and `-v` decide.
+"""What commands print on the way: a bar with the time left, notes, details.
 
-What was asked for itself, such as a table, is printed by the command and is none of these.
+`-q` and `-v` decide. What was asked for itself, such as a table, is printed by the command and is
+none of these.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-
-def _say(message: str, bar: Any) -> None:
-    bar.write(f"compare: {message}", file=sys.stderr)
-
+    from compare.experiments.executors import Outcome
+    from compare.experiments.plan import Plan
+    from compare.learned.training import Progress
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -35,14 +38,62 @@ def bar(total: int, unit: str, shown: bool = True) -> tqdm[Any]:
 
 
 def note(message: str) -> None:
-    """Print what is good to know, such as where results lie; nothing if quiet."""
+    """Print what is good to know, such as where results are; nothing if quiet."""
     if level.get() > QUIET:
         print(message)
 
 
 def detail(message: str) -> None:
-    """Say on standard error, above a bar, what is of interest when asked for more."""
+    """Print on standard error, above a bar, what is of interest when asked for more."""
     if level.get() >= VERBOSE:
-        from tqdm import tqdm
+        warn(message)
 
-        tqdm.write(f"compare: {message}", file=sys.stderr)
+
+def warn(message: str) -> None:
+    """Print a line on standard error, above a bar if there is one."""
+    from tqdm import tqdm
+
+    tqdm.write(f"compare: {message}", file=sys.stderr)
+
+
+OnProgress: TypeAlias = "Callable[[Plan, Progress], None]"
+"""Called with a plan and how far its training has come."""
+
+
+def watch(
+    plans: Sequence[Plan],
+    out: Path,
+    start: Callable[[OnProgress], Generator[tuple[Plan, Outcome], None, None]],
+    shown: bool = True,
+) -> Iterator[tuple[Plan, Outcome]]:
+    """Yield the plans' last outcomes as they come, under one progress bar.
+
+    `start` begins to carry them out. Warnings, and runs that another process has locked, are
+    printed on the way.
+    """
+    # Predicting and writing takes about as long as one epoch, and every run does it once.
+    total = sum(plan.epochs + 1 for plan in plans)
+    ended, busy = 0, set()
+    with bar(total, "epoch", shown) as shown_bar:
+
+        def advance(plan: Plan, done: Progress) -> None:
+            shown_bar.set_description(_title(plan))
+            shown_bar.update(ended + done.epoch - shown_bar.n)
+
+        with closing(start(advance)) as outcomes:
+            for plan, outcome in outcomes:
+                for warning in outcome.warnings:
+                    warn(warning)
+                if outcome.status == "busy":
+                    if plan not in busy:
+                        warn(f"another process carries out {plan.directory(out)}; waiting for it")
+                        busy.add(plan)
+                    continue
+                detail(f"{outcome.status}: {plan.directory(out)}")
+                ended += plan.epochs + 1
+                shown_bar.update(ended - shown_bar.n)
+                yield plan, outcome
+
+
+def _title(plan: Plan) -> str:
+    return f"{plan.split} {plan.solver}" + (f" seed {plan.seed}" if plan.recipe else "")

@@ -8,17 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compare.cli import progress
-from compare.cli.run import _writable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from compare.report.plots import Plot
 
+DESCRIPTION = (
+    "Write one self-contained page about the finished runs in a directory, with an interactive "
+    "figure; and, with --figures, every figure as SVG and PNG."
+)
 
-def _report(options: argparse.Namespace) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the runs, the page, and a directory for figures."""
+    parser.add_argument("runs", nargs="?", default="runs", help="directory of runs (default runs)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", default="report.html", help="page (default report.html)"
+    )
+    parser.add_argument("--figures", metavar="DIR", help="write every figure here too")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the page, and the figures if they were asked for."""
     from compare.figures.style import save
-    from compare.files import writable_file, write_output
+    from compare.files import writable_directory, writable_file, write_output
     from compare.report.page import page
     from compare.report.plots import all_plots
     from compare.report.sections import read_runs, sections
@@ -27,7 +41,7 @@ def _report(options: argparse.Namespace) -> int:
     file = writable_file(Path(options.output))
     for complaint in complaints:
         print(f"compare: {complaint}", file=sys.stderr)
-    directory = _writable(options.figures) if options.figures else None
+    directory = writable_directory(Path(options.figures)) if options.figures is not None else None
     found = sections(runs)
     count = len(all_plots(found))
     with progress.bar(count, "figure") as bar:

@@ -6,8 +6,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+DESCRIPTION = (
+    "Repeat a finished run from its run.json, and say whether its scores are the same. The exit "
+    "code is 0 if they are and 1 if not."
+)
 
-def _rerun(options: argparse.Namespace) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the run."""
+    parser.add_argument("run", metavar="RUN", help="the run's directory, or its run.json")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Repeat the run and print what is the same."""
     from compare.experiments.rerun import rerun
     from compare.report.text import columns
 

@@ -8,8 +8,36 @@ from pathlib import Path
 
 from compare.experiments.values import choice
 
+DESCRIPTION = (
+    "List, filter, group and sort the runs in a directory. Damaged files are named on standard "
+    "error and left out."
+)
 
-def _results(options: argparse.Namespace) -> int:
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the directory, and what is asked of its runs."""
+    parser.add_argument("out", metavar="DIR", nargs="?", default="runs", help="(default runs)")
+    parser.add_argument(
+        "--where",
+        metavar="CONDITION",
+        action="append",
+        default=[],
+        help="such as solver=conv,coordconv or 'test_exact>=0.5'; all that are given must hold",
+    )
+    parser.add_argument("--by", metavar="COLUMNS", help="one row for the runs equal in these")
+    parser.add_argument("--sort", metavar="COLUMNS", help="the first column first")
+    parser.add_argument("--reverse", action="store_true", help="sort downwards")
+    parser.add_argument("--columns", metavar="NAMES", help="show these, comma-separated")
+    parser.add_argument("--format", default="table", help="table, csv, json or markdown")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="read every file of every run, and name what is not as it was written",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the rows, groups or columns that were asked for."""
     from compare.report.text import FORMATS, render
     from compare.results.runs import read_record, records
     from compare.results.table import group, sort, tidy, where

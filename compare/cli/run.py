@@ -5,44 +5,100 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.cli import progress
-from compare.cli.progress import _say
+from compare.errors import RunError, StorageError
 from compare.experiments.values import MOST_SEEDS, count
+from compare.learned.recipe import OPTIONS
 
 if TYPE_CHECKING:
     from compare.experiments.plan import Plan, Request
-    from compare.learned.training import Progress
+
+DESCRIPTION = (
+    "Run solvers on a task and print how exact each is, and at what cost. Finished runs in --out "
+    "are not repeated; an interrupted one is resumed."
+)
 
 
-def _run(options: argparse.Namespace) -> int:
-    from compare.experiments.plan import make_plans
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a request, and those of a recipe."""
+    parser.add_argument("--task", required=True, help="what to compute; 'compare list' names them")
+    parser.add_argument("--solver", metavar="NAMES", help="comma-separated; all of the task's")
+    parser.add_argument("--split", metavar="NAMES", help="comma-separated; all of the task's")
+    parser.add_argument("--seeds", metavar="N", default="3", help="run seeds 0 to N-1 (default 3)")
+    parser.add_argument(
+        "--preset",
+        help="quick: a first look, unfinished; paper: the published recipe in full; by default "
+        "paper for the two regressors, which takes minutes, and quick for what takes hours",
+    )
+    parser.add_argument("--backend", default="numpy", help="what networks run on (default numpy)")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        help="cpu, cuda:N, mps, tpu:N; all of them with jax; auto, the best (default), is named "
+        "above the table",
+    )
+    parser.add_argument(
+        "--precision",
+        metavar="NAME",
+        help="float32 (default), or, to be faster, tf32 or bf16 where the backend has them",
+    )
+    parser.add_argument(
+        "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
+    )
+    parser.add_argument(
+        "--eval-size", metavar="SIZES", help="score on these canvases too, comma-separated"
+    )
+    parser.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
+    parser.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be run, and where; do nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
+    recipe = parser.add_argument_group("training", "instead of the preset's, for every learner")
+    for option in OPTIONS:
+        choices = f"{', '.join(option.choices)}: " if option.choices else ""
+        recipe.add_argument(
+            "--" + option.name.replace("_", "-"),
+            metavar=option.metavar,
+            help=f"{choices}{option.help}",
+        )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry the runs out and print what they came to."""
+    from compare.experiments.executors import in_this_process
+    from compare.experiments.plan import load_backend, make_plans
+    from compare.files import writable_directory
+    from compare.results.runs import read_record
 
     plans = make_plans(_request(options))
     if options.dry_run:
         return _dry_run(options, plans)
-    first = plans[0].setting.backend.first
-    out = _writable(options.out) if first else Path(options.out)
+    place = plans[0]
+    first = load_backend(place.backend, place.device, place.precision).first
+    out = writable_directory(Path(options.out)) if first else Path(options.out)
 
     started = time.perf_counter()
-    records = _execute(plans, out, options.force)
-    seconds = time.perf_counter() - started
+    start = partial(in_this_process, plans, out, options.force)
+    for plan, outcome in progress.watch(plans, out, start, shown=first):
+        if not outcome.stored:
+            raise StorageError(outcome.error)
+        if outcome.status == "failed":
+            raise RunError(f"{outcome.error} ({plan.directory(out) / 'failure.json'} says more)")
     if not first:
         return 0  # of several processes that compute together, one reports
+    seconds = time.perf_counter() - started
 
-    from itertools import combinations, groupby
+    from compare import tasks
+    from compare.results.statistics import compare_all, summarise
 
-    from compare.experiments.run import outcomes
-    from compare.results.statistics import paired, summarise
-
-    task = plans[0].setting.task
-    summaries = summarise(records)
-    pairs = {
-        split: [paired(*two) for two in combinations(outcomes(list(group), out), 2)]
-        for split, group in groupby(plans, key=lambda plan: plan.setting.split)
-    }
+    records = [read_record(plan.directory(out)) for plan in plans]
+    found = [record for record in records if record is not None]
+    summaries, pairs = summarise(found), compare_all(found)
     header = _header(options, plans)
     if options.json:
         answer = {**header, "rows": summaries, "pairs": pairs}
@@ -50,103 +106,66 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     from compare.report.text import comparison
 
-    print(comparison(task, header, summaries, pairs))
-    progress.note(f"\nDone in {seconds:.1f} s. Every run's files and its error picture: {out}/")
+    print(comparison(tasks.load(place.task), header, summaries, pairs))
+    progress.note(f"\nDone in {seconds:.1f} s. Every run's files: {out}/")
     progress.note(f"A page about them, with pictures: compare report {out}")
     return 0
 
 
-def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
-    """Print what would be run, and where, and leave no trace."""
-    from compare.report.text import counted
-    from compare.results.runs import read_record
-
-    rows = []
-    for plan in plans:
-        directory = plan.directory(Path(options.out))
-        try:
-            finished = read_record(directory) is not None and not options.force
-        except ValueError:
-            finished = False
-        cut_off = (directory / "checkpoint.npz").exists()
-        state = "finished" if finished else "goes on" if cut_off else "to run"
-        rows.append({"state": state, "directory": str(directory), **plan.arguments()})
-    if options.json:
-        print(json.dumps(_strict_json(rows), indent=2))
-        return 0
-    backend = plans[0].setting.backend
-    print(f"{counted(len(rows), 'run')} on {backend.name}, {backend.device}; none was started.\n")
-    for row in rows:
-        learned = counted(row["epochs"], "epoch") if row["epochs"] else "nothing to learn"
-        seed = f" seed {row['seed']}" if row["epochs"] else ""
-        print(f"{row['state']:<8}  {row['split']} {row['solver']}{seed}: {learned}")
-        print(f"          {row['directory']}")
-    return 0
-
-
 def _request(options: argparse.Namespace) -> Request:
-    """Read what `compare run` was asked for."""
+    """Read what was asked for."""
     from dataclasses import fields
 
     from compare.experiments.plan import Request
 
-    texts = {field.name: getattr(options, field.name) for field in fields(Request)}
-    seeds = count("--seeds", options.seeds, MOST_SEEDS)
-    return Request(**{**texts, "seeds": tuple(range(seeds))})
+    recipe = {
+        option.name: text
+        for option in OPTIONS
+        if (text := getattr(options, option.name)) is not None
+    }
+    names = [field.name for field in fields(Request) if field.name not in ("seeds", "recipe")]
+    seeds = tuple(range(count("--seeds", options.seeds, MOST_SEEDS)))
+    return Request(**{name: getattr(options, name) for name in names}, seeds=seeds, recipe=recipe)
 
 
-def _execute(plans: list[Plan], out: Path, force: bool) -> list[dict[str, Any]]:
-    """Carry the plans out under one progress bar, skipping what is already on disk.
+def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
+    """Print what would be run, and where, and leave no trace."""
+    from compare.experiments.executors import finished
+    from compare.report.text import counted, epochs_of
+    from compare.solvers.catalogue import published_epochs
 
-    A run that another process is at is left to it; its record is taken when it is there.
-    """
-    from collections import deque
-
-    from compare.experiments.run import settle
-
-    records: dict[str, dict[str, Any]] = {}
-    # Scoring and drawing takes about as long as one epoch, and every run does it once.
-    first = plans[0].setting.backend.first
-    with progress.bar(sum(plan.epochs + 1 for plan in plans), "epoch", shown=first) as bar:
-        waiting, busy = deque(plans), set[str]()
-        while waiting:
-            plan = waiting.popleft()
-            bar.set_description(
-                f"{plan.setting.split} {plan.solver}"
-                + (f" seed {plan.seed}" if plan.epochs else "")
-            )
-            before = bar.n
-
-            def advance(done: Progress, before: float = before) -> None:
-                bar.update(before + done.epoch - bar.n)
-
-            record = settle(plan, out, advance, force=force, say=lambda message: _say(message, bar))
-            if record is None:
-                if plan.name() not in busy:
-                    _say(f"another process is at {plan.directory(out)}; it is left to that", bar)
-                    busy.add(plan.name())
-                waiting.append(plan)
-                if len(busy.intersection(plan.name() for plan in waiting)) == len(waiting):
-                    time.sleep(0.2)
-                continue
-            records[plan.name()] = record
-            made = record["environment"]["started"]
-            progress.detail(f"{record['status']}: {plan.directory(out)}, of {made}")
-            bar.update(before + plan.epochs + 1 - bar.n)
-    return [records[plan.name()] for plan in plans]
+    rows = []
+    for plan in plans:
+        directory = plan.directory(Path(options.out))
+        done = not options.force and finished(plan, Path(options.out))
+        begun = (directory / "checkpoint.npz").exists()
+        state = "finished" if done else "to resume" if begun else "to run"
+        rows.append({"state": state, "directory": str(directory), **plan.arguments()})
+    if options.json:
+        print(json.dumps(_strict_json(rows), indent=2))
+        return 0
+    first = plans[0]
+    print(f"{counted(len(rows), 'run')} on {first.backend}, {first.device}; none was started.\n")
+    for plan, row in zip(plans, rows, strict=True):
+        training = "nothing to learn"
+        if plan.recipe:
+            published = published_epochs(plan.task, plan.solver)
+            training = f"seed {plan.seed}, {epochs_of(plan.epochs, published)}"
+        print(f"{row['state']:<9}  {plan.split} {plan.solver}: {training}")
+        print(f"           {row['directory']}")
+    return 0
 
 
 def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
-    setting = plans[0].setting
+    first = plans[0]
     return {
-        "task": setting.task.name,
-        "size": [setting.height, setting.width],
+        "task": first.task,
+        "size": list(first.size),
         "preset": options.preset,
-        "epochs": max(plan.epochs for plan in plans),
         "seeds": int(options.seeds),
-        "backend": setting.backend.name,
-        "device": setting.backend.device,
-        "precision": setting.backend.precision,
+        "backend": first.backend,
+        "device": first.device,
+        "precision": first.precision,
     }
 
 
@@ -154,12 +173,6 @@ def _strict_json(value: Any) -> Any:
     """Replace what JSON has no number for, infinities and NaN, by null."""
     if isinstance(value, dict):
         return {key: _strict_json(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_strict_json(item) for item in value]
     return None if isinstance(value, float) and value - value != 0 else value
-
-
-def _writable(path: str) -> Path:
-    from compare.files import writable_directory
-
-    return writable_directory(Path(path))

@@ -6,92 +6,136 @@ import argparse
 import json
 import sys
 import time
-from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.cli import progress
-from compare.cli.progress import _say
-from compare.cli.run import _writable
 from compare.errors import StorageError, UsageError
 from compare.experiments.values import count
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from compare.cli.progress import OnProgress
     from compare.experiments.estimate import Estimate
+    from compare.experiments.executors import Outcome
     from compare.experiments.plan import Plan
-    from compare.learned.training import Progress
+
+DESCRIPTION = (
+    "Carry out every run of a grid in a TOML file, here or on a cluster. Finished runs in --out "
+    "are not repeated; an interrupted one is resumed."
+)
 
 
-def _sweep(options: argparse.Namespace) -> int:
-    if options.workers and options.scheduler:
-        raise UsageError("--workers is for this machine and --scheduler for a cluster; give one")
-    workers = count("--workers", options.workers) if options.workers else 0
-    from functools import partial
-
-    from compare import backends
-    from compare.experiments.cluster import (
-        connect,
-        lacks_gpu,
-        measure_on_cluster,
-        remote,
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the file, where its runs are carried out, and where their results go."""
+    parser.add_argument("file", metavar="FILE", help="such as sweeps/quick.toml")
+    parser.add_argument("--workers", metavar="N", help="on N processes that share the cores")
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="on a Dask cluster, such as tcp://host:8786"
     )
+    parser.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
+    parser.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="check the file and estimate the time, no more"
+    )
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Plan, estimate, carry out and sum up the runs."""
+    if options.workers is not None and options.scheduler is not None:
+        raise UsageError("--workers is for this machine and --scheduler for a cluster; give one")
+    workers = count("--workers", options.workers) if options.workers is not None else 0
+
+    from compare.experiments.cluster import connect, lacks_gpu, measure_on_cluster, on_workers
     from compare.experiments.estimate import Measure, estimate, measure_here, measure_on_processes
     from compare.experiments.executors import finished
     from compare.experiments.grid import read_plans
+    from compare.experiments.plan import here
+    from compare.files import writable_directory
 
-    load = remote if options.scheduler else backends.load
-    plans = read_plans(Path(options.file), load)
-    out = _writable(options.out)
-    client = connect(options.scheduler) if options.scheduler else None
+    on_cluster = options.scheduler is not None
+    plans = read_plans(Path(options.file), on_workers if on_cluster else here)
+    out = writable_directory(Path(options.out))
+    client = connect(options.scheduler) if on_cluster else None
     try:
         measure: Measure = measure_here
         if workers:
             measure = partial(measure_on_processes, workers)
         if client is not None:
             measure = partial(measure_on_cluster, client)
-        todo = plans if options.force else [plan for plan in plans if not finished(plan, out)]
-        _announce(options, plans, todo, estimate(todo, measure), client)
-        if client is not None and lacks_gpu(todo, client):
-            print(
-                "compare: no worker offers a GPU yet, which some runs wait for; "
-                "start some with: dask worker ADDRESS --resources GPU=1",
-                file=sys.stderr,
+        waiting = plans if options.force else [plan for plan in plans if not finished(plan, out)]
+        _announce(options, plans, waiting, estimate(waiting, measure), workers, client)
+        if client is not None and lacks_gpu(waiting, client):
+            progress.warn(
+                "no worker offers a GPU yet, which some runs wait for; "
+                "start some with: dask worker ADDRESS --resources GPU=1"
             )
         if options.dry_run:
             return 0
         started = time.perf_counter()
-        stopped = _carry_out(options, todo, out, workers, client)
+        start = partial(_start, options, waiting, out, workers, client)
+        for _, outcome in progress.watch(waiting, out, start):
+            if not outcome.stored:
+                raise StorageError(outcome.error)
+            if outcome.status == "failed":
+                progress.warn(f"{outcome.run} failed: {outcome.error}")
         seconds = time.perf_counter() - started
     finally:
         if client is not None:
             client.close()
-    if stopped:
-        raise StorageError(stopped)
     return _summary(options, plans, out, seconds)
+
+
+def _start(
+    options: argparse.Namespace,
+    plans: list[Plan],
+    out: Path,
+    workers: int,
+    client: Any,
+    on_progress: OnProgress,
+) -> Generator[tuple[Plan, Outcome], None, None]:
+    """Begin to carry plans out where that was asked for."""
+    from compare.experiments.cluster import on_cluster
+    from compare.experiments.executors import in_this_process, on_processes
+
+    if client is not None:
+        return on_cluster(plans, out, options.force, client, progress.warn)
+    if workers:
+        return on_processes(plans, out, options.force, workers)
+    return in_this_process(plans, out, options.force, on_progress)
 
 
 def _announce(
     options: argparse.Namespace,
     plans: list[Plan],
-    todo: list[Plan],
+    waiting: list[Plan],
     estimate: Estimate,
+    workers: int,
     client: Any,
 ) -> None:
     """Say how many runs there are and about how long they take."""
-    done = len(plans) - len(todo)
-    counted = f"{len(plans):,} runs" + (f", {done:,} of them finished" if done else "")
+    from compare.report.text import counted
+
+    done = len(plans) - len(waiting)
+    runs = counted(len(plans), "run") + (f", {done:,} of them finished" if done else "")
     at_once, where = 1, "here, one after another"
-    if options.workers:
-        at_once, where = int(options.workers), f"on {options.workers} processes"
+    if workers:
+        at_once, where = (
+            workers,
+            f"on {counted(workers, 'process')}".replace("processs", "processes"),
+        )
     if client is not None:
         at_once = sum(client.nthreads().values())
-        where = f"on {at_once} threads of {len(client.nthreads())} workers"
+        where = f"on {counted(at_once, 'thread')} of {counted(len(client.nthreads()), 'worker')}"
         if not at_once:
             where = "on one thread"
-    lines = [f"{counted}."]
-    if estimate.unknown < len(todo):
-        seconds = estimate.seconds / max(1, min(at_once, len(todo)))
-        lines = [f"{counted}: about {_duration(seconds)} {where}."]
+    lines = [f"{runs}."]
+    if estimate.unknown < len(waiting):
+        seconds = estimate.seconds / max(1, min(at_once, len(waiting)))
+        lines = [f"{runs}: about {_duration(seconds)} {where}."]
     if estimate.unknown:
         lines.append(f"{estimate.unknown:,} of them could not be measured, and are not in it.")
     print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout, flush=True)
@@ -102,44 +146,6 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def _carry_out(
-    options: argparse.Namespace, todo: list[Plan], out: Path, workers: int, client: Any
-) -> str:
-    """Carry out what is to do, under a progress bar; returns why it stopped early, if it did."""
-    from functools import partial
-
-    from compare.experiments.cluster import (
-        on_cluster,
-    )
-    from compare.experiments.executors import in_this_process, on_processes
-
-    epochs = {plan.name(): plan.epochs + 1 for plan in todo}
-    ended = 0
-    with progress.bar(sum(epochs.values()), "epoch") as bar:
-
-        def advance(plan: Plan, done: Progress) -> None:
-            bar.set_description(plan.name().rsplit("-", 2)[0])
-            bar.update(ended + done.epoch - bar.n)
-
-        if client is not None:
-            outcomes = on_cluster(todo, out, options.force, client, partial(_say, bar=bar))
-        elif workers:
-            outcomes = on_processes(todo, out, options.force, workers)
-        else:
-            outcomes = in_this_process(todo, out, options.force, advance)
-        with closing(outcomes):
-            for outcome in outcomes:
-                for message in outcome.said:
-                    _say(message, bar)
-                if not outcome.stored:
-                    return outcome.error
-                if outcome.status == "failed":
-                    _say(f"{outcome.run} failed: {outcome.error}", bar)
-                ended += epochs[outcome.run]
-                bar.update(ended - bar.n)
-    return ""
 
 
 def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds: float) -> int:
@@ -160,6 +166,6 @@ def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds:
         print(json.dumps(answer, indent=2))
     else:
         print(f"\n{render(groups, 'table')}\n")
-        counted = ", ".join(f"{number:,} {state}" for state, number in states.items())
-        print(f"{counted}, in {_duration(seconds)}. To ask more: compare results {out}")
+        ended = ", ".join(f"{number:,} {state}" for state, number in states.items())
+        print(f"{ended}, in {_duration(seconds)}. To ask more: compare results {out}")
     return 1 if states["failed"] else 0

@@ -83,7 +83,7 @@ Draw: TypeAlias = Callable[[NDArray[Any], int, int], NDArray[Any]]
 """(positions, height, width) to arrays with the sample first."""
 
 
-def everywhere(height: int, width: int, inputs: Draw, targets: Draw) -> Dataset:
+def all_samples(height: int, width: int, inputs: Draw, targets: Draw) -> Dataset:
     """Return the samples at every centre; `UsageError` for a canvas that is too small."""
     return _dataset(centres(height, width), height, width, inputs, targets)
 

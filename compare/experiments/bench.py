@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compare.backends import Backend
-from compare.solvers.base import Entry, Setting
-from compare.solvers.learned import Learned
+from compare.solvers.base import Setting, SolverSpec
 from compare.tasks.base import Task
 
 SIDES = (16, 32, 64, 128, 256, 512, 1024)
@@ -42,17 +39,17 @@ class Costs:
 
 def measure(
     task: Task,
-    entries: Mapping[str, Entry],
+    specs: Mapping[str, SolverSpec],
     backend: Backend,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Costs]:
     """Time each solver; learned ones with their first weights, which cost what trained ones do."""
     found = []
-    for name, entry in entries.items():
+    for name, spec in specs.items():
         on_progress(name)
-        by_side = _until_slow({side: _timed(task, entry, backend, side, BATCH) for side in SIDES})
+        by_side = _until_slow({side: _timed(task, spec, backend, side, BATCH) for side in SIDES})
         by_batch = _until_slow(
-            {batch: _timed(task, entry, backend, SIDE, batch) for batch in BATCHES}
+            {batch: _timed(task, spec, backend, SIDE, batch) for batch in BATCHES}
         )
         found.append(Costs(name, by_side, by_batch))
     return found
@@ -83,32 +80,28 @@ def _until_slow(timings: Mapping[int, Callable[[], float | None]]) -> dict[int, 
 
 
 def _timed(
-    task: Task, entry: Entry, backend: Backend, side: int, batch: int
+    task: Task, spec: SolverSpec, backend: Backend, side: int, batch: int
 ) -> Callable[[], float | None]:
     def milliseconds() -> float | None:
-        recipe = entry.recipes.get("quick")
+        recipe = spec.recipes.get("quick")
         setting = Setting(task, task.splits[0], side, side, backend)
+        data = task.all_samples(side, side)
+        chosen = np.random.default_rng(0).integers(len(data), size=batch)
+        data = replace(data, positions=data.positions[chosen])
         try:
-            solver = entry.build(setting, recipe, None)
+            # No epoch: the first weights.
+            solver = spec.build(setting, replace(recipe, epochs=0) if recipe else None)
         except ValueError:
             return None  # it cannot do this canvas
-        if isinstance(solver, Learned):
-            solver.begin(seed=0)
-        inputs = _inputs(task, side, batch)
-        solver.predict(inputs)  # the first call finds its memory, or compiles
+        model, inputs = solver.fit(data), data.inputs()
+        model.predict(inputs)  # the first call finds its memory, or compiles
         times: list[float] = []
         while sum(times) < _SECONDS or len(times) < 3:
             before = time.perf_counter()
-            solver.predict(inputs)
+            model.predict(inputs)
             times.append(time.perf_counter() - before)
             if times[0] > _PATIENCE:
                 break
         return 1e3 * float(np.median(times))
 
     return milliseconds
-
-
-def _inputs(task: Task, side: int, batch: int) -> NDArray[Any]:
-    data = task.everywhere(side, side)
-    places = np.random.default_rng(0).integers(len(data), size=batch)
-    return data.draw_inputs(data.positions[places])

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from queue import Empty, Queue
@@ -14,31 +13,22 @@ from typing import Any
 from uuid import uuid4
 
 from compare import backends
-from compare.backends import Backend
 from compare.errors import RunError, UsageError
 from compare.experiments.estimate import seconds_a_step
-from compare.experiments.executors import _PAUSE, Outcome, _written_down, carry_out
-from compare.experiments.plan import Plan
+from compare.experiments.executors import (
+    PAUSE,
+    Outcome,
+    attempt_from_arguments,
+    write_down,
+)
+from compare.experiments.plan import Place, Plan, here
 
 _LOOK = 1.0
 """Seconds without the end of a run after which a cluster's workers are counted."""
 
 
-@dataclass(frozen=True)
-class Remote:
-    """A backend on machines of a cluster; here only its name is known."""
-
-    name: str
-    device: str
-    precision: str
-
-    def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Leave a function as it is: networks are laid out here, and computed elsewhere."""
-        return function
-
-
-def remote(name: str, device: str, precision: str) -> Backend:
-    """Stand in for a backend that workers load; `UsageError` if it has no such name, or no device.
+def on_workers(name: str, device: str, precision: str | None) -> Place:
+    """Find a backend that workers have; `UsageError` if it has no such name, or no device.
 
     "auto" would mean another device, and so another run, on every machine.
     """
@@ -46,23 +36,22 @@ def remote(name: str, device: str, precision: str) -> Backend:
     if name not in known:
         raise UsageError(f"unknown backend '{name}'; choose from: {', '.join(known)}")
     if name == "numpy":
-        return backends.load(name, device, precision)
+        return here(name, device, precision)
     if device == "auto":
         raise UsageError(
             f"device 'auto' of backend '{name}' may be another on each worker; name the device"
         )
-    stand_in: Any = Remote(name, device, precision)
-    return stand_in  # type: ignore[no-any-return]
+    return name, device, precision or "float32"
 
 
 def on_gpu(plan: Plan) -> bool:
     """Whether the run's device is none of the processor's."""
-    return not plan.setting.backend.device.startswith("cpu")
+    return not plan.device.startswith("cpu")
 
 
 def on_cluster(
     todo: Sequence[Plan], out: Path, force: bool, client: Any, say: Callable[[str], None]
-) -> Generator[Outcome, None, None]:
+) -> Generator[tuple[Plan, Outcome], None, None]:
     """Carry runs out on the workers of a `distributed.Client`.
 
     Workers may come late and leave: while there is none, it waits, and says so each time that
@@ -77,7 +66,9 @@ def on_cluster(
     def submit(plan: Plan) -> None:
         resources = {"GPU": 1} if on_gpu(plan) else None
         arguments = (plan.arguments(), str(out.absolute()), force)
-        future = client.submit(carry_out, *arguments, key=next(keys), resources=resources)
+        future = client.submit(
+            attempt_from_arguments, *arguments, key=next(keys), resources=resources
+        )
         planned[future.key] = plan, future
         future.add_done_callback(ended.put)
 
@@ -111,10 +102,10 @@ def on_cluster(
             if error is not None:  # the scheduler's own, such as KilledWorker
                 outcome = Outcome("", "failed", f"{type(error).__name__}: {error}")
             if outcome.status == "busy":
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE)
                 submit(plan)
                 continue
-            outcome = _written_down(outcome, plan, out)
+            outcome = write_down(outcome, plan, out)
             if outcome.run != plan.name():
                 raise UsageError("a worker has another version of handcrafted; install the same")
             if outcome.stored and not _arrived(plan.directory(out)):
@@ -122,7 +113,7 @@ def on_cluster(
                     f"a worker did {plan.name()}, but it is not in '{out}' here; "
                     "--out must be on a disk that all share"
                 )
-            yield outcome
+            yield plan, outcome
     finally:
         client.cancel([future for _, future in planned.values()])
 
@@ -163,7 +154,7 @@ def _arrived(directory: Path) -> bool:
     for _ in range(50):
         if any((directory / name).exists() for name in ("run.json", "failure.json")):
             return True
-        time.sleep(_PAUSE)
+        time.sleep(PAUSE)
     return False
 
 

@@ -15,12 +15,11 @@ from typing import Any
 
 import compare
 from compare import backends
-from compare.backends import Backend
 
 
-def environment(backend: Backend) -> dict[str, Any]:
+def environment(backend: str) -> dict[str, Any]:
     """Return what a result also depends on: versions, machine, threads, commit."""
-    library = backends.available()[backend.name].requires.partition(".")[0]
+    library = backends.available()[backend].requires.partition(".")[0]
     blas = _blas()
     return {
         "handcrafted": version("handcrafted"),

@@ -1,4 +1,4 @@
-"""Estimates how long runs take."""
+"""Estimates how long runs take, from the time of one training step of each network in them."""
 
 from __future__ import annotations
 
@@ -6,22 +6,16 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from multiprocessing import get_context
 from typing import Any, TypeAlias
 
-from compare.experiments.environment import cores
-from compare.experiments.executors import _begin_worker
-from compare.experiments.plan import Plan, restored
-from compare.solvers.base import Budget
-from compare.solvers.learned import Learned
+from compare import tasks
+from compare.experiments.executors import map_on_processes
+from compare.experiments.plan import Plan, plan_of
 
-_DRAWING_SECONDS = 0.5
-"""What a run takes beside training and predicting, mostly for its picture."""
-
+_OVERHEAD_SECONDS = 0.1
+"""What a run takes beside training and predicting, mostly for its files."""
 
 Measure: TypeAlias = Callable[[Sequence[Plan]], list[float | None]]
 """Seconds that one training step of each run takes; None where that cannot be said."""
@@ -36,39 +30,36 @@ class Estimate:
     """Runs that are not in it."""
 
 
-def estimate(todo: Sequence[Plan], measure: Measure) -> Estimate:
+def estimate(plans: Sequence[Plan], measure: Measure) -> Estimate:
     """Estimate what runs take from the time of one training step of each network in them."""
-    like: dict[Any, Plan] = {}
-    for plan in todo:
-        if plan.epochs:
-            like.setdefault(_kind(plan), plan)
-    steps = dict(zip(like, measure(list(like.values())), strict=True))
+    representatives: dict[Plan, Plan] = {}
+    for plan in plans:
+        if plan.recipe:
+            representatives.setdefault(_of_equal_steps(plan), plan)
+    measured = measure(list(representatives.values()))
+    steps = dict(zip(representatives, measured, strict=True))
     total, unknown = 0.0, 0
-    for plan in todo:
+    for plan in plans:
         if plan.recipe is None:
-            total += 2 * _DRAWING_SECONDS
+            total += 2 * _OVERHEAD_SECONDS
             continue
-        step = steps[_kind(plan)]
+        step = steps[_of_equal_steps(plan)]
         if step is None:
             unknown += 1
             continue
-        setting, batch = plan.setting, plan.recipe.batch
-        split = setting.task.split(setting.split, setting.height, setting.width)
-        an_epoch = math.ceil(len(split.train) / batch)
+        split = tasks.load(plan.task).split(plan.split, *plan.size)
+        an_epoch = math.ceil(len(split.train) / plan.recipe.batch)
         # Predicting takes the forward third of a step, for the samples held out as well.
-        steps_done = plan.epochs * an_epoch + (an_epoch + len(split.test) / batch) / 3
-        total += steps_done * step + _DRAWING_SECONDS
+        predicting = (an_epoch + len(split.test) / plan.recipe.batch) / 3
+        total += (plan.epochs * an_epoch + predicting) * step + _OVERHEAD_SECONDS
     return Estimate(total, unknown)
 
 
-def _kind(plan: Plan) -> Any:
-    """Tell runs apart whose steps take different times."""
-    setting, recipe = plan.setting, plan.recipe
-    solver = plan.entry.build(setting, recipe, None)
-    network: Any = (setting.task.name, plan.solver, setting.height, setting.width)
-    if isinstance(solver, Learned):
-        network = solver.architecture
-    return network, recipe and recipe.batch, setting.backend.name, setting.backend.device
+def _of_equal_steps(plan: Plan) -> Plan:
+    """Return a plan that is the same for all runs whose steps take the same time."""
+    assert plan.recipe is not None
+    recipe = replace(plan.recipe, learning_rate=1.0, l2=0.0, epochs=1, lr_schedule="constant")
+    return replace(plan, recipe=recipe, seed=0, eval_sizes=())
 
 
 def seconds_a_step(arguments: dict[str, Any]) -> float | None:
@@ -78,19 +69,14 @@ def seconds_a_step(arguments: dict[str, Any]) -> float | None:
     """
     moments: list[float] = []
     try:
-        plan = restored(arguments)
-        setting = plan.setting
+        plan = plan_of(arguments)
         assert plan.recipe is not None
-        train = setting.task.split(setting.split, setting.height, setting.width).train
-        first = replace(train, positions=train.positions[: plan.recipe.batch])
+        train = tasks.load(plan.task).split(plan.split, *plan.size).train
+        batch = replace(train, positions=train.positions[: plan.recipe.batch])
+        plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            plan.entry.build(setting, plan.recipe, None).fit(
-                first,
-                seed=0,
-                budget=Budget(3),
-                on_progress=lambda _: moments.append(time.perf_counter()),
-            )
+            plan.build().fit(batch, on_progress=lambda _: moments.append(time.perf_counter()))
     except Exception:
         return None
     # The first step compiles and warms up. One that diverges at once leaves a single moment.
@@ -104,10 +90,4 @@ def measure_here(sample: Sequence[Plan]) -> list[float | None]:
 
 def measure_on_processes(workers: int, sample: Sequence[Plan]) -> list[float | None]:
     """Measure steps while as many processes are at work as in the sweep."""
-    processes = min(workers, max(1, len(sample)))
-    threads = max(1, cores() // workers)
-    with ProcessPoolExecutor(processes, get_context("spawn"), _begin_worker, (threads,)) as pool:
-        try:
-            return list(pool.map(seconds_a_step, [plan.arguments() for plan in sample]))
-        except BrokenProcessPool:
-            return [None] * len(sample)
+    return map_on_processes(seconds_a_step, [plan.arguments() for plan in sample], workers)

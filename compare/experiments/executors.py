@@ -1,42 +1,39 @@
-"""Carries plans out: in this process or on several."""
+"""Carries plans out: in this process or on several. Every command's runs go through here.
+
+Whoever locks a run's directory carries it out, a finished one is not repeated, and a failed one
+says why.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from compare.errors import StorageError, UsageError
+from compare.errors import RunError, StorageError, UsageError
 from compare.experiments.environment import cores
-from compare.experiments.plan import Plan, restored
-from compare.experiments.run import settle
+from compare.experiments.plan import Plan, load_backend, plan_of
+from compare.experiments.run import failure, load_or_run
 from compare.learned.training import Progress
-from compare.results.runs import held, read_record, write_failure
+from compare.results.runs import locked, read_record, write_failure
 
 TRIES = 3
 """How many processes may die of a run before it counts as failed."""
 
-_PAUSE = 0.2
-"""Seconds between looks at a run that another process holds."""
-
-
-def finished(plan: Plan, out: Path) -> bool:
-    """Whether a run lies in `out` whole; `settle` names what is not."""
-    try:
-        return read_record(plan.directory(out), check_files=True) is not None
-    except ValueError:
-        return False
+PAUSE = 0.2
+"""Seconds between attempts at a run whose directory another process has locked."""
 
 
 @dataclass(frozen=True)
@@ -44,68 +41,135 @@ class Outcome:
     """What became of a run: its record is on disk, or why there is none."""
 
     run: str
-    """The name of its directory; empty if it could not even be laid out."""
+    """The name of its directory; empty if not even its plan could be made."""
     status: str
-    """"finished", "diverged", "failed", or "busy" while another process does it."""
+    """"finished", "diverged", "failed", or "busy" while another process carries it out."""
     error: str = ""
-    said: tuple[str, ...] = ()
-    """Files that were not trusted."""
+    warnings: tuple[str, ...] = ()
     stored: bool = True
     """Whether the disk took what was written; if not, no other run need be tried."""
+
+
+def finished(plan: Plan, out: Path) -> bool:
+    """Whether a run is whole in `out`; `load_or_run` names what is not."""
+    try:
+        return read_record(plan.directory(out), check_files=True) is not None
+    except ValueError:
+        return False
 
 
 def attempt(
     plan: Plan, out: Path, force: bool, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> Outcome:
-    """Settle a run; only an interruption is raised."""
-    said: list[str] = []
+    """Load a run or carry it out; only an interruption is raised."""
+    warnings: list[str] = []
     name = plan.name()
     try:
-        record = settle(plan, out, on_progress, force=force, say=said.append)
+        record = load_or_run(plan, out, on_progress, force=force, warn=warnings.append)
     except StorageError as error:
-        return Outcome(name, "failed", str(error), tuple(said), stored=False)
+        return Outcome(name, "failed", str(error), tuple(warnings), stored=False)
     except Exception as error:
-        return Outcome(name, "failed", f"{type(error).__name__}: {error}", tuple(said))
-    return Outcome(name, record["status"] if record else "busy", said=tuple(said))
+        return Outcome(name, "failed", _in_words(error), tuple(warnings))
+    return Outcome(name, record["status"] if record else "busy", warnings=tuple(warnings))
 
 
-def carry_out(arguments: dict[str, Any], out: str, force: bool) -> Outcome:
-    """Settle a run in another process, perhaps on another machine, from its arguments alone."""
+def _in_words(error: Exception) -> str:
+    if isinstance(error, RunError | UsageError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        # Outside of a training step, which names its batch: the data or the predictions.
+        return f"out of memory ({str(error)[:120]}); try a smaller --size or another --device"
+    return f"{type(error).__name__}: {error}"
+
+
+def attempt_from_arguments(arguments: Mapping[str, Any], out: str, force: bool) -> Outcome:
+    """Carry a run out in another process, perhaps on another machine, from its arguments alone."""
     if not Path(out).is_dir():
         raise UsageError(
             f"'{out}' is not there on {platform.node()}; --out must be on a disk that all share"
         )
     try:
-        plan = restored(arguments)
+        plan = plan_of(arguments)
+        load_backend(plan.backend, plan.device, plan.precision)
     except UsageError as error:
         return Outcome("", "failed", str(error))
     return attempt(plan, Path(out), force)
 
 
 def in_this_process(
-    todo: Sequence[Plan], out: Path, force: bool, on_progress: Callable[[Plan, Progress], None]
-) -> Generator[Outcome, None, None]:
-    """Carry runs out one after another; those that others are at come last."""
-    waiting = deque(todo)
-    passed = 0
+    plans: Sequence[Plan], out: Path, force: bool, on_progress: Callable[[Plan, Progress], None]
+) -> Generator[tuple[Plan, Outcome], None, None]:
+    """Carry runs out one after another; those that others have locked come last.
+
+    Yields each plan with its outcome; also each time that a run is found to be busy.
+    """
+    waiting, passed = deque(plans), 0
     while waiting:
         plan = waiting.popleft()
         outcome = attempt(plan, out, force, partial(on_progress, plan))
+        yield plan, outcome
         if outcome.status != "busy":
             passed = 0
-            yield outcome
             continue
         waiting.append(plan)
         passed += 1
         if passed >= len(waiting):
-            time.sleep(_PAUSE)
+            time.sleep(PAUSE)
 
 
-def _begin_worker(threads: int) -> None:
-    """Set a process up to share the machine with others, and to end when its parent does."""
+# --- On several processes -------------------------------------------------------------------
+
+
+class _Worker:
+    """A process of this machine that is sent the arguments of runs and sends outcomes back.
+
+    What is sent is JSON. It is started afresh, since a fork would copy the threads' locks, and
+    ignores interruptions from the start: whoever started it ends it.
+    """
+
+    def __init__(self, function: Callable[[dict[str, Any]], Any], threads: int) -> None:
+        context = get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, function, threads))
+        with _interruptions_ignored():
+            self.process.start()
+        theirs.close()
+
+    def send(self, arguments: Mapping[str, Any]) -> None:
+        with suppress(OSError):  # it died; `receive` will say so
+            self.connection.send_bytes(json.dumps(arguments).encode())
+
+    def receive(self) -> Any:
+        """Return what the function returned; EOFError if the process died."""
+        try:
+            return json.loads(self.connection.recv_bytes())
+        except OSError as error:
+            raise EOFError from error
+
+    def end(self) -> None:
+        """End the process now: what it has done is on disk."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+@contextmanager
+def _interruptions_ignored() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; processes that are started then ignore it for good."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _serve(connection: Connection, function: Callable[[dict[str, Any]], Any], threads: int) -> None:
+    """Answer until the other end is closed; end when the parent does."""
     from threadpoolctl import threadpool_limits
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     os.environ["OMP_NUM_THREADS"] = str(threads)  # for libraries that are not loaded yet
     threadpool_limits(threads)
     parent = parent_process()
@@ -116,75 +180,100 @@ def _begin_worker(threads: int) -> None:
             os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    while True:
+        try:
+            arguments = json.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        connection.send_bytes(json.dumps(function(arguments)).encode())
 
 
-def _worker(threads: int) -> ProcessPoolExecutor:
-    """Start one process; started afresh, since a fork would copy the threads' locks."""
-    return ProcessPoolExecutor(1, get_context("spawn"), _begin_worker, (threads,))
+def map_on_processes(
+    function: Callable[[dict[str, Any]], Any], items: Sequence[dict[str, Any]], workers: int
+) -> list[Any]:
+    """Apply a function of a module to JSON values, on as many processes as there are workers.
+
+    Returns its results in order; None for an item whose process died.
+    """
+    results: list[Any] = [None] * len(items)
+    for index, result in _answers(function, deque(enumerate(items)), workers, tries=1):
+        results[index] = result
+    return results
+
+
+def _answers(
+    function: Callable[[dict[str, Any]], Any],
+    waiting: deque[tuple[int, dict[str, Any]]],
+    workers: int,
+    tries: int,
+) -> Generator[tuple[int, Any], None, None]:
+    """Yield (index, result) for every item of `waiting`, to which more may be added on the way.
+
+    A process that dies is replaced and its item taken up again; None is the result of an item
+    that this happens to so many `tries` times. The processes share the machine's cores.
+    """
+    threads = max(1, cores() // workers)
+    idle: list[_Worker] = []
+    busy: dict[_Worker, tuple[int, dict[str, Any]]] = {}
+    died: dict[int, int] = {}
+    try:
+        while waiting or busy:
+            while waiting and len(busy) < workers:
+                worker = idle.pop() if idle else _Worker(function, threads)
+                busy[worker] = waiting.popleft()
+                worker.send(busy[worker][1])
+            ready = wait([worker.connection for worker in busy])
+            for worker in [worker for worker in busy if worker.connection in ready]:
+                index, item = busy.pop(worker)
+                try:
+                    result = worker.receive()
+                    idle.append(worker)
+                except EOFError:
+                    worker.end()
+                    died[index] = died.get(index, 0) + 1
+                    if died[index] < tries:
+                        waiting.append((index, item))
+                        continue
+                    result = None
+                yield index, result
+    finally:
+        for worker in (*idle, *busy):
+            worker.end()
+
+
+def _attempt_item(item: dict[str, Any]) -> dict[str, Any]:
+    return asdict(attempt_from_arguments(**item))
 
 
 def on_processes(
-    todo: Sequence[Plan], out: Path, force: bool, workers: int
-) -> Generator[Outcome, None, None]:
+    plans: Sequence[Plan], out: Path, force: bool, workers: int
+) -> Generator[tuple[Plan, Outcome], None, None]:
     """Carry runs out on processes of this machine, which share its cores.
 
-    A process that dies is replaced and its run taken up again, from its checkpoint; a run that
-    this happens to `TRIES` times has failed.
+    A process that dies is replaced and its run resumed from its checkpoint; a run that this
+    happens to `TRIES` times has failed.
     """
-    threads = max(1, cores() // workers)
-    waiting = deque((plan, 1) for plan in todo)
-    idle = [_worker(threads) for _ in range(min(workers, len(todo)))]
-    busy: dict[Future[Outcome], tuple[ProcessPoolExecutor, Plan, int]] = {}
-    try:
-        while waiting or busy:
-            while waiting and idle:
-                worker, (plan, tries) = idle.pop(), waiting.popleft()
-                try:
-                    future = worker.submit(carry_out, plan.arguments(), str(out), force)
-                except BrokenProcessPool:  # it died with nothing to do
-                    idle.append(_worker(threads))
-                    waiting.appendleft((plan, tries))
-                else:
-                    busy[future] = worker, plan, tries
-            for future in wait(busy, return_when=FIRST_COMPLETED).done:
-                worker, plan, tries = busy.pop(future)
-                try:
-                    outcome = future.result()
-                    idle.append(worker)
-                except BrokenProcessPool:
-                    worker.shutdown(wait=False)
-                    idle.append(_worker(threads))
-                    if tries < TRIES:
-                        waiting.append((plan, tries + 1))
-                        continue
-                    outcome = Outcome("", "failed", f"its process died {TRIES} times")
-                if outcome.status == "busy":
-                    waiting.append((plan, tries))
-                    time.sleep(_PAUSE)
-                else:
-                    yield _written_down(outcome, plan, out)
-    finally:
-        for worker in (*idle, *(worker for worker, _, _ in busy.values())):
-            _end(worker)
+    items = [{"arguments": plan.arguments(), "out": str(out), "force": force} for plan in plans]
+    waiting = deque(enumerate(items))
+    for index, result in _answers(_attempt_item, waiting, min(workers, len(plans)), TRIES):
+        plan = plans[index]
+        if result is None:
+            outcome = Outcome("", "failed", f"its process died {TRIES} times")
+        else:
+            outcome = Outcome(**{**result, "warnings": tuple(result["warnings"])})
+        if outcome.status == "busy":
+            time.sleep(PAUSE)
+            waiting.append((index, items[index]))
+        yield plan, write_down(outcome, plan, out)
 
 
-def _end(worker: ProcessPoolExecutor) -> None:
-    """End a process now: what it has done is on disk, and the rest is taken up another time."""
-    processes = list((worker._processes or {}).values())
-    worker.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.kill()
-
-
-def _written_down(outcome: Outcome, plan: Plan, out: Path) -> Outcome:
+def write_down(outcome: Outcome, plan: Plan, out: Path) -> Outcome:
     """Record the failure of a run whose process could not do so itself."""
     if outcome.run:
         return outcome
-    from compare.experiments.run import failure
-
     directory = plan.directory(out)
     directory.mkdir(exist_ok=True)
-    with held(directory) as mine:
+    with locked(directory) as mine:
         if mine:
             write_failure(directory, failure(plan, outcome.error))
     return replace(outcome, run=plan.name())

@@ -1,8 +1,4 @@
-"""Many runs from one small file: in this process, on several, or on a Dask cluster.
-
-Wherever they are carried out, runs go through `compare.experiments.run.settle`: whoever holds a
-run's directory does it, a finished one is not repeated, and a failed one says why.
-"""
+"""Many runs from one small file: the points of grids."""
 
 from __future__ import annotations
 
@@ -14,18 +10,18 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from compare import backends
-from compare.backends import Backend
 from compare.errors import UsageError
-from compare.experiments.plan import Plan, Request, make_plans
-from compare.experiments.values import LARGEST, MOST_SEEDS
-from compare.solvers.catalogue import offered
+from compare.experiments.plan import Place, Plan, Request, here, make_plans
+from compare.experiments.values import MOST_SEEDS
+from compare.learned.recipe import LARGEST, OPTIONS
 
 _JOINED = ("solver", "split", "eval_size")
 """Keys whose lists belong to each point of the grid, as those of the options do."""
 
-_SPANNING = tuple(field.name for field in fields(Request) if field.name not in ("seeds", *_JOINED))
-"""Keys whose lists span the grid."""
+_RECIPE = tuple(option.name for option in OPTIONS)
+
+_KEYS = (*(field.name for field in fields(Request) if field.name != "recipe"), *_RECIPE)
+"""All that a grid may have: the options of `compare run`."""
 
 
 def read(file: Path) -> list[Request]:
@@ -56,10 +52,9 @@ def read(file: Path) -> list[Request]:
 
 
 def _points(grid: dict[str, Any], where: str) -> Iterator[Request]:
-    known = [field.name for field in fields(Request)]
     for key in grid:
-        if key not in known:
-            raise UsageError(f"{where}: unknown key '{key}'; choose from: {', '.join(known)}")
+        if key not in _KEYS:
+            raise UsageError(f"{where}: unknown key '{key}'; choose from: {', '.join(_KEYS)}")
     if "task" not in grid:
         raise UsageError(f"{where}: no 'task'; 'compare list' names them")
     seeds = _seeds(grid.get("seeds", 3), where)
@@ -70,9 +65,12 @@ def _points(grid: dict[str, Any], where: str) -> Iterator[Request]:
             raise UsageError(f"{where}: {key} is an empty list; give one value or more")
         texts[key] = [_text(value, f"{where}: {key}") for value in values]
     joined = {key: ",".join(texts[key]) for key in _JOINED if key in texts}
-    spanning = [key for key in _SPANNING if key in texts]
-    for point in product(*(texts[key] for key in spanning)):
-        yield Request(**dict(zip(spanning, point, strict=True)), **joined, seeds=seeds)
+    # The lists of all other keys span the grid.
+    spanning = [key for key in _KEYS if key in texts and key not in _JOINED]
+    for values in product(*(texts[key] for key in spanning)):
+        point = dict(zip(spanning, values, strict=True))
+        recipe = {key: point.pop(key) for key in _RECIPE if key in point}
+        yield Request(**point, **joined, seeds=seeds, recipe=recipe)
 
 
 def _text(value: Any, what: str) -> str:
@@ -94,17 +92,20 @@ def _seeds(value: Any, where: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(seeds))
 
 
-def read_plans(file: Path, load: Callable[[str, str, str], Backend] = backends.load) -> list[Plan]:
-    """Lay out every run of a sweep's file, each once; `UsageError` names the file and the fault."""
-    laid: dict[str, Plan] = {}
-    requests = read(file)
-    # What is installed is looked up once: it takes longer than all else here.
-    load, offer = cache(load), cache(offered)
-    for request in requests:
+def read_plans(
+    file: Path, find_backend: Callable[[str, str, str | None], Place] = here
+) -> list[Plan]:
+    """Plan every run of a sweep's file, each once; `UsageError` names the file and the fault.
+
+    `find_backend` is as for `make_plans`.
+    """
+    plans: dict[str, Plan] = {}
+    find_backend = cache(find_backend)
+    for request in read(file):
         try:
-            points = make_plans(request, str, load, offer)
+            points = make_plans(request, str, find_backend)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
         for plan in points:
-            laid.setdefault(plan.name(), plan)
-    return list(laid.values())
+            plans.setdefault(plan.name(), plan)
+    return list(plans.values())

@@ -1,61 +1,57 @@
 """From what was asked for to runs that can be carried out; everything is checked on the way.
 
-`compare run`, `compare sweep` and `compare rerun` all lay their runs out here.
+`compare run`, `compare sweep` and `compare rerun` all make their plans here. A plan is pure data:
+names and numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from compare import backends, tasks
-from compare.backends import Backend
 from compare.errors import UsageError
-from compare.experiments.values import choice, count, names, number, pixels
-from compare.learned.recipe import Recipe
+from compare.experiments.values import choice, names, option, pixels
+from compare.learned.recipe import OPTIONS, Recipe, changed
 from compare.results.runs import directory_name
-from compare.solvers.base import Entry, Setting
-from compare.solvers.catalogue import offered
+from compare.solvers.base import Setting, Solver, SolverSpec
+from compare.solvers.catalogue import PRESETS, solvers_of
 from compare.tasks.base import Task
-
-PRESETS = ("quick", "paper")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One solver, one task, one split, one seed, one backend."""
+    """One solver, one task, one split, one seed, one backend: all that determines a run."""
 
-    setting: Setting
+    task: str
+    split: str
+    size: tuple[int, int]
+    """The canvas's (height, width), in pixels."""
     solver: str
-    entry: Entry
+    seed: int
     recipe: Recipe | None
     """None for a solver that learns nothing."""
-    seed: int
-    epochs: int
-    """0 for a solver that learns nothing."""
-    elsewhere: tuple[tuple[int, int], ...] = ()
+    eval_sizes: tuple[tuple[int, int], ...]
     """Other canvases, (height, width), to score the solver on."""
+    backend: str
+    device: str
+    precision: str
 
     def arguments(self) -> dict[str, Any]:
-        """Return everything that determines the result, but for the machine and the code."""
-        setting = self.setting
-        return {
-            "task": setting.task.name,
-            "split": setting.split,
-            "size": [setting.height, setting.width],
-            "solver": self.solver,
-            "seed": self.seed,
-            "epochs": self.epochs,
-            "recipe": asdict(self.recipe) if self.recipe else None,
-            "elsewhere": [list(size) for size in self.elsewhere],
-            "backend": setting.backend.name,
-            "device": setting.backend.device,
-            "precision": setting.backend.precision,
-        }
+        """Return the plan as JSON has it."""
+        arguments = asdict(self)
+        arguments["size"] = list(self.size)
+        arguments["eval_sizes"] = [list(size) for size in self.eval_sizes]
+        return arguments
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs it trains; 0 for a solver that learns nothing."""
+        return self.recipe.epochs if self.recipe else 0
 
     def name(self) -> str:
         """Return the name of the run's own directory; it holds a digest of the arguments."""
@@ -65,10 +61,39 @@ class Plan:
         """Return the run's own directory."""
         return out / self.name()
 
+    def build(self, size: tuple[int, int] | None = None, *, compute: bool = True) -> Solver:
+        """Build the solver, for another canvas if one is given; to `compute`, on its backend.
+
+        Raises `UsageError` for something that is not there, and ValueError for a canvas that the
+        solver cannot do.
+        """
+        task = tasks.load(self.task)
+        backend = load_backend(self.backend, self.device, self.precision) if compute else None
+        setting = Setting(task, self.split, *(size or self.size), backend)
+        return _spec(task, self.solver).build(setting, self.recipe)
+
+
+@cache
+def load_backend(name: str, device: str, precision: str) -> backends.Backend:
+    """Load a backend once a process, so that what was compiled for a run serves the next."""
+    return backends.load(name, device, precision)
+
 
 @cache
 def _version() -> str:
     return version("handcrafted")
+
+
+@cache
+def _specs(task: str) -> dict[str, SolverSpec]:
+    # What is installed is looked up once: it takes longer than all else here.
+    return solvers_of(task)
+
+
+def _spec(task: Task, solver: str) -> SolverSpec:
+    specs = _specs(task.name)
+    choice("solver", solver, tuple(specs))
+    return specs[solver]
 
 
 @dataclass(frozen=True)
@@ -79,85 +104,79 @@ class Request:
     seeds: tuple[int, ...]
     solver: str | None = None
     split: str | None = None
-    preset: str = "quick"
-    epochs: str | None = None
-    learning_rate: str | None = None
-    l2: str | None = None
-    batch: str | None = None
-    loss: str | None = None
-    lr_schedule: str | None = None
-    width: str | None = None
-    kernel: str | None = None
-    coordinates: str | None = None
+    preset: str | None = None
     backend: str = "numpy"
     device: str = "auto"
-    precision: str = "float32"
+    precision: str | None = None
     size: str = "64"
     eval_size: str | None = None
+    recipe: Mapping[str, str] = field(default_factory=dict)
+    """Options of the recipe by name."""
 
 
-def option(name: str) -> str:
-    """Spell a field of `Request` as an option of the command line."""
+Place: TypeAlias = tuple[str, str, str]
+"""Where networks are computed: the names of a backend, its device and its precision."""
+
+
+def here(name: str, device: str, precision: str | None) -> Place:
+    """Find a backend on this machine; `UsageError` where it, its device or precision is not."""
+    backend = backends.load(name, device, precision)
+    return backend.name, backend.device, backend.precision
+
+
+def flag(name: str) -> str:
+    """Spell a field of a request as an option of the command line."""
     return "--" + name.replace("_", "-")
 
 
 def make_plans(
     request: Request,
-    spell: Callable[[str], str] = option,
-    load: Callable[[str, str, str], Backend] = backends.load,
-    offer: Callable[[str], dict[str, Entry]] = offered,
+    spell: Callable[[str], str] = flag,
+    find_backend: Callable[[str, str, str | None], Place] = here,
 ) -> list[Plan]:
-    """Check every name and number, and lay out the runs in the order of the table.
+    """Check every name and number, and return the runs in the order of the table.
 
-    `spell` names a field of the request in messages; `load` finds the backend, its device and its
-    precision, `offer` a task's solvers.
-    Raises `UsageError` for the first thing that cannot be done.
+    `spell` names a field of the request in messages; `find_backend` finds the backend, its device
+    and its precision. Raises `UsageError` for the first thing that cannot be done.
     """
     task = tasks.load(request.task)
-    choice("preset", request.preset, PRESETS)
-    epochs = count(spell("epochs"), request.epochs or str(task.epochs[request.preset]))
-    solvers = offer(task.name)
+    if request.preset is not None:
+        choice("preset", request.preset, PRESETS)
+    specs = _specs(task.name)
     splits = names("split", request.split, task.splits)
-    chosen = {name: solvers[name] for name in names("solver", request.solver, tuple(solvers))}
+    chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
     recipes = _recipes(request, task, chosen, spell)
     size = pixels(spell("size"), request.size)
-    others = request.eval_size.split(",") if request.eval_size else ()
-    elsewhere = tuple(dict.fromkeys(pixels(spell("eval_size"), text) for text in others))
-    for other in elsewhere:
-        task.everywhere(*other)
-    backend = load(request.backend, request.device, request.precision)
+    others = request.eval_size.split(",") if request.eval_size is not None else ()
+    eval_sizes = tuple(dict.fromkeys(pixels(spell("eval_size"), text) for text in others))
+    for other in eval_sizes:
+        task.all_samples(*other)
+    place = find_backend(request.backend, request.device, request.precision)
     plans = []
     for split in splits:
         task.split(split, *size)
-        setting = Setting(task, split, *size, backend)
-        for name, entry in chosen.items():
-            recipe = recipes[name]
-            seeds, own = (request.seeds, epochs) if recipe else ((0,), 0)
-            laid = [Plan(setting, name, entry, recipe, seed, own, elsewhere) for seed in seeds]
-            _require_possible(laid[0])
-            plans += laid
+        for name, recipe in recipes.items():
+            first = Plan(task.name, split, size, name, 0, recipe, eval_sizes, *place)
+            _require_possible(first)
+            plans += [replace(first, seed=seed) for seed in (request.seeds if recipe else (0,))]
     return plans
 
 
-def restored(arguments: Mapping[str, Any]) -> Plan:
+def plan_of(arguments: Mapping[str, Any]) -> Plan:
     """Undo `Plan.arguments`; `UsageError` if something it names is not there any more."""
     try:
-        task = tasks.load(arguments["task"])
-        solvers = offered(task.name)
-        (solver,) = names("solver", arguments["solver"], tuple(solvers))
-        (split,) = names("split", arguments["split"], task.splits)
-        height, width = arguments["size"]
-        backend = backends.load(arguments["backend"], arguments["device"], arguments["precision"])
+        recipe = arguments["recipe"]
         plan = Plan(
-            Setting(task, split, height, width, backend),
-            solver,
-            solvers[solver],
-            Recipe(**arguments["recipe"]) if arguments["recipe"] else None,
-            arguments["seed"],
-            arguments["epochs"],
-            tuple((height, width) for height, width in arguments["elsewhere"]),
+            **{
+                **arguments,
+                "size": tuple(arguments["size"]),
+                "recipe": Recipe(**recipe) if recipe else None,
+                "eval_sizes": tuple(tuple(size) for size in arguments["eval_sizes"]),
+            }
         )
-        task.split(split, height, width)
+        task = tasks.load(plan.task)
+        choice("split", plan.split, task.splits)
+        task.split(plan.split, *plan.size)
     except (KeyError, TypeError) as error:
         raise UsageError(f"these are not the arguments of a run: {error!r}") from error
     _require_possible(plan)
@@ -166,10 +185,11 @@ def restored(arguments: Mapping[str, Any]) -> Plan:
 
 def _require_possible(plan: Plan) -> None:
     """Build the solver for each canvas, or raise `UsageError` for the first it cannot do."""
-    setting = plan.setting
-    for height, width in ((setting.height, setting.width), *plan.elsewhere):
+    for height, width in (plan.size, *plan.eval_sizes):
         try:
-            plan.entry.build(replace(setting, height=height, width=width), plan.recipe, None)
+            plan.build((height, width), compute=False)
+        except UsageError:
+            raise
         except ValueError as error:
             raise UsageError(
                 f"solver '{plan.solver}' cannot do {height}x{width}: {error}"
@@ -177,40 +197,26 @@ def _require_possible(plan: Plan) -> None:
 
 
 def _recipes(
-    request: Request, task: Task, chosen: dict[str, Entry], spell: Callable[[str], str]
+    request: Request, task: Task, chosen: Mapping[str, SolverSpec], spell: Callable[[str], str]
 ) -> dict[str, Recipe | None]:
     """Return each solver's recipe with what the request changes in it."""
-    changes: dict[str, Any] = {
-        "learning_rate": number(spell("learning_rate"), request.learning_rate, above=True),
-        "l2": number(spell("l2"), request.l2, above=False),
-        "batch": count(spell("batch"), request.batch) if request.batch is not None else None,
-        "loss": choice("loss", request.loss, task.losses),
-        "schedule": choice("lr-schedule", request.lr_schedule, ("constant", "step")),
-        "coordinates": choice("coordinates", request.coordinates, ("scaled", "pixels")),
-    }
-    # A kernel of 1 is what the published grid trains the CoordConv renderer with.
-    for name, numbers in (("width", ("1", "2", "3")), ("kernel", ("1", "2", "3", "4"))):
-        text = choice(name, getattr(request, name), numbers)
-        changes[name] = int(text) if text else None
-    changes = {name: value for name, value in changes.items() if value is not None}
-    for name in changes:
-        if name in ("width", "kernel", "coordinates") and not any(
-            name in entry.options for entry in chosen.values()
-        ):
+    losses = task.supervision.losses if task.supervision else ()
+    changes = {}
+    for each in OPTIONS:
+        if (text := request.recipe.get(each.name)) is None:
+            continue
+        choices = losses if each.from_task else each.choices
+        # A choice is named without dashes, as in "unknown loss 'x'".
+        what = spell(each.name).removeprefix("--") if choices else spell(each.name)
+        changes[each.name] = option(what, text, each, choices)
+        if each.architectural and not any(each.name in spec.options for spec in chosen.values()):
             raise UsageError(
-                f"{spell(name)} changes nothing here: "
+                f"{spell(each.name)} changes nothing here: "
                 f"none of the solvers {', '.join(chosen)} has it"
             )
     return {
-        name: replace(
-            entry.recipes[request.preset],
-            **{
-                key: value
-                for key, value in changes.items()
-                if key not in ("width", "kernel", "coordinates") or key in entry.options
-            },
-        )
-        if entry.recipes
+        name: changed(spec.recipes[request.preset or spec.preset], changes, spec.options)
+        if spec.recipes
         else None
-        for name, entry in chosen.items()
+        for name, spec in chosen.items()
     }

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compare.errors import UsageError
-from compare.experiments.plan import restored
-from compare.experiments.run import settle
+from compare.errors import RunError, UsageError
+from compare.experiments.executors import in_this_process
+from compare.experiments.plan import plan_of
 from compare.files import Record
 from compare.results.runs import read_record
 
@@ -48,18 +48,21 @@ def rerun(run: Path) -> Repetition:
     directory = run.parent if run.name == "run.json" else run
     try:
         before = read_record(directory)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         raise UsageError(f"{error}; it cannot be repeated") from error
     if before is None:
         raise UsageError(f"'{directory}' holds no finished run; 'compare results' lists them")
-    plan = restored(before["arguments"])
+    plan = plan_of(before["arguments"])
     threads = before["environment"]["threads"]
     with (
         tempfile.TemporaryDirectory(prefix="compare-rerun-") as scratch,
         threadpool_limits(threads, user_api="blas"),
     ):
-        after = settle(plan, Path(scratch))
-    assert after is not None  # nobody else knows of that directory
+        ((_, outcome),) = in_this_process([plan], Path(scratch), False, lambda *_: None)
+        if outcome.status == "failed":
+            raise RunError(outcome.error)
+        after = read_record(plan.directory(Path(scratch)))
+    assert after is not None  # it was just written
     then, now = before["environment"], after["environment"]
     return Repetition(
         run=directory.absolute().name,
@@ -76,12 +79,11 @@ def rerun(run: Path) -> Repetition:
 
 def _scores(record: Record) -> dict[str, Any]:
     """Flatten what a record says of how good the solver is."""
-    parts = {**record["scores"], **record["elsewhere"]}
     return {
         "status": record["status"],
         **{
             f"{part}_{score}": value
-            for part, scores in parts.items()
+            for part, scores in record["scores"].items()
             for score, value in (scores or {}).items()
         },
     }

@@ -1,33 +1,140 @@
-"""How a network is built and trained: what the options of `compare run` change."""
+"""How a network is built and trained. Every training option is a field here, and only here.
+
+The command line, the keys of sweeps, completion, the columns of results and the commands that a
+report prints are derived from the fields' names, helps, readers and choices.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeAlias
 
 Coordinates: TypeAlias = Literal["scaled", "pixels"]
-"""How a network that is given coordinates sees them: in [-1, 1], or in pixels as published."""
+"""How a network that is given coordinates gets them: in [-1, 1], or in pixels as published."""
+
+LARGEST = 2**63 - 1
+"""Of the whole numbers that a table of results can hold."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What the command line and sweep files need to know of a field."""
+
+    name: str
+    help: str
+    read: Callable[[str], Any]
+    """Text to value; ValueError says what to give instead."""
+    metavar: str
+    choices: tuple[str, ...] = ()
+    architectural: bool = False
+    """Whether only some architectures have it, which a solver names."""
+    from_task: bool = False
+    """Whether the choices are the task's."""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its values are texts, not numbers."""
+        return self.read is str
+
+
+def whole_number(text: str, most: int = LARGEST) -> int:
+    """Read a whole number from 1 to `most`; ValueError says what to give instead."""
+    digits = text.strip()
+    # Python may refuse to read very many digits.
+    value = (int(digits) if len(digits) < 100 else LARGEST + 1) if digits.isdecimal() else 0
+    if value == 0:
+        raise ValueError("give a whole number, 1 or more")
+    if value > most:
+        raise ValueError(f"give a whole number up to {most}")
+    return value
+
+
+def positive(text: str) -> float:
+    """Read a finite number above 0; ValueError says what to give instead."""
+    return _finite(text, lambda value: value > 0, "give a number above 0")
+
+
+def not_negative(text: str) -> float:
+    """Read a finite number of 0 or more; ValueError says what to give instead."""
+    return _finite(text, lambda value: value >= 0, "give a number 0 or more")
+
+
+def _finite(text: str, holds: Callable[[float], bool], otherwise: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and holds(value)):
+        raise ValueError(otherwise)
+    return value
+
+
+def _option(
+    default: Any,
+    help_: str,
+    read: Callable[[str], Any] = str,
+    metavar: str = "NAME",
+    choices: Iterable[Any] = (),
+    architectural: bool = False,
+    from_task: bool = False,
+) -> Any:
+    """Declare a field that is an option; its own name is filled in by `options`."""
+    texts = tuple(str(choice) for choice in choices)
+    option = Option("", help_, read, metavar, texts, architectural, from_task)
+    return field(
+        metadata={"option": option}, **({} if default is _REQUIRED else {"default": default})
+    )
+
+
+_REQUIRED = object()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is built and trained: Adam with an L2 penalty on the convolution kernels.
+    """Everything that decides a training but the data and the seed.
 
-    Kingma & Ba 2015, arXiv:1412.6980; betas, batch and penalty as in the authors' CoordConv code.
+    Adam (Kingma & Ba 2015, arXiv:1412.6980) with an L2 penalty on the convolution kernels; betas,
+    batch and penalty as in the authors' CoordConv code.
     """
 
-    learning_rate: float
-    l2: float = 1e-5
-    batch: int = 256
-    loss: str = "mse"
-    schedule: Literal["constant", "step"] = "constant"
-    """step: a tenth of the rate after each fifth of the epochs, as in the published grids."""
-    width: int = 1
-    """Multiplies the channels."""
-    kernel: int = 3
-    """Side of the kernels, where the architecture leaves it open."""
-    coordinates: Coordinates = "scaled"
-    """How a network that is given coordinates sees them."""
+    learning_rate: float = _option(_REQUIRED, "of Adam", positive, "X")
+    epochs: int = _option(100, "passes over the training samples", whole_number, "N")
+    l2: float = _option(1e-5, "penalty on convolution kernels", not_negative, "X")
+    batch: int = _option(256, "samples a step", whole_number, "N")
+    loss: str = _option("mse", "one of the task's", from_task=True)
+    lr_schedule: Literal["constant", "step"] = _option(
+        "constant",
+        "step: a tenth of the rate after each fifth of the epochs, as in the published grids",
+        choices=("constant", "step"),
+    )
+    width: int = _option(1, "multiplies the channels", int, "N", (1, 2, 3), architectural=True)
+    # A kernel of 1 is what the published grid trains the CoordConv renderer with.
+    kernel: int = _option(
+        3, "side of the kernels, in pixels", int, "N", (1, 2, 3, 4), architectural=True
+    )
+    coordinates: Coordinates = _option(
+        "scaled",
+        "given to networks in pixels, as published, or scaled to [-1, 1]",
+        choices=("scaled", "pixels"),
+        architectural=True,
+    )
     beta1: float = 0.9
     beta2: float = 0.99
     epsilon: float = 1e-8
+
+
+OPTIONS: tuple[Option, ...] = tuple(
+    replace(each.metadata["option"], name=each.name)
+    for each in fields(Recipe)
+    if "option" in each.metadata
+)
+"""The fields that are options, in order."""
+
+
+def changed(recipe: Recipe, values: Mapping[str, Any], architectural: Iterable[str]) -> Recipe:
+    """Return the recipe with other values, but for what its architecture does not have."""
+    own = tuple(architectural)
+    other = {option.name for option in OPTIONS if option.architectural and option.name not in own}
+    return replace(recipe, **{name: value for name, value in values.items() if name not in other})

@@ -44,13 +44,12 @@ def train(
     targets: NDArray[Any],
     recipe: Recipe,
     *,
-    epochs: int,
     seed: int,
     backend: Backend,
     checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> State:
-    """Train for `epochs` passes over the samples and return the last state.
+    """Train by the recipe and return the last state.
 
     The seed decides the first weights and the order of the samples in every epoch, alike on every
     backend. With a `checkpoint` the state is written there now and then, and training goes on
@@ -63,7 +62,6 @@ def train(
         inputs,
         targets,
         recipe,
-        epochs=epochs,
         seed=seed,
         backend=backend,
         state=state,
@@ -79,7 +77,7 @@ def train(
                 state.save(checkpoint, backend)
                 saved = now
             if ended:
-                on_progress(Progress(len(state.losses), epochs, state.losses[-1]))
+                on_progress(Progress(len(state.losses), recipe.epochs, state.losses[-1]))
     except (RunError, KeyboardInterrupt) as error:
         # Every process holds the same state; the one that writes keeps the last whole one. Where
         # memory ran out it may not be whole: a device says so only when it is asked for results.
@@ -96,29 +94,29 @@ def states(
     targets: NDArray[Any],
     recipe: Recipe,
     *,
-    epochs: int,
     seed: int,
     backend: Backend,
     state: State,
 ) -> Iterator[State]:
     """Prepare to train; return an iterator over the states after each step that follows `state`.
 
-    It raises `RunError` where a step runs out of memory or loses a worker, and ends with `epochs`,
-    or with an epoch whose loss is not finite. The seconds are for the caller to count.
+    It raises `RunError` where a step runs out of memory or loses a worker, and ends with
+    the recipe's epochs, or with an epoch whose loss is not finite. The seconds are for the caller
+    to count.
     """
     # The rates come to the step as numbers, so that one that is compiled serves all of them.
-    at_any_rate = replace(recipe, learning_rate=1.0, schedule="constant")
+    at_any_rate = replace(recipe, learning_rate=1.0, lr_schedule="constant", epochs=0)
     step, shared, samples = prepared(architecture, inputs, at_any_rate, backend)
     samples = (backend.asarray(targets), *samples)
     count = len(targets)
     steps_an_epoch = -(-count // recipe.batch)
 
     def following(state: State) -> Iterator[State]:
-        for epoch in range(state.steps // steps_an_epoch, epochs):
+        for epoch in range(state.steps // steps_an_epoch, recipe.epochs):
             if state.losses and not np.isfinite(state.losses[-1]):
                 return
             for place, index, batch in _batches(
-                backend, recipe, count, seed=seed, epoch=epoch, epochs=epochs, done=state.steps
+                backend, recipe, count, seed=seed, epoch=epoch, done=state.steps
             ):
                 try:
                     weights, mean, square, running_loss, place.index = step(
@@ -196,17 +194,17 @@ class _Place:
 
 
 def _batches(
-    backend: Backend, recipe: Recipe, count: int, *, seed: int, epoch: int, epochs: int, done: int
+    backend: Backend, recipe: Recipe, count: int, *, seed: int, epoch: int, done: int
 ) -> Iterator[tuple[_Place, int, int]]:
     """Yield (place, step of the epoch, samples) for each step of an epoch that is not yet done.
 
-    `done` counts the steps since the first epoch, of `epochs`; an epoch has `count` samples.
+    `done` counts the steps since the first epoch; an epoch has `count` samples.
     """
     # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
     order = np.random.default_rng([seed, epoch]).permutation(count)
     steps = -(-count // recipe.batch)
     rates = [
-        _adam_rate(recipe, epoch * steps + index + 1) * _decay(recipe, epoch, epochs)
+        _adam_rate(recipe, epoch * steps + index + 1) * _decay(recipe, epoch)
         for index in range(steps)
     ]
     whole = count // recipe.batch

@@ -7,38 +7,37 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from compare.learned.recipe import Recipe
+from compare.learned.recipe import OPTIONS
 from compare.report.sections import Section
-from compare.solvers.catalogue import offered
-from compare.tasks.base import Task
-
-# --- How to do it again ---------------------------------------------------------------------
+from compare.solvers.base import SolverSpec
+from compare.solvers.catalogue import solvers_of
 
 
 def commands(section: Section, out: str) -> list[str]:
     """Return the `compare run` commands that make the section's runs again."""
-    entries = offered(section.task.name)
+    specs = solvers_of(section.task.name)
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     fixed: dict[str, None] = {}
     for run in section.runs:
-        solver = run.solver.partition(",")[0]
-        if not run.record["epochs"]:
+        arguments = run.arguments
+        solver = arguments["solver"]
+        if arguments["recipe"] is None:
             fixed[solver] = None
             continue
-        options = tuple(_options(section.task, solver, run.record, entries))
+        options = tuple(_options(arguments, specs.get(solver)))
         group = groups.setdefault(options, {"solvers": {}, "splits": {}, "seeds": 0})
-        group["solvers"][solver] = group["splits"][run.split] = None
-        group["seeds"] = max(group["seeds"], run.record["seed"] + 1)
+        group["solvers"][solver] = group["splits"][arguments["split"]] = None
+        group["seeds"] = max(group["seeds"], arguments["seed"] + 1)
     if not groups:
         groups[()] = {"solvers": {}, "splits": dict.fromkeys(section.splits()), "seeds": 0}
     lines = []
-    for place, (options, group) in enumerate(groups.items()):
+    for index, (options, group) in enumerate(groups.items()):
         # What learns nothing goes with the first command.
         solvers = [
-            name for name in entries if name in group["solvers"] or (not place and name in fixed)
+            name for name in specs if name in group["solvers"] or (not index and name in fixed)
         ]
         words = ["compare", "run", "--task", section.task.name]
-        if solvers != list(entries):
+        if solvers != list(specs):
             words += ["--solver", ",".join(solvers)]
         if set(group["splits"]) != set(section.task.splits):
             words += ["--split", ",".join(group["splits"])]
@@ -53,45 +52,27 @@ def commands(section: Section, out: str) -> list[str]:
     return lines
 
 
-def _options(
-    task: Task, solver: str, record: dict[str, Any], entries: Mapping[str, Any]
-) -> Iterator[str]:
-    """Return what sets a training apart from the quick preset, as options."""
-    recipe: dict[str, Any] = record["recipe"] or {}
-    recipes: dict[str, Recipe] = entries[solver].recipes if solver in entries else {}
-    preset = "quick"
-    if recipes:
-        fitting = [
-            name
-            for name in recipes
-            if asdict(recipes[name]) == recipe and task.epochs[name] == record["epochs"]
-        ]
-        fitting += [name for name in recipes if asdict(recipes[name]) == recipe]
-        preset = fitting[0] if fitting else "quick"
-        if preset != "quick":
+def _options(arguments: Mapping[str, Any], spec: SolverSpec | None) -> Iterator[str]:
+    """Return what sets a training apart from the default one, as options."""
+    recipe = arguments["recipe"]
+    if spec and spec.recipes:
+        presets = {name: asdict(preset) for name, preset in spec.recipes.items()}
+        # The preset that most of the recipe is from, the default one of several.
+        order = [spec.preset, *(name for name in presets if name != spec.preset)]
+        preset = min(order, key=lambda name: len(_changes(recipe, presets[name])))
+        if preset != spec.preset:
             yield from ("--preset", preset)
-        changed = {
-            key: value
-            for key, value in recipe.items()
-            if asdict(recipes[preset]).get(key, value) != value
-        }
-        for key, option in (
-            ("learning_rate", "--learning-rate"),
-            ("l2", "--l2"),
-            ("batch", "--batch"),
-            ("loss", "--loss"),
-            ("schedule", "--lr-schedule"),
-            ("width", "--width"),
-            ("kernel", "--kernel"),
-            ("coordinates", "--coordinates"),
-        ):
-            if key in changed:
-                yield from (option, f"{changed[key]}")
-    if record["epochs"] != task.epochs.get(preset):
-        yield from ("--epochs", str(record["epochs"]))
-    if record["backend"] != "numpy":
-        yield from ("--backend", record["backend"], "--device", record["device"])
-    if record["precision"] not in ("float32", None):
-        yield from ("--precision", record["precision"])
-    if record["elsewhere"]:
-        yield from ("--eval-size", ",".join(record["elsewhere"]))
+        for name in _changes(recipe, presets[preset]):
+            yield from ("--" + name.replace("_", "-"), f"{recipe[name]}")
+    if arguments["backend"] != "numpy":
+        yield from ("--backend", arguments["backend"], "--device", arguments["device"])
+    if arguments["precision"] not in ("float32", None):
+        yield from ("--precision", arguments["precision"])
+    if arguments["eval_sizes"]:
+        sizes = ("x".join(map(str, size)) for size in arguments["eval_sizes"])
+        yield from ("--eval-size", ",".join(sizes))
+
+
+def _changes(recipe: Mapping[str, Any], preset: Mapping[str, Any]) -> list[str]:
+    """Return the options whose values differ."""
+    return [option.name for option in OPTIONS if recipe[option.name] != preset[option.name]]

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from compare.figures.style import EMPTY, INK, ONE_COLUMN, PAPER, TWO_COLUMNS, colour, svg
+from compare.files import Record
 from compare.report.commands import commands
 from compare.report.plots import Plot, data_plots, plots, points
-from compare.report.sections import Section
-from compare.report.text import COST, conclusions, cost_cells, percent, score_cells
-from compare.results.statistics import outcome, paired, summarise
-
-# --- The page -------------------------------------------------------------------------------
+from compare.report.sections import Run, Section
+from compare.report.text import (
+    COST,
+    conclusions,
+    cost_cells,
+    legend,
+    percent,
+    score_cells,
+    score_parts,
+    trainings,
+)
+from compare.results.statistics import compare_all, summarise
 
 
 def page(
@@ -79,7 +86,7 @@ def page(
                 "splits": [_split_tables(section, split) for split in section.splits()],
                 "commands": commands(section, source),
                 "short": _in_short(section),
-                "success": section.task.success,
+                "legend": legend(section.task),
             }
             for section in found
         ],
@@ -95,45 +102,33 @@ def page(
 
 
 def _split_tables(section: Section, split: str) -> dict[str, Any]:
-    solvers = section.of(split)
-    rows = summarise([run.record for seeds in solvers.values() for run in seeds])
-    outcomes = [
-        outcome(
-            solver,
-            [run.arrays["test_right"] for run in seeds],
-            [run.arrays["test_error"] for run in seeds],
-        )
-        for solver, seeds in solvers.items()
-    ]
-    # Positions of another number are of another version of the data: not to be paired.
-    pairs = [
-        paired(*two)
-        for two in combinations(outcomes, 2)
-        if two[0].error.shape == two[1].error.shape
-    ]
+    records = [_labelled(run) for seeds in section.of(split).values() for run in seeds]
+    rows = summarise(records)
     # Only what every solver of the split was scored on stands in one table.
-    elsewhere = [
-        size for size in rows[0]["elsewhere"] if all(size in row["elsewhere"] for row in rows)
-    ]
-    parts = [
-        (f"{rows[0]['held_out']:,} held-out positions", [row["test"] for row in rows]),
-        (f"{rows[0]['trained_on']:,} positions trained on", [row["train"] for row in rows]),
-        *(
-            (f"every position of a {size} canvas", [row["elsewhere"][size] for row in rows])
-            for size in elsewhere
-        ),
-    ]
-    names = [row["solver"] for row in rows]
+    parts = {
+        part: title
+        for part, title in score_parts(rows[0]).items()
+        if all(part in row["scores"] for row in rows)
+    }
     return {
         "name": split,
+        "trainings": trainings(rows),
         "scores": [
-            (heading, score_cells(section.task, list(zip(names, scores, strict=True))))
-            for heading, scores in parts
+            (
+                title,
+                score_cells(section.task, [(row["solver"], row["scores"][part]) for row in rows]),
+            )
+            for part, title in parts.items()
         ],
         "cost": [cost_cells(row) for row in rows],
-        "conclusions": [line.removeprefix("- ") for line in conclusions(rows, pairs)],
+        "conclusions": conclusions(section.task, rows, compare_all(records)[split]),
         "diverged": sum(row["diverged"] for row in rows),
     }
+
+
+def _labelled(run: Run) -> Record:
+    """Return a run's record with the solver's name as the page has it."""
+    return {**run.record, "arguments": {**run.arguments, "solver": run.solver}}
 
 
 def _in_short(section: Section) -> list[str]:
@@ -168,6 +163,6 @@ def _environments(found: Sequence[Section]) -> list[str]:
                 f"handcrafted {made.get('handcrafted', '?')}"
                 + (f" (commit {commit[:10]})" if commit else "")
                 + f"; {libraries}; {made.get('processor', '?')}, {made.get('cores', '?')} cores; "
-                f"{run.record['backend']} on {run.record['device']}"
+                f"{run.arguments['backend']} on {run.arguments['device']}"
             )
     return list(dict.fromkeys(lines))

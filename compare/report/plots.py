@@ -33,11 +33,11 @@ class Plot:
 
 
 def plots(section: Section) -> Iterator[Plot]:
-    """Lay out the figures of a section, in the order of the page."""
+    """Return the figures of a section, in the order of the page."""
     task, size, name = section.task, section.size, section.name
     splits = section.splits()
     for split in splits:
-        answers = [run.answers() for run in section.typical(split) if _on_canvas(run, size)]
+        answers = [run.answers() for run in section.typical(split) if on_canvas(run, size)]
         if not answers:
             continue
         title = f"{task.name}, {split} split"
@@ -46,7 +46,7 @@ def plots(section: Section) -> Iterator[Plot]:
         yield Plot(
             f"{name}-{split}-errors",
             "The error at every position, trained on above and held out below, on one scale. "
-            "A learned solver is shown at its median seed.",
+            "A learned solver is shown at its median seed." + section.unfinished(),
             lambda answers=answers, title=title: error_maps(  # type: ignore[misc]
                 answers, size, title, task.error
             ),
@@ -63,7 +63,7 @@ def plots(section: Section) -> Iterator[Plot]:
         yield Plot(
             f"{name}-learning",
             "The training loss after each epoch: a thin line for each seed, and their median. "
-            "Losses of different kinds are not comparable with each other.",
+            "Losses of different kinds are not comparable with each other." + section.unfinished(),
             lambda: learning_curves(
                 {split: solvers for split, solvers in curves.items() if solvers},
                 f"training loss ({', '.join(sorted(_losses(section)))})",
@@ -74,7 +74,8 @@ def plots(section: Section) -> Iterator[Plot]:
         "What one answer costs against how wrong it is, held-out positions only, both axes "
         "logarithmic. The vertical axis is broken: an error of exactly 0, which has no place on a "
         "logarithmic axis, has the strip at the bottom. A small marker is a seed, the large one "
-        "their median. Ready-made answers are left out, as their operations are not counted.",
+        "their median. Closed forms are left out, as their operations are not counted."
+        + section.unfinished(),
         lambda: cost_against_error(
             {split: _prices(section.of(split)) for split in splits}, task.error
         ),
@@ -91,7 +92,7 @@ def _predictions(
         return (
             "Predicted positions beside the targets: grey for positions trained on, in the "
             "solver's colour for those held out. The frame is the canvas. "
-            "A learned solver is shown at its median seed.",
+            "A learned solver is shown at its median seed." + section.unfinished(),
             lambda: predictions(answers, section.size, title),
         )
     if shapes != {(-(-height * width // 8),)}:
@@ -109,13 +110,13 @@ def _predictions(
     return (
         "Held-out pictures, rounded to black and white, beside the targets, whose outline is "
         "drawn into each; above them the centre's (x, y). A learned solver is shown at its "
-        "median seed.",
+        "median seed." + section.unfinished(),
         lambda: pictures(drawn, positions[chosen], title),
     )
 
 
 def _losses(section: Section) -> set[str]:
-    return {run.record["recipe"]["loss"] for run in section.runs if run.record["recipe"]}
+    return {run.arguments["recipe"]["loss"] for run in section.runs if run.arguments["recipe"]}
 
 
 def _prices(solvers: Mapping[str, Sequence[Run]]) -> list[Price]:
@@ -123,9 +124,10 @@ def _prices(solvers: Mapping[str, Sequence[Run]]) -> list[Price]:
         Price(
             solver,
             seeds[0].record["cost"]["multiply_adds"],
-            tuple(float(run.arrays["test_error"].mean()) for run in seeds),
+            tuple(float(run.samples["test_error"].mean()) for run in seeds),
         )
         for solver, seeds in solvers.items()
+        if all(run.knows("error") for run in seeds)
     ]
 
 
@@ -138,10 +140,10 @@ def point(section: Section) -> Plot | None:
     return Plot(
         "point",
         "Above, the handcrafted network's four steps find x; below, the error of every solver. "
-        "A learned solver is shown at its median seed.",
+        "A learned solver is shown at its median seed." + section.unfinished(),
         lambda: argument.point(
             [run.answers() for run in runs],
-            {run.solver: run.record["cost"]["parameters"] for run in runs},
+            {run.answers().solver: run.record["cost"]["parameters"] for run in runs},
             section.size,
             split,
         ),
@@ -154,7 +156,9 @@ def data_plots(found: Sequence[Section]) -> list[tuple[Plot, Section]]:
     for section in found:
         size = section.size
         positions: dict[str, Mapping[str, NDArray[Any]]] = {
-            run.split: run.answers().positions for run in section.runs if _on_canvas(run, size)
+            run.arguments["split"]: run.part("position")
+            for run in section.runs
+            if on_canvas(run, size)
         }
         if positions and size not in pairs:
             plot = Plot(
@@ -167,12 +171,14 @@ def data_plots(found: Sequence[Section]) -> list[tuple[Plot, Section]]:
     return [pairs[size] for size in sorted(pairs, reverse=True)]
 
 
-def _on_canvas(run: Run, size: tuple[int, int]) -> bool:
-    """Say whether a run's samples are told apart by a place on the canvas, as pictures need it."""
-    for places in run.answers().positions.values():
-        if places.ndim != 2 or places.shape[1] != 2 or not np.issubdtype(places.dtype, np.integer):
+def on_canvas(run: Run, size: tuple[int, int]) -> bool:
+    """Say whether a run's samples are known by a position on the canvas, as pictures need it."""
+    if not run.knows("position"):
+        return False
+    for positions in run.part("position").values():
+        if positions.shape[1:] != (2,) or not np.issubdtype(positions.dtype, np.integer):
             return False
-        if (places < 0).any() or (places >= size[::-1]).any():
+        if (positions < 0).any() or (positions >= size[::-1]).any():
             return False
     return True
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare import tasks
-from compare.errors import UsageError
+from compare.errors import StorageError, UsageError
 from compare.figures.canvas import Answers
-from compare.files import read_arrays
+from compare.files import Record, read_arrays, read_file
 from compare.results.runs import read_record
-from compare.solvers.catalogue import offered
+from compare.solvers.catalogue import solvers_of
 from compare.tasks.base import Task
 
 
@@ -25,29 +25,42 @@ from compare.tasks.base import Task
 class Run:
     """One finished run, as its directory has it."""
 
-    record: dict[str, Any]
+    record: Record
     losses: NDArray[np.float64]
     """(epochs,), the mean training loss of each."""
-    arrays: dict[str, NDArray[Any]]
-    """Of `predictions.npz`."""
+    samples: dict[str, NDArray[Any]]
+    """What is known of each sample, such as "test_error"."""
+    solver: str
+    """The solver's name, perhaps with a comma and what sets it apart."""
 
     @property
-    def solver(self) -> str:
-        """The solver's name, perhaps with a comma and what sets it apart."""
-        return str(self.record["solver"])
+    def arguments(self) -> dict[str, Any]:
+        """What determined it."""
+        arguments: dict[str, Any] = self.record["arguments"]
+        return arguments
 
-    @property
-    def split(self) -> str:
-        """The split's name."""
-        return str(self.record["split"])
+    def knows(self, *names: str) -> bool:
+        """Whether arrays of these names are known of the samples."""
+        return all(f"{part}_{name}" in self.samples for part in PARTS for name in names)
+
+    def part(self, name: str) -> dict[str, NDArray[Any]]:
+        """Return an array of the samples trained on, and of those held out."""
+        return {part: self.samples[f"{part}_{name}"] for part in PARTS}
+
+    def unfinished(self) -> str:
+        """Say how far an unfinished training has come, such as "15 of 100 epochs"; else nothing."""
+        recipe, published = self.arguments["recipe"], self.record["published_epochs"]
+        if recipe is None or published is None or recipe["epochs"] >= published:
+            return ""
+        return f"{recipe['epochs']} of {published} epochs"
 
     def answers(self) -> Answers:
         """Return what it came to at each sample."""
+        name = ", ".join(filter(None, (self.solver, self.unfinished())))
+        return Answers(name, self.part("position"), self.part("prediction"), self.part("error"))
 
-        def parts(what: str) -> dict[str, NDArray[Any]]:
-            return {part: self.arrays[f"{part}_{what}"] for part in ("train", "test")}
 
-        return Answers(self.solver, parts("positions"), parts("predictions"), parts("error"))
+PARTS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -63,24 +76,30 @@ class Section:
         """The task's and the canvas's."""
         return f"{self.task.name}-{self.size[0]}x{self.size[1]}"
 
+    def unfinished(self) -> str:
+        """Say which trainings are unfinished, in a sentence; nothing if none is."""
+        notes = {f"{run.solver}, {run.unfinished()}": None for run in self.runs if run.unfinished()}
+        return f" Unfinished: {'; '.join(notes)}." if notes else ""
+
     def splits(self) -> tuple[str, ...]:
         """Return the splits that there are runs of, in the task's order."""
-        there = {run.split for run in self.runs}
+        there = {run.arguments["split"] for run in self.runs}
         return tuple(split for split in self.task.splits if split in there)
 
     def of(self, split: str) -> dict[str, list[Run]]:
         """Return the runs of a split by solver, seeds in order."""
         solvers: dict[str, list[Run]] = {}
         for run in self.runs:
-            if run.split == split:
+            if run.arguments["split"] == split:
                 solvers.setdefault(run.solver, []).append(run)
         return solvers
 
     def typical(self, split: str) -> list[Run]:
-        """Return each solver's median seed: the middle one by its mean held-out error."""
+        """Return each solver's median seed, by its mean error, of solvers that have one."""
         return [
-            sorted(seeds, key=lambda run: run.arrays["test_error"].mean())[(len(seeds) - 1) // 2]
+            sorted(seeds, key=lambda run: run.samples["test_error"].mean())[(len(seeds) - 1) // 2]
             for seeds in self.of(split).values()
+            if all(run.knows("position", "prediction", "error") for run in seeds)
         ]
 
 
@@ -95,10 +114,10 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
     if not directory.is_dir():
         raise UsageError(f"there is no directory '{directory}'; give one that 'compare run' wrote")
     runs, complaints = [], []
-    for place in sorted(path.parent for path in directory.glob("*/run.json")):
+    for folder in sorted(path.parent for path in directory.glob("*/run.json")):
         try:
-            runs.append(_read(place))
-        except ValueError as error:
+            runs.append(_read(folder))
+        except (ValueError, StorageError) as error:
             complaints.append(f"{error}; left out")
     if not runs:
         raise UsageError(
@@ -109,37 +128,32 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
     return runs, complaints
 
 
-def _read(place: Path) -> Run:
-    record = read_record(place, check_files=True)
+def _read(folder: Path) -> Run:
+    record = read_record(folder, check_files=True)
     assert record is not None  # its file was just listed
-    arrays = read_arrays(place / "predictions.npz")
-    expected = {
-        f"{part}_{what}"
-        for part in ("train", "test")
-        for what in ("positions", "predictions", "right", "error")
-    }
-    if missing := sorted(expected - set(arrays)):
-        raise ValueError(f"{place / 'predictions.npz'} lacks {', '.join(missing)}")
-    history = place / "history.csv"
+    samples = read_arrays(folder / "predictions.npz")
+    history = folder / "history.csv"
     try:
-        with open(history, encoding="utf-8", newline="") as lines:
-            losses = np.array([float(row["loss"]) for row in csv.DictReader(lines)])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rows = csv.DictReader(read_file(history).decode().splitlines())
+        losses = np.array([float(row["loss"]) for row in rows])
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{history} is not a readable table of losses ({error})") from error
     try:
+        arguments = record["arguments"]
         record["environment"]["started"], record["samples"]["test"], record["cost"]["parameters"]
-        tasks.load(record["task"])
+        tasks.load(arguments["task"])
+        return Run(record, losses, samples, arguments["solver"])
     except (KeyError, TypeError, UsageError) as error:
-        raise ValueError(f"{place / 'run.json'} cannot be used ({error})") from error
-    return Run(record, losses, arrays)
+        raise ValueError(f"{folder / 'run.json'} cannot be used ({error})") from error
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
     """Sort the runs by task and canvas, in the order of `compare list`."""
     groups: dict[tuple[str, tuple[int, ...]], list[Run]] = {}
     for run in runs:
-        groups.setdefault((run.record["task"], tuple(run.record["size"])), []).append(run)
-    order = {name: place for place, name in enumerate(tasks.known())}
+        key = run.arguments["task"], tuple(run.arguments["size"])
+        groups.setdefault(key, []).append(run)
+    order = {name: index for index, name in enumerate(tasks.known())}
     keys = sorted(groups, key=lambda key: (order[key[0]], key[1]))
     return [_section(tasks.load(name), size, groups[name, size]) for name, size in keys]
 
@@ -148,15 +162,17 @@ def _section(task: Task, size: tuple[int, ...], runs: list[Run]) -> Section:
     """Keep the latest of equal runs; a solver that was trained in two ways becomes two."""
     latest: dict[str, Run] = {}
     for run in sorted(runs, key=lambda run: run.record["environment"]["started"]):
-        latest[f"{run.split} {run.solver} {run.record['seed']} {_training(run)}"] = run
-    known = list(offered(task.name))
+        arguments = run.arguments
+        key = f"{arguments['split']} {run.solver} {arguments['seed']} {_training(run)}"
+        latest[key] = run
+    known = list(solvers_of(task.name))
     kept = sorted(
         latest.values(),
         key=lambda run: (
-            task.splits.index(run.split) if run.split in task.splits else len(task.splits),
-            known.index(run.solver) if run.solver in known else len(known),
+            _index(task.splits, run.arguments["split"]),
+            _index(known, run.solver),
             _training(run),
-            run.record["seed"],
+            run.arguments["seed"],
         ),
     )
     ways: dict[str, list[dict[str, Any]]] = {}
@@ -168,18 +184,21 @@ def _section(task: Task, size: tuple[int, ...], runs: list[Run]) -> Section:
     return Section(task, (height, width), tuple(_named(run, ways[run.solver]) for run in kept))
 
 
+def _index(known: Sequence[str], name: str) -> int:
+    return known.index(name) if name in known else len(known)
+
+
 def _training(run: Run) -> str:
     return json.dumps(_way(run), sort_keys=True)
 
 
 def _way(run: Run) -> dict[str, Any]:
     """Return how a solver was trained; for one that learns nothing, nothing."""
-    record = run.record
-    if not record["epochs"]:
+    arguments = run.arguments
+    recipe: dict[str, Any] | None = arguments["recipe"]
+    if recipe is None:
         return {}
-    recipe = record["recipe"] or {}
-    made = {name: record[name] for name in ("epochs", "backend", "precision")}
-    return {**made, **recipe}
+    return {**recipe, "backend": arguments["backend"], "precision": arguments["precision"]}
 
 
 def _named(run: Run, ways: list[dict[str, Any]]) -> Run:
@@ -192,5 +211,4 @@ def _named(run: Run, ways: list[dict[str, Any]]) -> Run:
         f"{way[key]} epochs" if key == "epochs" else f"{key.replace('_', ' ')} {way[key]}"
         for key in differing
     ]
-    name = ", ".join([run.solver, *words])
-    return replace(run, record={**run.record, "solver": name})
+    return replace(run, solver=", ".join([run.solver, *words]))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.learned.recipe import OPTIONS
 from compare.results.table import Table, _hashable, _known, _scores, plain
 from compare.tasks.base import Column, Task
 
@@ -19,9 +20,10 @@ FORMATS = ("table", "csv", "json", "markdown")
 
 
 _DETERMINED = (
-    "task", "split", "size", "solver", "backend", "device", "precision", "epochs",
-    "learning_rate", "l2", "batch", "loss", "schedule", "width", "kernel", "coordinates", "seed",
-)  # fmt: skip
+    *("task", "split", "size", "solver", "backend", "device", "precision"),
+    *(option.name for option in OPTIONS),
+    "seed",
+)
 """What tells one run from another, in the order of a listing."""
 
 
@@ -51,7 +53,7 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
         return text.getvalue().rstrip("\n")
     above = ""
     if not chosen:
-        names, same = _telling(table, names)
+        names, same = _informative(table, names)
         above = "".join(f"{name} {_plain_cell(table[name][0])}, " for name in same)[:-2]
     cells = {name: [_plain_cell(value) for value in table[name].tolist()] for name in names}
     for name in [name for name in names if f"{name}_min" in cells and f"{name}_max" in cells]:
@@ -99,7 +101,7 @@ def _texts_first(table: Table, names: Sequence[str] | dict[str, Any]) -> bool:
     return kinds == sorted(kinds, reverse=True)
 
 
-def _telling(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
+def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
     """Return the columns that tell rows apart or are results, and those alike in every row."""
     if "runs" in names or len(table) == 0:  # groups, or nothing
         same = ["task"] if "task" in names and len(_in_order(table["task"])) == 1 else []
@@ -117,7 +119,7 @@ def _telling(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
         name
         for name in _DETERMINED
         if len(set(_hashable(table[name]))) > 1
-        and (name in ("task", "split", "solver", "seed") or not _follows(table, name))
+        and (name in ("task", "split", "solver", "seed") or not _implied(table, name))
     ]
     texts = [name for name in differing if table.dtype[name].kind == "U"]
     if len(set(table["status"])) > 1:
@@ -129,14 +131,14 @@ def _telling(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
     return [*texts, *numbers, "success", *known], same
 
 
-def _follows(table: Table, name: str) -> bool:
-    """Whether task and solver tell a column's value."""
-    told: dict[Any, set[Any]] = {}
+def _implied(table: Table, name: str) -> bool:
+    """Whether a column's value follows from the task and the solver."""
+    values_of: dict[Any, set[Any]] = {}
     for task, solver, value in zip(
         table["task"].tolist(), table["solver"].tolist(), _hashable(table[name]), strict=True
     ):
-        told.setdefault((task, solver), set()).add(value)
-    return all(len(values) == 1 for values in told.values())
+        values_of.setdefault((task, solver), set()).add(value)
+    return all(len(values) == 1 for values in values_of.values())
 
 
 def _plain_cell(value: Any) -> str:
@@ -163,63 +165,96 @@ def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
 
 def comparison(
     task: Task,
-    header: dict[str, Any],
-    summaries: list[dict[str, Any]],
-    pairs: dict[str, list[dict[str, Any]]],
+    header: Mapping[str, Any],
+    summaries: Sequence[Mapping[str, Any]],
+    pairs: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> str:
-    """Set out what the statistics made of the runs: how exact, at what cost, what follows."""
-    parts = [heading(header)]
+    """Print the summaries: how exact each solver is, at what cost, and how they compare."""
+    parts = [heading(header), *(fill(line, 80) for line in trainings(summaries))]
     for split in dict.fromkeys(row["split"] for row in summaries):
         rows = [row for row in summaries if row["split"] == split]
-        first = rows[0]
-        parts += ["", f"{split} split, {first['held_out']:,} held-out positions"]
-        parts += [_score_table(task, [(row["solver"], row["test"]) for row in rows])]
-        parts += ["", f"{split} split, {first['trained_on']:,} positions trained on"]
-        parts += [_score_table(task, [(row["solver"], row["train"]) for row in rows])]
-        for size in first["elsewhere"]:
-            parts += ["", f"{split} split, every position of a {size} canvas"]
-            parts += [_score_table(task, [(row["solver"], row["elsewhere"][size]) for row in rows])]
-        parts += ["", f"{split} split: cost, and luck"]
+        for part, title in score_parts(rows[0]).items():
+            cells = score_cells(task, [(row["solver"], row["scores"].get(part)) for row in rows])
+            parts += ["", f"{split} split, {title}", columns(cells)]
+        parts += ["", f"{split} split: cost, and success over seeds"]
         parts += [columns([COST, *map(cost_cells, rows)])]
-        if lines := conclusions(rows, pairs[split]):
-            parts += ["", f"{split} split: what may be concluded"]
-            parts += [fill(line, 80, subsequent_indent="  ") for line in lines]
+        parts += ["", f"{split} split: how the solvers compare"]
+        parts += [
+            fill(f"- {line}", 80, subsequent_indent="  ")
+            for line in conclusions(task, rows, pairs[split])
+        ]
     diverged = sum(row["diverged"] for row in summaries)
     if diverged:
-        parts += ["", f"{diverged} runs diverged: their loss was no longer finite."]
-    return "\n".join([*parts, "", task.legend, fill(_LEGEND.format(success=task.success), 80)])
+        parts += ["", f"{counted(diverged, 'run')} diverged: the loss was no longer finite."]
+    return "\n".join([*parts, "", task.legend, fill(legend(task), 80)])
 
 
-def heading(header: dict[str, Any]) -> str:
-    """Say what was run."""
+def heading(header: Mapping[str, Any]) -> str:
+    """Say what was run, and on what."""
     height, width = header["size"]
-    last = header["seeds"] - 1
-    seeds = "seed 0" if last == 0 else f"seeds 0 to {last}"
-    learned = f"Every learned solver: {counted(header['epochs'], 'epoch')},\n{seeds}, "
     return (
-        f"{header['task']} on a {height}x{width} canvas. "
-        f"{learned if header['epochs'] else 'No solver learns: '}"
+        f"{header['task']} on a {height}x{width} canvas; "
         f"{header['backend']} on {header['device']}, {header['precision']}."
     )
 
 
+def trainings(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say how long each learned solver was trained, and whether that is all of its recipe."""
+    groups: dict[tuple[str, str], dict[str, None]] = {}
+    for row in summaries:
+        if row["recipe"]:
+            key = epochs_of(row["recipe"]["epochs"], row["published_epochs"]), _seeds(row["seeds"])
+            groups.setdefault(key, {})[row["solver"]] = None
+    return [
+        f"{', '.join(solvers)}: {epochs}; {seeds}." for (epochs, seeds), solvers in groups.items()
+    ] or ["No solver learns."]
+
+
+def epochs_of(epochs: int, published: int | None) -> str:
+    """Say how many epochs, and that a training is unfinished if its full recipe has more."""
+    if published is not None and epochs < published:
+        return f"{epochs} of the full recipe's {counted(published, 'epoch')}, so unfinished"
+    return counted(epochs, "epoch")
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    if list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"{len(seeds)} seeds"
+
+
+def score_parts(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parts of the data that a summary has scores of, each with its title."""
+    samples = row["samples"]
+    titles = {
+        "test": f"{samples['test']:,} held-out positions",
+        "train": f"{samples['train']:,} positions trained on",
+    }
+    others = {part: f"every position of a {part} canvas" for part in row["scores"]}
+    return {**titles, **{part: title for part, title in others.items() if part not in titles}}
+
+
 def counted(number: int, noun: str) -> str:
     """Write how many there are."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")
-_LEGEND = """Over seeds: the median (smallest..largest). success: seeds with {success}, and the
-Wilson interval of that rate. learned: parameters. multiply-adds: for one sample, computed densely.
-us/sample: median microseconds to predict one."""
 
 
-def _score_table(task: Task, rows: list[tuple[str, dict[str, Any] | None]]) -> str:
-    return columns(score_cells(task, rows))
+def legend(task: Task) -> str:
+    """Say what the columns of the costs mean."""
+    return (
+        f"Over seeds: the median (smallest..largest). success: seeds with {task.criterion}, and "
+        "the Wilson interval of that share. learned: parameters. multiply-adds: for one sample, "
+        "computed densely. us/sample: median microseconds to predict one."
+    )
 
 
 def score_cells(
-    task: Task, rows: Sequence[tuple[str, dict[str, Any] | None]]
+    task: Task, rows: Sequence[tuple[str, Mapping[str, Any] | None]]
 ) -> list[tuple[str, ...]]:
     """Return the cells of a table of scores, its header first; None: the solver cannot do it."""
     cells = [("solver", *(column.title for column in task.columns))]
@@ -233,16 +268,15 @@ def score_cells(
     return cells
 
 
-def _cell(column: Column, spread: dict[str, float]) -> str:
+def _cell(column: Column, spread: Mapping[str, float]) -> str:
     if column.share:
         return percent(spread["median"])
     return _spread(spread, column.digits)
 
 
-def cost_cells(row: dict[str, Any]) -> tuple[str, ...]:
+def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a summary's cells under `COST`."""
     low, high = row["success"]["wilson95"]
-    luck = (f"{100 * low:.0f}..{100 * high:.0f} %",) if row["seeds"] else ("",)
     return (
         row["solver"],
         f"{row['cost']['parameters']:,}",
@@ -252,49 +286,72 @@ def cost_cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['success']['runs']}/{row['success']['of']}"
         if row["seeds"]
         else ("yes" if row["success"]["runs"] else "no"),
-        *luck,
+        f"{100 * low:.0f}..{100 * high:.0f} %" if row["seeds"] else "",
     )
 
 
-def conclusions(rows: list[dict[str, Any]], pairs: list[dict[str, Any]]) -> list[str]:
-    """Say in words what the figures show, and how far they reach."""
+def conclusions(
+    task: Task, rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Say in words at how many positions each solver is correct, and how every two differ."""
     lines = []
-    learners = {row["solver"] for row in rows if row["seeds"]}
+    known = [row for row in rows if row["correct"]]
+    if known:
+        total = sum(known[0]["samples"].values())
+        counts = "; ".join(f"{row['solver']} {_spread(row['correct'], 0)}" for row in known)
+        lines.append(f"Correct at, of all {total:,} positions: {counts}.")
+    # Solvers that learn nothing and score alike are compared once.
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        twin = next((other for other in rows if _alike(row, other)), row)
+        names.setdefault(twin["solver"], []).append(row["solver"])
     for pair in pairs:
-        first, second = pair["solvers"]
-        n = pair["positions"]
-        if "handcrafted" not in (first, second) and not {first, second} <= learners:
-            continue  # a learner against a ready-made answer: as against the handcrafted one
-        if pair["only_first_right"] == pair["only_second_right"] == 0 and not (
-            pair["first_closer"] or pair["second_closer"]
-        ):
-            lines.append(f"- {first} and {second}: the same at every one of {n} positions.")
-            continue
+        if all(solver in names for solver in pair["solvers"]):
+            first, second = (_and(names[solver]) for solver in pair["solvers"])
+            lines.append(f"{first} minus {second}{_over(pair)}: {_differences(task, pair)}.")
+    if any(row["seeds"] for row in rows):
         lines.append(
-            f"- {first} against {second}, on the same {n} positions: right where the other is "
-            f"wrong at {pair['only_first_right']} and {pair['only_second_right']} "
-            f"(McNemar p {_p(pair['mcnemar_p'])}, difference of shares "
-            f"{100 * pair['right_difference']:+.1f} %); closer at "
-            f"{100 * pair['first_closer']:.0f} % and {100 * pair['second_closer']:.0f} % "
-            f"(Wilcoxon p {_p(pair['wilcoxon_p'])}, rank-biserial r = "
-            f"{pair['rank_biserial']:+.2f})."
-        )
-    seeds = max((len(row["seeds"]) for row in rows), default=0)
-    if seeds:
-        tests = (
-            "These tests are about the positions of this split, each learner taken at its median "
-            "over seeds. "
-        )
-        lines.append(
-            f"- {tests if lines else ''}What another seed would do, the range over "
-            + (f"{seeds} seeds tells" if seeds > 1 else "one seed cannot tell")
-            + "; another recipe or a longer training, nothing here tells."
+            "The intervals, 95 %, are about other seeds, trained by the same recipe on the same "
+            "data. They say nothing about another recipe or a longer training."
         )
     return lines
 
 
-def _p(p: float) -> str:
-    return f"= {p:.2g}" if p >= 1e-4 else "< 1e-4"
+def _and(names: Sequence[str]) -> str:
+    first, *others = names
+    return f"{first} (and {', '.join(others)})" if others else first
+
+
+def _alike(row: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether neither learns and both have the same scores."""
+    return not row["seeds"] and not other["seeds"] and row["scores"] == other["scores"]
+
+
+def _over(pair: Mapping[str, Any]) -> str:
+    if not pair["seeds"]:
+        return ""
+    return f", over {counted(pair['seeds'], 'seed')}{' in pairs' if pair['paired'] else ''}"
+
+
+def _differences(task: Task, pair: Mapping[str, Any]) -> str:
+    texts = []
+    for column in task.columns:
+        difference = pair["differences"][column.score]
+        mean, low, high = (difference[key] for key in ("mean", "low95", "high95"))
+        if mean is None:
+            texts.append(f"{column.title} not finite")
+            continue
+        text = _signed(mean, column)
+        if low is not None and high is not None and low != high:
+            text += f" ({_signed(low, column)}..{_signed(high, column)})"
+        texts.append(f"{column.title} {text}{' points' if column.share else ''}")
+    return ", ".join(texts)
+
+
+def _signed(value: float, column: Column) -> str:
+    if column.share:
+        return f"{100 * value:+.1f}"
+    return f"{value:+.{column.digits}f}" if column.digits is not None else f"{value:+.3g}"
 
 
 def percent(share: float) -> str:
@@ -307,18 +364,18 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _spread(spread: dict[str, float], digits: int | None = None) -> str:
+def _spread(spread: Mapping[str, float], digits: int | None = None) -> str:
     median, low, high = (
-        _number(spread[key]) if digits is None else f"{spread[key]:.{digits}f}"
+        _number(spread[key]) if digits is None else f"{spread[key]:,.{digits}f}"
         for key in ("median", "min", "max")
     )
     return median if low == high else f"{median} ({low}..{high})"
 
 
 def _number(value: float) -> str:
-    if value == 0 or value >= 100:
+    if value == 0 or value >= 99.95:
         return f"{value:,.0f}"
-    if value >= 10:
+    if value >= 9.995:
         return f"{value:.1f}"
     # What is not 0 is never printed as 0.
     return f"{value:.2f}" if value >= 0.01 else f"{value:.0e}"

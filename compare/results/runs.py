@@ -1,9 +1,8 @@
 """Runs on disk: every file appears whole or not at all, and says what it is the result of.
 
 A run's directory is named after its arguments. Its `run.json` ends with a digest of itself and of
-that name, and holds digests of the files beside it; so what was cut off, changed or put there from
-elsewhere is told from what was written here. Only the process that holds the directory's lock
-writes to it.
+that name, and holds digests of the files beside it; so what was cut off, changed or copied from
+another run is recognised. Only the process that has locked the directory writes to it.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from compare.errors import StorageError, UsageError
 from compare.files import (
     _TEMPORARY,
@@ -25,6 +26,9 @@ from compare.files import (
     _flush_directory,
     read_sealed_json,
     refused,
+    remove,
+    write_arrays,
+    write_csv,
     write_sealed_json,
 )
 
@@ -101,10 +105,36 @@ _NEW = ".new"
 """The folder of `new_files` in a run's directory."""
 
 
+FILES = ("history.csv", "predictions.npz", "weights.npz")
+"""What a finished run has beside its record."""
+
+
+def write_run(
+    directory: Path,
+    record: Record,
+    losses: Sequence[float],
+    samples: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, NDArray[Any]],
+) -> Record:
+    """Write the files of a finished run, for whoever has locked its directory; returns its record.
+
+    losses: the mean of each epoch; samples: what is known of each sample, by name, such as
+    "test_prediction". They replace those of an earlier run all or none. Raises `StorageError`.
+    """
+    with new_files(directory) as folder:
+        write_csv(folder / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1)))
+        write_arrays(folder / "predictions.npz", samples)
+        write_arrays(folder / "weights.npz", weights)
+        record = write_record(folder, record, FILES, directory.name)
+    for name in ("checkpoint.npz", "failure.json"):
+        remove(directory / name)
+    return record
+
+
 def write_record(folder: Path, record: Record, files: Sequence[str], owner: str) -> Record:
     """Write `run.json` for the directory named `owner`, and return it.
 
-    It holds digests of the `files` that already lie beside it, in `folder`.
+    It holds digests of the `files` that already are beside it, in `folder`.
     """
     record = {**record, "files": {name: _file_digest(folder / name) for name in files}}
     write_sealed_json(folder / "run.json", record, owner)
@@ -147,10 +177,10 @@ def _own(record: Record, path: str | Path) -> Record:
 
 
 @contextmanager
-def held(directory: Path) -> Iterator[bool]:
-    """Hold a run's directory, which must exist; yields whether nobody else holds it.
+def locked(directory: Path) -> Iterator[bool]:
+    """Lock a run's directory, which must exist; yields whether no other process has locked it.
 
-    The operating system lets go of what a process held when it dies, however it dies.
+    The operating system releases the lock of a process that dies, however it dies.
     """
     from filelock import FileLock, Timeout
 

@@ -1,46 +1,60 @@
-"""Scores of one run, and what runs come to over seeds. Nothing here knows the solver."""
+"""What runs come to over seeds, and how two solvers compare. Nothing here knows the solver.
+
+The unit that was repeated is the seed, so intervals are over seeds. The positions of one canvas
+are no sample of anything: at how many of them a solver is correct is counted, not tested.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.files import Record
 from compare.tasks.base import Scores
 
 
-def summarise(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Gather the runs of each split and solver over their seeds, in order of appearance."""
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def by_solver(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Gather runs by their split and solver, in order of appearance."""
+    groups: dict[tuple[str, str], list[Record]] = {}
     for record in records:
-        groups.setdefault((record["split"], record["solver"]), []).append(record)
-    return [_summary(runs) for runs in groups.values()]
+        arguments = record["arguments"]
+        groups.setdefault((arguments["split"], arguments["solver"]), []).append(record)
+    return groups
 
 
-def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def summarise(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Summarise the runs of each split and solver over their seeds, in order of appearance."""
+    return [_summary(runs) for runs in by_solver(records).values()]
+
+
+def _summary(runs: Sequence[Record]) -> dict[str, Any]:
     first = runs[0]
+    arguments = first["arguments"]
 
-    def spreads(scores: list[Scores | None]) -> dict[str, dict[str, float]] | None:
+    def over_seeds(scores: list[Scores | None]) -> dict[str, dict[str, float]] | None:
         known = [each for each in scores if each is not None]
         return {key: spread([s[key] for s in known]) for key in known[0]} if known else None
 
     successes = sum(run["success"] for run in runs)
     return {
-        "task": first["task"],
-        "split": first["split"],
-        "solver": first["solver"],
-        "seeds": [run["seed"] for run in runs] if first["epochs"] else [],
-        "epochs": first["epochs"],
-        "recipe": first["recipe"],
-        "held_out": first["samples"]["test"],
-        "trained_on": first["samples"]["train"],
-        "test": spreads([run["scores"]["test"] for run in runs]),
-        "train": spreads([run["scores"]["train"] for run in runs]),
-        "elsewhere": {
-            size: spreads([run["elsewhere"][size] for run in runs]) for size in first["elsewhere"]
+        "task": arguments["task"],
+        "split": arguments["split"],
+        "solver": arguments["solver"],
+        "seeds": [run["arguments"]["seed"] for run in runs] if arguments["recipe"] else [],
+        "recipe": arguments["recipe"],
+        "published_epochs": first["published_epochs"],
+        "samples": first["samples"],
+        "scores": {
+            part: over_seeds([run["scores"].get(part) for run in runs]) for part in first["scores"]
         },
+        "correct": spread([sum(run["correct"].values()) for run in runs])
+        if all(run["correct"] for run in runs)
+        else None,
         "success": {"runs": successes, "of": len(runs), "wilson95": wilson(successes, len(runs))},
         "diverged": sum(run["status"] == "diverged" for run in runs),
         "cost": first["cost"],
@@ -49,7 +63,7 @@ def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def spread(numbers: list[float]) -> dict[str, float]:
+def spread(numbers: Sequence[float]) -> dict[str, float]:
     """Return the median, the range and a bootstrap interval for the median, 95 %.
 
     The interval is left out for fewer than three numbers, which say nothing about others.
@@ -66,12 +80,10 @@ def spread(numbers: list[float]) -> dict[str, float]:
     return {name: float(value) for name, value in result.items()}
 
 
-def _median(values: NDArray[Any], axis: int = -1) -> NDArray[Any]:
+def _median(values: NDArray[Any]) -> float:
     # Not np.median: the mean of two infinite errors would be a warning.
-    ordered = np.sort(values, axis=axis)
-    middle = (ordered.shape[axis] - 1) // 2, ordered.shape[axis] // 2
-    low, high = (np.take(ordered, place, axis=axis) for place in middle)
-    return np.asarray(np.where(low == high, low, (low + high) / 2))
+    low, high = values[(len(values) - 1) // 2], values[len(values) // 2]
+    return float(low if low == high else (low + high) / 2)
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
@@ -82,53 +94,86 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a solver came to at each held-out position, over its seeds, (n,) each."""
-
-    solver: str
-    seeds: int
-    right: NDArray[np.bool_]
-    """Right for more than half of the seeds."""
-    error: NDArray[np.float64]
-    """The median over the seeds."""
-
-
-def outcome(solver: str, right: list[NDArray[Any]], error: list[NDArray[Any]]) -> Outcome:
-    """Take the seeds of a solver together."""
-    return Outcome(solver, len(right), np.mean(right, axis=0) > 0.5, _median(np.stack(error), 0))
-
-
-def paired(first: Outcome, second: Outcome) -> dict[str, Any]:
-    """Compare two solvers on the same positions.
-
-    McNemar's exact test for right and wrong, with the difference of the shares right as its effect;
-    Wilcoxon's signed-rank test for the errors, with the rank-biserial correlation, from -1 (the
-    first solver's error is the smaller everywhere) to 1.
-    """
-    from scipy.stats import binomtest, rankdata, wilcoxon
-
-    only_first = int(np.sum(first.right & ~second.right))
-    only_second = int(np.sum(second.right & ~first.right))
-    discordant = only_first + only_second
-    # Infinite errors are equal to each other and larger than all others.
-    largest = 1 + max(
-        (float(e[np.isfinite(e)].max(initial=0)) for e in (first.error, second.error)), default=0
-    )
-    a, b = (np.where(np.isfinite(e), e, largest) for e in (first.error, second.error))
-    difference = a - b
-    differing = difference[difference != 0]
-    ranks = rankdata(np.abs(differing))
-    total = ranks.sum()
+def compare_all(records: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
+    """Compare every two solvers of each split on its held-out samples."""
+    groups = by_solver(records)
+    splits = dict.fromkeys(split for split, _ in groups)
     return {
-        "solvers": [first.solver, second.solver],
-        "positions": len(difference),
-        "only_first_right": only_first,
-        "only_second_right": only_second,
-        "mcnemar_p": float(binomtest(only_first, discordant).pvalue) if discordant else 1.0,
-        "right_difference": float(first.right.mean() - second.right.mean()),
-        "first_closer": float(np.mean(difference < 0)),
-        "second_closer": float(np.mean(difference > 0)),
-        "wilcoxon_p": float(wilcoxon(differing).pvalue) if len(differing) else 1.0,
-        "rank_biserial": float(ranks @ np.sign(differing) / total) if total else 0.0,
+        split: [
+            compare(groups[first], groups[second])
+            for first, second in combinations([key for key in groups if key[0] == split], 2)
+        ]
+        for split in splits
     }
+
+
+def compare(first: Sequence[Record], second: Sequence[Record]) -> dict[str, Any]:
+    """Compare the runs of two solvers: each held-out score of the first less the second's.
+
+    Where both learn, runs are paired by seed if they share two or more; a solver that learns
+    nothing has one run, which stands beside each of the other's. Returns the solvers, how many
+    `seeds` the differences are over (0 if neither learns), whether they are `paired`, and of each
+    score the mean difference with its 95 % interval over seeds, None where there is none: of one
+    seed, or of scores that are not finite.
+    """
+    one, other = (
+        {run["arguments"]["seed"]: run["scores"]["test"] for run in runs}
+        for runs in (first, second)
+    )
+    learns = [runs[0]["arguments"]["recipe"] is not None for runs in (first, second)]
+    shared = sorted(one.keys() & other.keys()) if all(learns) else []
+    paired = len(shared) >= 2
+    if all(learns) and paired:
+        pairs = [(one[seed], other[seed]) for seed in shared]
+    elif all(learns):
+        pairs = []
+    else:
+        pairs = [(a, b) for a in one.values() for b in other.values()]
+    names = [name for name in first[0]["scores"]["test"] if name in second[0]["scores"]["test"]]
+    differences = {
+        name: _interval([a[name] - b[name] for a, b in pairs])
+        if pairs
+        else _welch([a[name] for a in one.values()], [b[name] for b in other.values()])
+        for name in names
+    }
+    return {
+        "solvers": [runs[0]["arguments"]["solver"] for runs in (first, second)],
+        "seeds": len(pairs)
+        if any(learns) and pairs
+        else (min(len(one), len(other)) if all(learns) else 0),
+        "paired": paired,
+        "differences": differences,
+    }
+
+
+def _interval(values: Sequence[float]) -> dict[str, float | None]:
+    """Return the mean and its 95 % interval by Student's t, for independent differences."""
+    array = np.asarray(values, dtype=float)
+    if not np.isfinite(array).all():
+        return {"mean": None, "low95": None, "high95": None}
+    if len(array) < 2:
+        return {"mean": float(array[0]), "low95": None, "high95": None}
+    return _around(
+        float(array.mean()), float(array.std(ddof=1)) / math.sqrt(len(array)), len(array) - 1
+    )
+
+
+def _welch(first: Sequence[float], second: Sequence[float]) -> dict[str, float | None]:
+    """Return the difference of means and its 95 % interval for unequal variances (Welch 1947)."""
+    a, b = (np.asarray(values, dtype=float) for values in (first, second))
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return {"mean": None, "low95": None, "high95": None}
+    mean = float(a.mean() - b.mean())
+    if min(len(a), len(b)) < 2:
+        return {"mean": mean, "low95": None, "high95": None}
+    parts = [float(values.var(ddof=1)) / len(values) for values in (a, b)]
+    weights = [part**2 / (len(values) - 1) for part, values in zip(parts, (a, b), strict=True)]
+    freedom = sum(parts) ** 2 / sum(weights) if sum(weights) else 1.0
+    return _around(mean, math.sqrt(sum(parts)), freedom)
+
+
+def _around(mean: float, error: float, freedom: float) -> dict[str, float | None]:
+    from scipy.special import stdtrit
+
+    margin = float(stdtrit(freedom, 0.975)) * error
+    return {"mean": mean, "low95": mean - margin, "high95": mean + margin}

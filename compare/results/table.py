@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from compare.errors import UsageError
 from compare.files import Record
+from compare.learned.recipe import OPTIONS
 from compare.results.runs import records
 
 
@@ -27,10 +28,6 @@ def load(out: str | Path) -> np.recarray[Any, Any]:
     for complaint in complaints:
         warnings.warn(f"{complaint}; skipped", stacklevel=2)
     return tidy(found)
-
-
-_RECIPE = ("learning_rate", "l2", "batch", "loss", "schedule", "width", "kernel", "coordinates")
-_TEXTS = ("loss", "schedule", "coordinates")
 
 
 def tidy(found: Mapping[str, Record]) -> np.recarray[Any, Any]:
@@ -52,11 +49,14 @@ def tidy(found: Mapping[str, Record]) -> np.recarray[Any, Any]:
     return table.view(np.recarray)
 
 
+_RECIPE = {option.name: "" if option.is_text else None for option in OPTIONS}
+"""The columns of the recipe, and what stands there for a run without one."""
+
+
 def _row(name: str, record: Record) -> Record:
     arguments = record.get("arguments", {})
     recipe = arguments.get("recipe") or {}
     environment = record.get("environment", {})
-    where = {**record.get("scores", {}), **record.get("elsewhere", {})}
     return {
         "run": name,
         "task": arguments.get("task", ""),
@@ -67,14 +67,13 @@ def _row(name: str, record: Record) -> Record:
         "backend": arguments.get("backend", ""),
         "device": arguments.get("device", ""),
         "precision": arguments.get("precision", ""),
-        "epochs": arguments.get("epochs", 0),
-        **{key: recipe.get(key, "" if key in _TEXTS else None) for key in _RECIPE},
+        **{name: recipe.get(name, missing) for name, missing in _RECIPE.items()},
         "status": record.get("status", ""),
         "error": record.get("error", ""),
         "success": record.get("success", False),
         **{
             f"{part}_{score}": value
-            for part, scores in where.items()
+            for part, scores in record.get("scores", {}).items()
             for score, value in (scores or {}).items()
         },
         **{key: record.get("cost", {}).get(key) for key in ("parameters", "multiply_adds")},

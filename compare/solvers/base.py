@@ -1,61 +1,67 @@
-"""What a solver is."""
+"""What a solver is: anything that fits a task's samples and returns a model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from compare.learned.recipe import Recipe
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `compare list` does without NumPy
     from numpy.typing import NDArray
 
     from compare.backends import Backend
     from compare.datasets import Dataset
+    from compare.learned.model import Cost, History
     from compare.learned.training import Progress
     from compare.tasks.base import Task
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a solver is made of and what one sample costs it, computed densely."""
+class Model(Protocol):
+    """What fitting returns: it predicts, and says what it is made of."""
 
-    parameters: int
-    """Numbers that were learned."""
-    constants: int
-    """Numbers that somebody fixed."""
-    multiply_adds: int
+    def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Map a batch of inputs to answers in the task's own units."""
+        ...
 
+    @property
+    def cost(self) -> Cost:
+        """What it is made of, and what one sample costs it."""
+        ...
 
-@dataclass(frozen=True)
-class Budget:
-    """How much training a solver is given; the same for every learned one."""
+    @property
+    def weights(self) -> Mapping[str, NDArray[Any]]:
+        """Its arrays by name; empty for what is not made of any."""
+        ...
 
-    epochs: int
+    @property
+    def history(self) -> History:
+        """How its training went."""
+        ...
 
 
 class Solver(Protocol):
-    """Anything that maps a task's inputs to its outputs."""
+    """Anything that maps a task's inputs to its outputs, built for one task and canvas."""
 
     def fit(
         self,
-        train: Dataset,
+        data: Dataset,
         *,
-        seed: int,
-        budget: Budget,
-        on_progress: Callable[[Progress], None],
-    ) -> None:
-        """Learn from the training samples, if there is anything to learn."""
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Model:
+        """Learn from samples, if there is anything to learn, and return the model.
+
+        `checkpoint` is a file that training is resumed from and saved to; `on_progress` is called
+        after each epoch.
+        """
         ...
 
-    def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Map a batch of inputs to outputs in the task's own units."""
-        ...
-
-    def describe(self) -> Cost:
-        """Say what it costs."""
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> Model:
+        """Return the model with these weights; ValueError for those of another shape."""
         ...
 
 
@@ -67,17 +73,20 @@ class Setting:
     split: str
     height: int
     width: int
-    backend: Backend
+    backend: Backend | None = None
+    """What learned networks run on; None where nothing is computed yet."""
 
 
 @dataclass(frozen=True)
-class Entry:
+class SolverSpec:
     """A solver that a task offers: how to build it, and how it is trained if it is."""
 
     summary: str
-    build: Callable[[Setting, Recipe | None, Path | None], Solver]
-    """(setting, recipe, checkpoint) to the solver; ValueError for a canvas it cannot do."""
-    recipes: dict[str, Recipe] = field(default_factory=dict)
+    build: Callable[[Setting, Recipe | None], Solver]
+    """(setting, recipe) to the solver; ValueError for a canvas it cannot do."""
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
     """How each preset trains it; empty if there is nothing to learn."""
+    preset: str = "quick"
+    """Which of them is used where none is asked for."""
     options: tuple[str, ...] = ()
-    """The recipe's fields that its architecture has: of "width", "kernel" and "coordinates"."""
+    """The recipe's architectural fields that its architecture has."""

@@ -1,67 +1,83 @@
-"""Solvers with nothing to learn."""
+"""Solvers with nothing to learn: networks by hand and closed forms."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.learned.recipe import Recipe
-from compare.solvers.base import Budget, Cost, Entry, Setting, Solver
+from compare.solvers.base import Setting, Solver, SolverSpec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from compare.datasets import Dataset
+    from compare.learned.model import Cost, History
     from compare.learned.training import Progress
+
+
+def _no_history() -> History:
+    # Imported here because it takes longer than everything that `compare list` does.
+    from compare.learned.model import History
+
+    return History()
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """A solver with nothing to learn: a handcrafted network, or what a programmer would write."""
+    """A function as a solver, and as the model that its fitting returns."""
 
     function: Callable[[NDArray[Any]], NDArray[Any]]
     cost: Cost
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    history: History = field(default_factory=_no_history)
 
     def fit(
         self,
-        train: Dataset,
+        data: Dataset,
         *,
-        seed: int,
-        budget: Budget,
-        on_progress: Callable[[Progress], None],
-    ) -> None:
-        """Do nothing."""
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Fixed:
+        """Return itself: there is nothing to learn."""
+        return self
+
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> Fixed:
+        """Return itself: it has no weights."""
+        return self
 
     def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Apply the function."""
         return self.function(inputs)
 
-    def describe(self) -> Cost:
-        """Return the cost it was built with."""
-        return self.cost
 
+def handcrafted(task: str) -> SolverSpec:
+    """Offer the weight-free network of a task."""
 
-def _handcrafted(task: str) -> Entry:
-    def built(setting: Setting, recipe: Recipe | None, checkpoint: Path | None) -> Solver:
-        # Imported here because it takes longer than everything that `compare list` does.
+    def build(setting: Setting, recipe: Recipe | None) -> Solver:
+        from compare.learned.model import Cost
         from handcrafted import NETWORKS
 
         network = NETWORKS[task](setting.height, setting.width)
         cost = network.cost()
         return Fixed(network, Cost(0, cost.constants, cost.multiply_adds))
 
-    return Entry("a network of fixed operations; no weight learned", built)
+    return SolverSpec("a network of fixed operations; no weight learned", build)
 
 
-def _ready_made(name: str, summary: str) -> Entry:
-    def build(setting: Setting, recipe: Recipe | None, checkpoint: Path | None) -> Solver:
-        from compare.solvers import direct  # brings NumPy, which `compare list` does without
+def closed_form(name: str, summary: str) -> SolverSpec:
+    """Offer a function of `compare.solvers.direct`."""
+
+    def build(setting: Setting, recipe: Recipe | None) -> Solver:
+        from compare.learned.model import Cost
+        from compare.solvers import direct
 
         function = getattr(direct, name)
         size = {"height": setting.height, "width": setting.width}
         return Fixed(partial(function, **size), Cost(0, 0, 0))
 
-    return Entry(summary, build)
+    return SolverSpec(summary, build)

@@ -1,104 +1,65 @@
-"""A network that is trained, as a solver."""
+"""Architectures that are trained, as solvers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from compare.backends import Backend
+from compare.backends import Backend, load
 from compare.datasets import Dataset
 from compare.learned import training
 from compare.learned.architecture import Architecture
+from compare.learned.model import History, Model
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import maps, piece, split_maps
-from compare.learned.state import State
-from compare.learned.training import Progress, forward
-from compare.solvers.base import Budget, Cost
-from compare.tasks.base import Task
+from compare.learned.sparse.batches import maps
+from compare.learned.training import Progress
+from compare.tasks.base import Supervision
 
 
+@dataclass(frozen=True)
 class Learned:
-    """A network trained by gradient descent on a backend."""
+    """An architecture that is trained by a recipe for a canvas of `size`, (height, width)."""
 
-    def __init__(
-        self,
-        task: Task,
-        architecture: Architecture,
-        size: tuple[int, int],
-        recipe: Recipe,
-        backend: Backend,
-        checkpoint: Path | None = None,
-    ) -> None:
-        """Set up an untrained network for a canvas of `size`, (height, width).
-
-        `checkpoint` is where training may be taken up again.
-        """
-        self.task = task
-        self.architecture = architecture
-        self.size = size
-        self.recipe = recipe
-        self.backend = backend
-        self.checkpoint = checkpoint
-        self.state: State | None = None
-        self._outputs = forward(architecture, backend)
+    architecture: Architecture
+    supervision: Supervision
+    size: tuple[int, int]
+    recipe: Recipe
+    backend: Backend | None = None
 
     def fit(
         self,
-        train: Dataset,
+        data: Dataset,
         *,
-        seed: int,
-        budget: Budget,
-        on_progress: Callable[[Progress], None],
-    ) -> None:
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Model:
         """Train from the seed's first weights."""
-        self.state = training.train(
+        backend = self.backend or load("numpy")
+        state = training.train(
             self.architecture,
-            maps(train.inputs(part) for part in train.chunks()),
-            self.task.encode(train.positions, *self.size),
+            maps(data.inputs(part) for part in data.chunks()),
+            self.supervision.encode(data.positions, *self.size),
             self.recipe,
-            epochs=budget.epochs,
             seed=seed,
-            backend=self.backend,
-            checkpoint=self.checkpoint,
-            on_progress=on_progress,
+            backend=backend,
+            checkpoint=checkpoint,
+            on_progress=on_progress or (lambda _: None),
         )
+        weights = {name: backend.to_numpy(array) for name, array in state.weights.items()}
+        return self._model(weights, History(state.losses, state.seconds))
 
-    def begin(self, seed: int) -> None:
-        """Take the seed's first weights, with no training."""
-        self.state = training.begin(self.architecture, seed, self.backend)
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> Model:
+        """Return the model with these weights; ValueError for those of another shape."""
+        return self._model(weights, History())
 
-    def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Run the network on a batch, as many samples at a time as the backend likes."""
-        if self.state is None:
-            raise ValueError("this network has not been trained; call fit first")
-        joined = maps([inputs])
-        step = piece(self.architecture, self.backend, len(inputs), joined)
-        shared, samples = split_maps(joined)
-        shared = tuple(self.backend.asarray(array) for array in shared)
+    def _model(self, weights: Mapping[str, NDArray[Any]], history: History) -> Model:
+        def decode(outputs: NDArray[Any]) -> NDArray[Any]:
+            return self.supervision.decode(outputs, *self.size, self.recipe.loss)
 
-        def outputs(start: int) -> NDArray[Any]:
-            assert self.state is not None
-            part = tuple(self.backend.asarray(array[start : start + step]) for array in samples)
-            return self.backend.to_numpy(self._outputs(self.state.weights, shared, part))
-
-        parts = self.backend.map(outputs, range(0, len(inputs), step))
-        return self.task.decode(np.concatenate(parts), *self.size, self.recipe.loss)
-
-    def transfer(self, other: Learned) -> None:
-        """Give the trained weights to the same architecture for another canvas.
-
-        Raises ValueError if that has other weights, as one with a dense layer over all pixels has.
-        """
-        own, others = self.architecture.parameters(), other.architecture.parameters()
-        for name, parameter in own.items():
-            if parameter.shape != others[name].shape:
-                raise ValueError(f"weight {name} depends on the size of the canvas")
-        other.state = self.state
-
-    def describe(self) -> Cost:
-        """Count the architecture."""
-        return Cost(self.architecture.count(), 0, self.architecture.multiply_adds())
+        backend = self.backend or load("numpy")
+        return Model(self.architecture, weights, decode, backend, history, trained=True)

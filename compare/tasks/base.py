@@ -1,41 +1,42 @@
-"""What a task is, and the measures and scores of its answers."""
+"""What a task is, and the evaluation of a model on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # `compare list` does without NumPy
+    from numpy.typing import NDArray
 
-if TYPE_CHECKING:
     from compare.datasets import Dataset, Split
 
-
-@dataclass(frozen=True)
-class Measures:
-    """What came of each sample, (n,) each."""
-
-    exact: NDArray[np.bool_]
-    """Equal to the target in every coordinate or pixel, nothing rounded."""
-    right: NDArray[np.bool_]
-    """Right after rounding, in the task's own sense."""
-    error: NDArray[np.float64]
-    """How far off, in the task's own unit; infinite where an answer is not a number."""
-
+Samples: TypeAlias = "dict[str, NDArray[Any]]"
+"""Arrays with a row for each sample, by name."""
 
 Scores: TypeAlias = dict[str, float]
 """Figures for all samples, by name."""
 
 
-def joined(parts: list[Measures]) -> Measures:
-    """Put the measures of consecutive samples together."""
-    return Measures(
-        np.concatenate([part.exact for part in parts]),
-        np.concatenate([part.right for part in parts]),
-        np.concatenate([part.error for part in parts]),
-    )
+class Predictor(Protocol):
+    """What a task can evaluate: a model, whoever made it."""
+
+    def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Map a batch of inputs to answers in the task's own units."""
+        ...
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model came to on some samples."""
+
+    samples: Samples
+    """An array for each thing that is known of a sample, with the sample first. Names that figures
+    and comparisons look for: `position`, (n, 2) in pixels; `prediction`; `exact`, equal to the
+    target with nothing rounded; `correct`, right in the task's own sense; `error`, in its unit."""
+    scores: Scores
+    success: bool
+    """Whether a run with these scores on held-out samples counts as solved."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,20 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Supervision:
+    """What supervised training needs to know of a task."""
+
+    losses: tuple[str, ...]
+    """The names of the losses that fit, the default first."""
+    encode: Callable[[NDArray[Any], int, int], NDArray[Any]]
+    """(positions, height, width) to what a learned network is trained to put out."""
+    decode: Callable[[NDArray[Any], int, int, str], NDArray[Any]]
+    """(network outputs, height, width, loss) to answers, in the targets' own units."""
+
+
+@dataclass(frozen=True)
 class Task:
-    """A mapping to be computed, with its data, its losses and its scores."""
+    """A mapping to be computed, with its data and how an answer is evaluated."""
 
     name: str
     summary: str
@@ -60,29 +73,43 @@ class Task:
     splits: tuple[str, ...]
     split: Callable[[str, int, int], Split]
     """(split, height, width) to the data; UsageError for a canvas that is too small."""
-    everywhere: Callable[[int, int], Dataset]
+    all_samples: Callable[[int, int], Dataset]
     """(height, width) to every sample there is; UsageError for a canvas that is too small."""
-    losses: tuple[str, ...]
-    """The names of the losses that fit, the default first."""
-    encode: Callable[[NDArray[Any], int, int], NDArray[Any]]
-    """(positions, height, width) to what a learned network is trained to put out."""
-    decode: Callable[[NDArray[Any], int, int, str], NDArray[Any]]
-    """(network outputs, height, width, loss) to answers, in the targets' own units."""
-    keep: Callable[[NDArray[Any]], NDArray[Any]]
-    """(answers) to what is stored of them, with the sample first."""
-    measure: Callable[[NDArray[Any], NDArray[Any]], Measures]
-    """(answers, targets) to figures for each sample."""
-    score: Callable[[Measures], Scores]
-    """Figures for each sample to figures for all of them."""
+    evaluate: Callable[[Predictor, Dataset], Evaluation]
+    """(model, data) to what the model comes to; `by_sample` makes one."""
     columns: tuple[Column, ...]
-    """The scores that the table shows."""
+    """The scores that the table shows, and by which solvers are compared."""
     legend: str
     """What the columns mean."""
     error: str
     """What the error of one sample is, with its unit."""
-    success: str
+    criterion: str
     """When a run counts as a success, in a few words."""
-    succeeded: Callable[[Scores], bool]
-    """(held-out scores) to whether it is one."""
-    epochs: dict[str, int]
-    """How long each preset trains."""
+    supervision: Supervision | None = None
+    """None for a task that no supervised training fits."""
+
+
+def by_sample(
+    measure: Callable[[NDArray[Any], NDArray[Any]], Samples],
+    score: Callable[[Mapping[str, NDArray[Any]]], Scores],
+    succeeded: Callable[[Scores], bool],
+) -> Callable[[Predictor, Dataset], Evaluation]:
+    """Make an evaluation that predicts and measures a few megabytes of samples at a time.
+
+    measure: (answers, targets) to arrays with the sample first; score: these, for all samples, to
+    figures; succeeded: scores to whether the run counts as a success.
+    """
+
+    def evaluate(model: Predictor, data: Dataset) -> Evaluation:
+        import numpy as np
+
+        parts = [
+            measure(model.predict(data.inputs(part)), data.targets(part)) for part in data.chunks()
+        ]
+        samples = {"position": data.positions}
+        for name in parts[0]:
+            samples[name] = np.concatenate([part[name] for part in parts])
+        scores = score(samples)
+        return Evaluation(samples, scores, bool(succeeded(scores)))
+
+    return evaluate

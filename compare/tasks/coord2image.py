@@ -6,6 +6,7 @@ under the mean squared error, its brightness.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,19 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.tasks import BUILT_IN
-from compare.tasks.base import Column, Measures, Scores, Task
+from compare.tasks.base import Column, Samples, Scores, Supervision, Task, by_sample
 
 
 def _split(name: str, height: int, width: int) -> Split:
     return not_so_clevr.split(name, height, width, not_so_clevr.coordinates, not_so_clevr.squares)
 
 
-def _everywhere(height: int, width: int) -> Dataset:
-    return not_so_clevr.everywhere(height, width, not_so_clevr.coordinates, not_so_clevr.squares)
+def _all_samples(height: int, width: int) -> Dataset:
+    return not_so_clevr.all_samples(height, width, not_so_clevr.coordinates, not_so_clevr.squares)
 
 
-def _decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
+def decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
+    """Return brightnesses: the outputs themselves under "mse", else their sigmoids."""
     if loss == "mse":
         return outputs
     return np.asarray(0.5 * (np.tanh(0.5 * outputs) + 1))  # the sigmoid, without overflow
@@ -35,26 +37,27 @@ def rounded_bits(pictures: NDArray[Any]) -> NDArray[np.uint8]:
     return np.packbits(pictures.reshape(len(pictures), -1) > 0.5, axis=1)
 
 
-def picture_measures(answers: NDArray[Any], targets: NDArray[Any]) -> Measures:
+def measure(answers: NDArray[Any], targets: NDArray[Any]) -> Samples:
     """Measure (n, 1, height, width) pictures of 0 and 1; the error is 1 - IoU once rounded."""
     axes = (1, 2, 3)
     painted, wanted = answers > 0.5, targets > 0.5
     union = np.sum(painted | wanted, axis=axes)
     iou = np.sum(painted & wanted, axis=axes) / np.maximum(union, 1)
-    return Measures(
-        np.all(answers == targets, axis=axes),
-        np.all(painted == wanted, axis=axes),
-        np.where(union == 0, 0.0, 1 - iou),
-    )
+    return {
+        "prediction": rounded_bits(answers),
+        "exact": np.all(answers == targets, axis=axes),
+        "correct": np.all(painted == wanted, axis=axes),
+        "error": np.where(union == 0, 0.0, 1 - iou),
+    }
 
 
-def picture_scores(measures: Measures) -> Scores:
+def score(samples: Mapping[str, NDArray[Any]]) -> Scores:
     """Score pictures: shares exact and right when rounded, mean and worst IoU."""
     return {
-        "exact": float(measures.exact.mean()),
-        "rounded": float(measures.right.mean()),
-        "mean_iou": float(1 - measures.error.mean()),
-        "worst_iou": float(1 - measures.error.max()),
+        "exact": float(samples["exact"].mean()),
+        "rounded": float(samples["correct"].mean()),
+        "mean_iou": float(1 - samples["error"].mean()),
+        "worst_iou": float(1 - samples["error"].max()),
     }
 
 
@@ -63,13 +66,8 @@ TASK = Task(
     summary=BUILT_IN["coord2image"],
     splits=not_so_clevr.SPLITS,
     split=_split,
-    everywhere=_everywhere,
-    losses=("sigmoid", "mse"),
-    encode=not_so_clevr.squares,
-    decode=_decode,
-    keep=rounded_bits,
-    measure=picture_measures,
-    score=picture_scores,
+    all_samples=_all_samples,
+    evaluate=by_sample(measure, score, lambda scores: scores["mean_iou"] >= 0.99),
     columns=(
         Column("exact", "exact", share=True),
         Column("rounded", "rounded", share=True),
@@ -81,7 +79,6 @@ exact: every pixel equal to the target's, nothing rounded. rounded: every pixel
 right after rounding to 0 or 1. IoU: intersection over union of the rounded
 picture and the square, 1 if they are the same.""",
     error="1 - IoU",
-    success="mean IoU of 0.99 or more",
-    succeeded=lambda scores: scores["mean_iou"] >= 0.99,
-    epochs={"quick": 3, "paper": 1000},
+    criterion="mean IoU of 0.99 or more",
+    supervision=Supervision(("sigmoid", "mse"), not_so_clevr.squares, decode),
 )

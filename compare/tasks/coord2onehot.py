@@ -6,6 +6,7 @@ softmax over them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.tasks import BUILT_IN
-from compare.tasks.base import Column, Measures, Scores, Task
+from compare.tasks.base import Column, Samples, Scores, Supervision, Task, by_sample
 from compare.tasks.onehot2coord import coordinate_error
 
 
@@ -21,15 +22,17 @@ def _split(name: str, height: int, width: int) -> Split:
     return not_so_clevr.split(name, height, width, not_so_clevr.coordinates, not_so_clevr.one_hot)
 
 
-def _everywhere(height: int, width: int) -> Dataset:
-    return not_so_clevr.everywhere(height, width, not_so_clevr.coordinates, not_so_clevr.one_hot)
+def _all_samples(height: int, width: int) -> Dataset:
+    return not_so_clevr.all_samples(height, width, not_so_clevr.coordinates, not_so_clevr.one_hot)
 
 
-def _encode(positions: NDArray[Any], height: int, width: int) -> NDArray[np.int64]:
+def encode(positions: NDArray[Any], height: int, width: int) -> NDArray[np.int64]:
+    """Return each pixel's index, counted row after row, (n,)."""
     return np.asarray(positions[:, 1] * width + positions[:, 0])
 
 
-def _decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
+def decode(outputs: NDArray[Any], height: int, width: int, loss: str) -> NDArray[Any]:
+    """Return the softmax of each sample's outputs, taken over all its pixels."""
     exponentials = np.exp(outputs - outputs.max(axis=(1, 2, 3), keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=(1, 2, 3), keepdims=True))
 
@@ -41,20 +44,26 @@ def brightest(bitmaps: NDArray[Any]) -> NDArray[np.int64]:
     return np.stack([x, y], axis=1)
 
 
-def bitmap_measures(answers: NDArray[Any], targets: NDArray[Any]) -> Measures:
-    """Measure (n, 1, height, width) bitmaps; right: the brightest pixel is the hot one."""
-    error = coordinate_error(brightest(answers), brightest(targets))
+def measure(answers: NDArray[Any], targets: NDArray[Any]) -> Samples:
+    """Measure (n, 1, height, width) bitmaps; correct: the brightest pixel is the hot one."""
+    found = brightest(answers)
+    error = coordinate_error(found, brightest(targets))
     error[np.isnan(answers).any(axis=(1, 2, 3))] = np.inf
-    return Measures(np.all(answers == targets, axis=(1, 2, 3)), error == 0, error)
+    return {
+        "prediction": found,
+        "exact": np.all(answers == targets, axis=(1, 2, 3)),
+        "correct": error == 0,
+        "error": error,
+    }
 
 
-def bitmap_scores(measures: Measures) -> Scores:
+def score(samples: Mapping[str, NDArray[Any]]) -> Scores:
     """Score one-hot bitmaps: share exact, accuracy, mean and worst distance in pixels."""
     return {
-        "exact": float(measures.exact.mean()),
-        "accuracy": float(measures.right.mean()),
-        "mean_error": float(measures.error.mean()),
-        "worst_error": float(measures.error.max()),
+        "exact": float(samples["exact"].mean()),
+        "accuracy": float(samples["correct"].mean()),
+        "mean_error": float(samples["error"].mean()),
+        "worst_error": float(samples["error"].max()),
     }
 
 
@@ -63,13 +72,8 @@ TASK = Task(
     summary=BUILT_IN["coord2onehot"],
     splits=not_so_clevr.SPLITS,
     split=_split,
-    everywhere=_everywhere,
-    losses=("softmax",),
-    encode=_encode,
-    decode=_decode,
-    keep=brightest,
-    measure=bitmap_measures,
-    score=bitmap_scores,
+    all_samples=_all_samples,
+    evaluate=by_sample(measure, score, lambda scores: scores["accuracy"] == 1),
     columns=(
         Column("exact", "exact", share=True),
         Column("accuracy", "accuracy", share=True),
@@ -81,7 +85,6 @@ exact: every pixel equal to the target's, nothing rounded; a learned network's
 pixels are its probabilities. accuracy: the brightest pixel is the hot one.
 Errors: from the brightest pixel to the hot one, Euclidean, in pixels.""",
     error="distance (pixels)",
-    success="every held-out pixel right",
-    succeeded=lambda scores: scores["accuracy"] == 1,
-    epochs={"quick": 1, "paper": 1000},
+    criterion="every held-out pixel right",
+    supervision=Supervision(("softmax",), encode, decode),
 )

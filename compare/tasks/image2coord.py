@@ -17,8 +17,8 @@ def _split(name: str, height: int, width: int) -> Split:
     return not_so_clevr.split(name, height, width, not_so_clevr.squares, not_so_clevr.coordinates)
 
 
-def _everywhere(height: int, width: int) -> Dataset:
-    return not_so_clevr.everywhere(height, width, not_so_clevr.squares, not_so_clevr.coordinates)
+def _all_samples(height: int, width: int) -> Dataset:
+    return not_so_clevr.all_samples(height, width, not_so_clevr.squares, not_so_clevr.coordinates)
 
 
 TASK = replace(
@@ -26,5 +26,5 @@ TASK = replace(
     name="image2coord",
     summary=BUILT_IN["image2coord"],
     split=_split,
-    everywhere=_everywhere,
+    all_samples=_all_samples,
 )

@@ -6,6 +6,7 @@ Liu et al. 2018, arXiv:1807.03247, section 4.2. Learned networks are trained on
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,15 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.tasks import BUILT_IN
-from compare.tasks.base import Column, Measures, Scores, Task
+from compare.tasks.base import Column, Samples, Scores, Supervision, Task, by_sample
 
 
 def _split(name: str, height: int, width: int) -> Split:
     return not_so_clevr.split(name, height, width, not_so_clevr.one_hot, not_so_clevr.coordinates)
 
 
-def _everywhere(height: int, width: int) -> Dataset:
-    return not_so_clevr.everywhere(height, width, not_so_clevr.one_hot, not_so_clevr.coordinates)
+def _all_samples(height: int, width: int) -> Dataset:
+    return not_so_clevr.all_samples(height, width, not_so_clevr.one_hot, not_so_clevr.coordinates)
 
 
 def encode(positions: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
@@ -41,52 +42,43 @@ def coordinate_error(answers: NDArray[Any], targets: NDArray[Any]) -> NDArray[np
     return np.where(np.isnan(error), np.inf, error)
 
 
-def coordinate_measures(answers: NDArray[Any], targets: NDArray[Any]) -> Measures:
-    """Measure (n, 2) coordinates; right: equal after rounding to whole pixels."""
-    return Measures(
-        np.all(answers == targets, axis=1),
-        np.all(np.rint(answers) == targets, axis=1),
-        coordinate_error(answers, targets),
-    )
-
-
-def coordinate_scores(measures: Measures) -> Scores:
-    """Score coordinates: shares exact and right when rounded, mean and worst error in pixels."""
+def measure(answers: NDArray[Any], targets: NDArray[Any]) -> Samples:
+    """Measure (n, 2) coordinates; correct: equal after rounding to whole pixels."""
     return {
-        "exact": float(measures.exact.mean()),
-        "rounded": float(measures.right.mean()),
-        "mean_error": float(measures.error.mean()),
-        "worst_error": float(measures.error.max()),
+        "prediction": answers,
+        "exact": np.all(answers == targets, axis=1),
+        "correct": np.all(np.rint(answers) == targets, axis=1),
+        "error": coordinate_error(answers, targets),
     }
 
 
-COLUMNS = (
-    Column("exact", "exact", share=True),
-    Column("rounded", "rounded", share=True),
-    Column("mean_error", "mean error px"),
-    Column("worst_error", "worst error px"),
-)
+def score(samples: Mapping[str, NDArray[Any]]) -> Scores:
+    """Score coordinates: shares exact and right when rounded, mean and worst error in pixels."""
+    return {
+        "exact": float(samples["exact"].mean()),
+        "rounded": float(samples["correct"].mean()),
+        "mean_error": float(samples["error"].mean()),
+        "worst_error": float(samples["error"].max()),
+    }
 
-LEGEND = """\
-exact: equal to the target in x and y, nothing rounded. rounded: right after
-rounding to whole pixels. Errors are Euclidean distances in pixels."""
 
 TASK = Task(
     name="onehot2coord",
     summary=BUILT_IN["onehot2coord"],
     splits=not_so_clevr.SPLITS,
     split=_split,
-    everywhere=_everywhere,
-    losses=("mse",),
-    encode=encode,
-    decode=decode,
-    keep=np.asarray,
-    measure=coordinate_measures,
-    score=coordinate_scores,
-    columns=COLUMNS,
-    legend=LEGEND,
+    all_samples=_all_samples,
+    evaluate=by_sample(measure, score, lambda scores: scores["worst_error"] < 0.5),
+    columns=(
+        Column("exact", "exact", share=True),
+        Column("rounded", "rounded", share=True),
+        Column("mean_error", "mean error px"),
+        Column("worst_error", "worst error px"),
+    ),
+    legend="""\
+exact: equal to the target in x and y, nothing rounded. rounded: right after
+rounding to whole pixels. Errors are Euclidean distances in pixels.""",
     error="error (pixels)",
-    success="worst error under half a pixel",
-    succeeded=lambda scores: scores["worst_error"] < 0.5,
-    epochs={"quick": 15, "paper": 100},
+    criterion="worst error under half a pixel",
+    supervision=Supervision(("mse",), encode, decode),
 )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, get_type_hints
@@ -340,7 +340,13 @@ def _trained(
     shape = (22, *architecture.shapes()[-1])
     targets = np.random.default_rng(3).uniform(size=shape).astype(np.float32)
     return train(
-        architecture, maps, targets, recipe, epochs=epochs, seed=0, backend=backend, **arguments
+        architecture,
+        maps,
+        targets,
+        replace(recipe, epochs=epochs),
+        seed=0,
+        backend=backend,
+        **arguments,
     )
 
 

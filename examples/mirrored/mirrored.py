@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from compare.datasets import not_so_clevr
-from compare.solvers.base import Cost, Entry
+from compare.learned.model import Cost
+from compare.solvers.base import SolverSpec
 from compare.solvers.fixed import Fixed
 from compare.tasks import onehot2coord
 
@@ -15,17 +16,22 @@ def from_the_right(positions, height, width):
     return np.stack([width - 1 - positions[:, 0], positions[:, 1]], axis=1).astype(np.float32)
 
 
+def encode(positions, height, width):
+    """Return what networks are trained to put out."""
+    return onehot2coord.encode(from_the_right(positions, height, width), height, width)
+
+
 TASK = replace(
     onehot2coord.TASK,
     name="mirrored2coord",
     summary="a bitmap with one hot pixel to its (x, y), with x counted from the right",
     split=lambda name, h, w: not_so_clevr.split(name, h, w, not_so_clevr.one_hot, from_the_right),
-    everywhere=lambda h, w: not_so_clevr.everywhere(h, w, not_so_clevr.one_hot, from_the_right),
-    encode=lambda positions, h, w: onehot2coord.encode(from_the_right(positions, h, w), h, w),
+    all_samples=lambda h, w: not_so_clevr.all_samples(h, w, not_so_clevr.one_hot, from_the_right),
+    supervision=replace(onehot2coord.TASK.supervision, encode=encode),
 )
 
 
-def build(setting, recipe, checkpoint):
+def build(setting, recipe):
     """Return a solver for a canvas: the sum of A times (position + 1), less 1."""
     y, x = np.indices((setting.height, setting.width)).astype(np.float32)
     ramps = np.stack([setting.width - x, y + 1], axis=-1).reshape(-1, 2)
@@ -35,4 +41,4 @@ def build(setting, recipe, checkpoint):
     )
 
 
-SOLVER = Entry("one product with two fixed ramps, less one", build)
+SOLVER = SolverSpec("one product with two fixed ramps, less one", build)

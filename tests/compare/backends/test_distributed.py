@@ -37,14 +37,18 @@ def runs(out):
     found = {}
     for path in out.glob("*/run.json"):
         record = json.loads(path.read_text())
-        found[record["solver"]] = record, read_arrays(path.with_name("weights.npz")), path.parent
+        found[record["arguments"]["solver"]] = (
+            record,
+            read_arrays(path.with_name("weights.npz")),
+            path.parent,
+        )
     return found
 
 
 def check_same(one, several, device):
     assert one.keys() == several.keys() == {"coordconv", "conv"}
     for solver, (record, weights, directory) in several.items():
-        assert record["device"] == device
+        assert record["arguments"]["device"] == device
         _, expected, other = one[solver]
         for name, array in expected.items():
             # A bias just before a batch norm has no effect and no gradient but rounding, which Adam
@@ -68,9 +72,9 @@ def test_two_processes_of_pytorch_are_as_good_as_one(tmp_path, capsys):
     assert answer.returncode == 0, answer.stderr
     # One process reports, and what it reports is the same but for the times.
     assert answer.stdout.count("torch on 2 x cpu, float32") == 1
-    assert answer.stdout.split("cost, and luck")[0] == table.split("cost, and luck")[0].replace(
-        "torch on cpu", "torch on 2 x cpu"
-    )
+    assert answer.stdout.split("cost, and success")[0] == table.split("cost, and success")[
+        0
+    ].replace("torch on cpu", "torch on 2 x cpu")
     check_same(runs(tmp_path / "1"), runs(tmp_path / "2"), "2 x cpu")
 
 

@@ -34,11 +34,12 @@ def test_auto_says_what_it_took_and_a_loss_that_is_not_a_number_is_recorded(name
     device = backends.available()[name].backend_class().devices()[0]
     assert (code, err) == (0, "")
     assert f"{name} on {device}, float32." in table
-    assert "1 runs diverged: their loss was no longer finite." in table
+    assert "1 run diverged: the loss was no longer finite." in table
     (path,) = tmp_path.glob("*/run.json")
     record = json.loads(path.read_text())
-    assert (record["backend"], record["device"]) == (name, device)
-    assert (record["precision"], record["status"]) == ("float32", "diverged")
+    arguments = record["arguments"]
+    assert (arguments["backend"], arguments["device"]) == (name, device)
+    assert (arguments["precision"], record["status"]) == ("float32", "diverged")
     assert name in record["environment"]
     history = path.with_name("history.csv").read_text()
     assert "nan" in history or "inf" in history

@@ -68,16 +68,18 @@ def test_a_dry_run_leaves_no_trace(capsys, tmp_path):
     assert not out.exists()
     (place,) = re.findall(rf"{re.escape(str(out))}/\S+", printed)
     assert "1 run on numpy, cpu; none was started." in printed
-    assert "to run    uniform coordconv seed 0: 2 epochs" in printed
+    assert (
+        "to run     uniform coordconv: seed 0, 2 of the full recipe's 100 epochs, so unf" in printed
+    )
     # It told the truth.
     compare(capsys, *LEARNED, "--out", str(out))
     assert [str(path) for path in out.iterdir()] == [place]
     code, printed, _ = compare(capsys, *LEARNED, "--dry-run", "--json", "--out", str(out))
     (plan,) = json.loads(printed)
     assert (plan["state"], plan["directory"]) == ("finished", place)
-    assert (plan["backend"], plan["device"], plan["epochs"]) == ("numpy", "cpu", 2)
+    assert (plan["backend"], plan["device"], plan["recipe"]["epochs"]) == ("numpy", "cpu", 2)
     _, printed, _ = compare(capsys, *LEARNED, "--dry-run", "--force", "--out", str(out))
-    assert "to run    uniform coordconv" in printed
+    assert "to run     uniform coordconv" in printed
 
 
 def test_a_dry_run_refuses_what_a_run_would(capsys, tmp_path):

@@ -8,9 +8,9 @@ import pytest
 from compare.datasets.not_so_clevr import (
     RADIUS,
     SPLITS,
+    all_samples,
     centres,
     coordinates,
-    everywhere,
     held_out,
     one_hot,
     split,
@@ -170,7 +170,7 @@ def test_samples_are_drawn_by_the_functions_given():
     def canvas(positions, height, width):
         return np.array([(height, width)] * len(positions))
 
-    data = everywhere(10, 9, sums, canvas)
+    data = all_samples(10, 9, sums, canvas)
     assert data.inputs().tolist() == [8, 9]
     assert data.targets().tolist() == [[10, 9]] * 2
     parts = split("quadrant", 11, 12, sums, canvas)

@@ -16,7 +16,7 @@ import pytest
 import compare as compare_package
 from compare.cli import main
 from compare.errors import UsageError
-from compare.experiments.cluster import Remote, connect, lacks_gpu, on_cluster
+from compare.experiments.cluster import connect, lacks_gpu, on_cluster
 from compare.experiments.grid import read_plans
 from compare.files import read_arrays
 from compare.results.table import load
@@ -88,12 +88,11 @@ def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
     plans = read_plans(write(tmp_path, 1))
     learned = plans[-1]
     said = []
-    setting = replace(learned.setting, backend=Remote("numpy", "cpu:7", "float32"))
     out = tmp_path / "runs"
     out.mkdir()
     with connect(cluster.scheduler_address) as client:
-        todo = [replace(learned, setting=setting), plans[0]]
-        outcomes = {o.run: o for o in on_cluster(todo, out, False, client, said.append)}
+        todo = [replace(learned, device="cpu:7"), plans[0]]
+        outcomes = {o.run: o for _, o in on_cluster(todo, out, False, client, said.append)}
     assert sorted(o.status for o in outcomes.values()) == ["failed", "finished"]
     assert said == []
     (error,) = load(out).error[load(out).status == "failed"]
@@ -104,7 +103,7 @@ def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
     """What the scheduler is asked for, seen from the scheduler."""
     (plan, *_) = read_plans(write(tmp_path, 1))
     said = []
-    gpu = replace(plan, setting=replace(plan.setting, backend=Remote("numpy", "gpu:0", "float32")))
+    gpu = replace(plan, device="gpu:0")
     out = tmp_path / "runs"
     out.mkdir()
     options = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}
@@ -115,7 +114,7 @@ def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
         assert lacks_gpu([plan, gpu], client)
         assert not lacks_gpu([plan], client)
         outcomes = on_cluster([plan, gpu], out, False, client, said.append)
-        assert next(outcomes).run == plan.name()
+        assert next(outcomes)[0] == plan
         (task,) = (t for t in cluster.scheduler.tasks.values() if t.state != "memory")
         assert task.state == "no-worker"
         assert dict(task.resource_restrictions) == {"GPU": 1}
@@ -125,7 +124,7 @@ def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
         connect(cluster.scheduler_address) as client,
     ):
         assert not lacks_gpu([plan, gpu], client)
-        (outcome,) = on_cluster([gpu], out, False, client, said.append)
+        ((_, outcome),) = on_cluster([gpu], out, False, client, said.append)
     assert outcome.status == "failed"  # NumPy has no such device, which only a worker can tell
     assert "has no device 'gpu:0'" in outcome.error
 
@@ -271,7 +270,7 @@ def test_a_sweep_without_workers_says_so_and_waits(dask, address, tmp_path):
         running.process.send_signal(signal.SIGINT)
         assert running.end() == 130
         assert "".join(running.said[2:]).strip() == (
-            "compare: interrupted; the same command goes on from here"
+            "compare: interrupted; the same command resumes what was begun"
         )
     finally:
         running.process.kill()

@@ -15,12 +15,13 @@ import pytest
 import compare as compare_package
 from compare.cli import main
 from compare.errors import UsageError
-from compare.experiments.cluster import Remote, on_gpu, remote
-from compare.experiments.estimate import _DRAWING_SECONDS, estimate, seconds_a_step
+from compare.experiments.cluster import on_gpu, on_workers
+from compare.experiments.estimate import _OVERHEAD_SECONDS, estimate, seconds_a_step
 from compare.experiments.executors import on_processes
 from compare.experiments.grid import read_plans
 from compare.experiments.plan import Request
 from compare.files import read_arrays
+from compare.learned.recipe import OPTIONS
 from compare.results.table import load
 
 QUICK, PAPER = Path("sweeps/quick.toml").absolute(), Path("sweeps/paper.toml").absolute()
@@ -69,7 +70,7 @@ def test_a_file_without_grids_is_one(tmp_path):
     text = 'task = ["onehot2coord", "image2coord"]\nsolver = "handcrafted"\nsize = [16, "20x24"]'
     plans = read_plans(write(tmp_path, text))
     assert len(plans) == 2 * 2 * 2
-    assert {(p.setting.height, p.setting.width) for p in plans} == {(16, 16), (20, 24)}
+    assert {p.size for p in plans} == {(16, 16), (20, 24)}
 
 
 def test_every_option_of_a_run_is_a_key(tmp_path):
@@ -81,7 +82,8 @@ def test_every_option_of_a_run_is_a_key(tmp_path):
               "l2": "0.3", "batch": "7", "loss": '"mse"', "lr_schedule": '"step"', "width": "2",
               "kernel": "2", "coordinates": '"pixels"', "size": "32", "eval_size": '"32"',
               "backend": '"none"', "device": '"none"', "precision": '"none"'}  # fmt: skip
-    assert values.keys() == {field.name for field in fields(Request)}
+    options = {option.name for option in OPTIONS}
+    assert values.keys() == {field.name for field in fields(Request)} - {"recipe"} | options
     for key, value in values.items():
         lines = [line for line in base.splitlines() if not line.startswith(key + " ")]
         file = write(tmp_path, "\n".join([*lines, f"{key} = {value}"]))
@@ -96,7 +98,7 @@ def test_the_published_grid_is_whole():
     plans = read_plans(PAPER)
     counted: dict[tuple[str, str], int] = {}
     for plan in plans:
-        key = plan.setting.task.name, plan.solver
+        key = plan.task, plan.solver
         counted[key] = counted.get(key, 0) + 1
     assert counted == {
         ("coord2onehot", "deconv"): 2 * 6 * 3 * 3 * 3 * 2,
@@ -111,13 +113,13 @@ def test_the_published_grid_is_whole():
     }
     deconv = [plan for plan in plans if plan.solver == "deconv"]
     assert {plan.epochs for plan in deconv} == {1000}
-    assert {plan.recipe.schedule for plan in deconv} == {"step"}
+    assert {plan.recipe.lr_schedule for plan in deconv} == {"step"}
     assert {plan.recipe.l2 for plan in deconv} == {0.0, 0.001, 0.01}
     assert {plan.recipe.coordinates for plan in deconv} == {"pixels"}
 
 
 def test_the_quick_sweep_covers_every_task():
-    tasks = {plan.setting.task.name for plan in read_plans(QUICK)}
+    tasks = {plan.task for plan in read_plans(QUICK)}
     assert tasks == {"onehot2coord", "coord2onehot", "coord2image", "image2coord"}
 
 
@@ -197,16 +199,16 @@ def test_an_estimate_counts_the_steps(tmp_path):
     # 55 positions to train on and 9 held out, in one batch of 256 an epoch.
     known = estimate(plans, lambda sample: [2.0] * len(sample))
     predicting = 2.0 * (1 + 9 / 256) / 3
-    drawing = 4 * _DRAWING_SECONDS + 2 * 2 * _DRAWING_SECONDS
-    assert known.seconds == pytest.approx(4 * (40 * 2.0 + predicting) + drawing)
+    overhead = 4 * _OVERHEAD_SECONDS + 2 * 2 * _OVERHEAD_SECONDS
+    assert known.seconds == pytest.approx(4 * (40 * 2.0 + predicting) + overhead)
     assert known.unknown == 0
     assert estimate(plans, lambda sample: [None] * len(sample)).unknown == 4
 
 
 def test_a_measured_step_is_a_time():
     (plan,) = (p for p in read_plans(QUICK) if p.solver == "conv" and p.seed == 1
-               and p.recipe.learning_rate == 0.01 and p.setting.split == "uniform"
-               and p.setting.task.name == "onehot2coord")  # fmt: skip
+               and p.recipe.learning_rate == 0.01 and p.split == "uniform"
+               and p.task == "onehot2coord")  # fmt: skip
     assert 1e-4 < seconds_a_step(plan.arguments()) < 10
 
 
@@ -228,7 +230,7 @@ def test_a_sweep_does_what_is_to_do_and_sums_it_up(tmp_path, capsys):
 def test_a_run_that_fails_is_recorded_and_the_sweep_goes_on(tmp_path, capsys, monkeypatch):
     from compare.experiments import run
 
-    execute = run.execute
+    execute = run._run
 
     def fail_with_seed_7(plan, directory, on_progress):
         if plan.seed == 7:
@@ -237,10 +239,13 @@ def test_a_run_that_fails_is_recorded_and_the_sweep_goes_on(tmp_path, capsys, mo
 
     out, file = tmp_path / "runs", write(tmp_path, SMALL)
     with monkeypatch.context() as patch:
-        patch.setattr(run, "execute", fail_with_seed_7)
+        patch.setattr(run, "_run", fail_with_seed_7)
         code, printed, err = compare(capsys, "sweep", file, "--out", out)
     assert code == 1
-    assert err.count("failed: MemoryError: 7 is too much\n") == 2
+    assert (
+        err.count("failed: out of memory (7 is too much); try a smaller --size or another --dev")
+        == 2
+    )
     assert "4 finished, 0 diverged, 2 failed" in printed
     table = load(out)
     assert set(table.error[table.status == "failed"]) == {"MemoryError: 7 is too much"}
@@ -254,10 +259,10 @@ def test_a_run_that_fails_is_recorded_and_the_sweep_goes_on(tmp_path, capsys, mo
 def test_a_full_disk_stops_the_sweep(tmp_path, capsys, monkeypatch):
     from compare.errors import StorageError
 
-    def full(figure, path):
+    def full(path, *_):
         raise StorageError(f"cannot write {path}: No space left on device")
 
-    monkeypatch.setattr("compare.figures.style.save", full)
+    monkeypatch.setattr("compare.results.runs.write_csv", full)
     code, _, err = compare(capsys, "sweep", write(tmp_path, SMALL), "--out", tmp_path / "runs")
     assert code == 1
     assert err.count("\n") == 1
@@ -395,7 +400,7 @@ def test_an_interrupted_sweep_says_that_it_goes_on(tmp_path, often):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    assert err.endswith("compare: interrupted; the same command goes on from here\n")
+    assert err.endswith("compare: interrupted; the same command resumes what was begun\n")
 
 
 def test_a_run_whose_processes_always_die_has_failed(tmp_path, monkeypatch):
@@ -403,37 +408,31 @@ def test_a_run_whose_processes_always_die_has_failed(tmp_path, monkeypatch):
                                           'size = 16\nsplit = "uniform"'))  # fmt: skip
     out = tmp_path / "runs"
     out.mkdir()
-    monkeypatch.setattr("compare.experiments.executors.carry_out", die)
-    (outcome,) = on_processes([plan], out, False, 1)
+    monkeypatch.setattr("compare.experiments.executors._attempt_item", os._exit)
+    ((_, outcome),) = on_processes([plan], out, False, 1)
     assert (outcome.run, outcome.status) == (plan.name(), "failed")
     assert load(out).error[0] == "its process died 3 times"
-
-
-def die(arguments, out, force):
-    """Stand in for a run that takes its process down."""
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_only_devices_that_are_no_processor_need_a_gpu(tmp_path):
     (plan,) = read_plans(write(tmp_path, 'task = "onehot2coord"\nsolver = "argmax"\n'
                                           'size = 16\nsplit = "uniform"'))  # fmt: skip
     for device, needed in (("cpu", False), ("cuda:0", True), ("gpu:1", True), ("mps", True)):
-        setting = replace(plan.setting, backend=Remote("torch", device, "float32"))
-        assert on_gpu(replace(plan, setting=setting)) == needed
+        assert on_gpu(replace(plan, backend="torch", device=device)) == needed
 
 
-def test_a_sweep_for_gpus_is_laid_out_where_there_is_none(tmp_path):
+def test_a_sweep_for_gpus_is_planned_where_there_is_none(tmp_path):
     text = 'task = ["onehot2coord", "coord2image"]\nsize = 16\nseeds = 1\nbackend = "torch"\n'
     file = write(tmp_path, text + 'device = "cuda:0"')
-    plans = read_plans(file, remote)
-    assert {plan.setting.backend.device for plan in plans} == {"cuda:0"}
+    plans = read_plans(file, on_workers)
+    assert {plan.device for plan in plans} == {"cuda:0"}
     assert all(on_gpu(plan) for plan in plans)
     assert estimate(plans, lambda sample: [None] * len(sample)).unknown == 8
     with pytest.raises(UsageError, match="device 'auto' of backend 'torch' may be another on each"):
-        read_plans(write(tmp_path, text), remote)
+        read_plans(write(tmp_path, text), on_workers)
 
 
 def test_the_device_of_a_remote_backend_is_named():
     with pytest.raises(UsageError, match="unknown backend 'x'"):
-        remote("x", "cpu", "float32")
-    assert remote("numpy", "auto", "float32").device == "cpu"
+        on_workers("x", "cpu", "float32")
+    assert on_workers("numpy", "auto", None) == ("numpy", "cpu", "float32")

@@ -4,7 +4,13 @@ import pytest
 
 from compare.backends import base
 from compare.errors import UsageError
-from compare.experiments.values import LARGEST, MOST_SEEDS, choice, count, names, number, pixels
+from compare.experiments.values import MOST_SEEDS, choice, count, names, pixels, read
+from compare.learned.recipe import LARGEST, not_negative, positive
+
+
+def number(what, text, above):
+    return read(what, text, positive if above else not_negative)
+
 
 KNOWN = ("uniform", "quadrant", "all")
 
@@ -80,13 +86,7 @@ def test_what_is_no_number(text):
     assert refusal(number, "--l2", text, True) == f"{expected} above 0"
 
 
-def test_a_number_that_is_not_given_stays_none():
-    assert number("--l2", None, True) is None
-    assert number("--l2", None, False) is None
-
-
 def test_choices():
-    assert choice("split", None, KNOWN) is None
     for name in KNOWN:
         assert choice("split", name, KNOWN) == name
 
@@ -148,7 +148,9 @@ def test_a_canvas_beyond_memory_is_refused_in_gigabytes(monkeypatch):
     # Sixteen bytes for each of 10^21 pixels.
     size = "100000000000x10000000000"
     assert refusal(pixels, "--size", size) == (
-        f"--size is '{size}'; the places of so many pixels alone take 16,000,000,000,000 GB, and "
+        f"--size is '{size}'; the coordinates of so many pixels alone take 16,000,000,000,000 GB, and "
         "4,000,000,000,000 GB of memory are free: give a smaller canvas"
     )
-    assert refusal(pixels, "--size", "9" * 50).startswith(f"--size is '{'9' * 40}'; the places")
+    assert refusal(pixels, "--size", "9" * 50).startswith(
+        f"--size is '{'9' * 40}'; the coordinates"
+    )

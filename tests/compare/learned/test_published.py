@@ -1,10 +1,15 @@
-"""The published networks: their tables, their counts, their first weights."""
+"""The published networks on the published canvas, number by number and against PyTorch's modules.
+
+The layer lists are those of the authors' code (github.com/uber-research/CoordConv,
+model_builders.py); the counts are worked out here, from channels, kernels and pixels.
+"""
 
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from compare import backends
 from compare.learned.architecture import Architecture
 from compare.learned.layers import Conv, Dense, Flatten, MaxPool, coordinates
 from compare.learned.published import (
@@ -16,12 +21,267 @@ from compare.learned.published import (
     deconv,
 )
 
+BACKEND = backends.load("numpy")
+PIXELS = 64 * 64
+
+
+def convolutions(*layers):
+    """Return learned numbers and multiply-adds of (inputs, outputs, kernel, output pixels)."""
+    weights = [(a * b * k * k, b, pixels) for a, b, k, pixels in layers]
+    return sum(w + b for w, b, _ in weights), sum(w * pixels for w, _, pixels in weights)
+
+
+def counts(architecture):
+    return architecture.count(), architecture.multiply_adds()
+
+
+def test_the_coordconv_regressor():
+    expected = convolutions(
+        (3, 8, 1, PIXELS), (8, 8, 1, PIXELS), (8, 8, 1, PIXELS), (8, 8, 3, PIXELS),
+        (8, 2, 3, PIXELS),
+    )  # fmt: skip
+    assert expected == (906, 872 * PIXELS)
+    assert counts(coordconv_regressor(64, 64)) == expected
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_the_plain_regressor_of_the_uniform_split(multiplier):
+    width = 16 * multiplier
+    numbers, sums = convolutions(
+        (1, width, 3, 64 * 64), (width, width, 3, 32 * 32), (width, width, 3, 16 * 16),
+        (width, width, 3, 8 * 8),
+    )  # fmt: skip
+    dense = width * 8 * 8 * 64 + 64 * 2
+    expected = numbers + dense + 64 + 2, sums + dense
+    assert counts(conv_regressor_uniform(64, 64, multiplier)) == expected
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_the_plain_regressor_of_the_quadrant_split(multiplier):
+    width = 16 * multiplier
+    numbers, sums = convolutions(
+        (1, width, 5, 32 * 32), (width, width, 1, 32 * 32), (width, width, 3, 32 * 32),
+        (width, width, 3, 16 * 16), (width, width, 3, 8 * 8), (width, width, 3, 4 * 4),
+        (width, width, 1, 4 * 4), (width, width, 3, 2 * 2), (width, 2, 3, 2 * 2),
+    )  # fmt: skip
+    # A scale and a shift a channel for both batch norms, of 32 x 32 and 8 x 8 pixels; the mean
+    # over the last two maps is 8 additions.
+    norms = width * 32 * 32 + width * 8 * 8
+    expected = numbers + 4 * width, sums + norms + 8
+    assert counts(conv_regressor_quadrant(64, 64, multiplier)) == expected
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_the_coordconv_classifier(multiplier):
+    a, b = 32 * multiplier, 64 * multiplier
+    # x, y and the two coordinate channels.
+    expected = convolutions(
+        (4, a, 1, PIXELS), (a, a, 1, PIXELS), (a, b, 1, PIXELS), (b, b, 1, PIXELS),
+        (b, 1, 1, PIXELS),
+    )  # fmt: skip
+    for given in ("scaled", "pixels"):
+        assert counts(coordconv_classifier(64, 64, multiplier, given)) == expected
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_the_coordconv_renderer(multiplier, kernel):
+    eight, sixteen = 8 * multiplier, 16 * multiplier
+    # The classifier keeps its width.
+    expected = convolutions(
+        (4, 32, 1, PIXELS), (32, 32, 1, PIXELS), (32, 64, 1, PIXELS), (64, 64, 1, PIXELS),
+        (64, 1, 1, PIXELS), (1, eight, kernel, PIXELS), (eight, eight, kernel, PIXELS),
+        (eight, sixteen, kernel, PIXELS), (sixteen, sixteen, kernel, PIXELS),
+        (sixteen, 1, kernel, PIXELS),
+    )  # fmt: skip
+    assert counts(coordconv_renderer(64, 64, multiplier, kernel)) == expected
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_the_transposed_convolutions(multiplier, kernel):
+    channels = [2, *(width * multiplier for width in (64, 64, 64, 32, 32)), 1]
+    # Layer k spreads 2^k x 2^k pixels, and its batch norm has four times as many.
+    numbers, sums = convolutions(
+        *((a, b, kernel, 4**k) for k, (a, b) in enumerate(pairwise(channels)))
+    )
+    numbers += 2 * sum(channels[1:-1])
+    sums += sum(width * 4 ** (k + 1) for k, width in enumerate(channels[1:-1]))
+    for given in ("scaled", "pixels"):
+        assert counts(deconv(64, 64, multiplier, kernel, given)) == (numbers, sums)
+
+
+@pytest.mark.parametrize(
+    ("size", "first", "cut"),
+    [
+        ((64, 64), (1, 1), False),
+        ((63, 64), (1, 1), True),
+        ((65, 64), (2, 1), True),
+        ((64, 65), (1, 2), True),
+        ((128, 64), (2, 1), False),
+        ((9, 130), (1, 3), True),
+    ],
+)
+def test_transposed_convolutions_cover_the_canvas(size, first, cut):
+    """They begin with a pixel for each 64 begun of the canvas, and only what is over is cut."""
+    shapes = deconv(*size).shapes()
+    # The input, the same scaled, tiled.
+    assert shapes[2] == (2, *first)
+    assert shapes[-1] == (1, *size)
+    uncut = (1, 64 * first[0], 64 * first[1])
+    assert (shapes[-2] == uncut) == cut
+
+
+def in_pytorch(torch):
+    """Return every published network for a canvas of 64x64, of PyTorch's modules, by name."""
+    nn = torch.nn
+
+    class Coordinates(nn.Module):
+        """Append x and y, each from -1 to 1."""
+
+        def forward(self, maps):
+            line = torch.linspace(-1, 1, 64, dtype=torch.float64)
+            y, x = torch.meshgrid(line, line, indexing="ij")
+            channels = torch.stack([x, y]).expand(len(maps), -1, -1, -1)
+            return torch.cat([maps, channels], dim=1)
+
+    class Halve(nn.Conv2d):
+        """A convolution of stride 2 on an even side with TensorFlow's zeros: fewer before."""
+
+        def __init__(self, a, b, kernel):
+            super().__init__(a, b, kernel, stride=2)
+            before = (kernel - 2) // 2
+            self.zeros = (before, kernel - 2 - before) * 2
+
+        def forward(self, maps):
+            return super().forward(nn.functional.pad(maps, self.zeros))
+
+    class Double(nn.ConvTranspose2d):
+        """A transposed convolution by 3x3 whose last row and column are cut: the adjoint."""
+
+        def __init__(self, a, b):
+            super().__init__(a, b, 3, stride=2)
+
+        def forward(self, maps):
+            return super().forward(maps)[:, :, :-1, :-1]
+
+    class Tile(nn.Module):
+        def __init__(self, side):
+            super().__init__()
+            self.side = side
+
+        def forward(self, vectors):
+            return vectors[:, :, None, None].expand(-1, -1, self.side, self.side)
+
+    class Scale(nn.Module):
+        """Pixel 0 to -1 and pixel 63 to 1."""
+
+        def forward(self, vectors):
+            return (vectors - 31.5) / 31.5
+
+    def conv(a, b, kernel):
+        return nn.Conv2d(a, b, kernel, padding="same")
+
+    def relu_between(*modules):
+        with_relu = [x for module in modules for x in (module, nn.ReLU())]
+        return with_relu[:-1]
+
+    def classifier():
+        return relu_between(
+            nn.Sequential(Coordinates(), conv(4, 32, 1)),
+            *(conv(a, b, 1) for a, b in pairwise((32, 32, 64, 64, 1))),
+        )
+
+    doublings = []
+    for a, b in pairwise((2, 64, 64, 64, 32, 32)):
+        doublings += [Double(a, b), nn.BatchNorm2d(b), nn.ReLU()]
+    networks = {
+        coordconv_regressor: [
+            Coordinates(), conv(3, 8, 1), conv(8, 8, 1), conv(8, 8, 1), conv(8, 8, 3),
+            conv(8, 2, 3), nn.AdaptiveMaxPool2d(1), nn.Flatten(),
+        ],
+        conv_regressor_uniform: [
+            *(x for a in (1, 16, 16) for x in (conv(a, 16, 3), nn.ReLU(), nn.MaxPool2d(2))),
+            conv(16, 16, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1024, 64), nn.ReLU(),
+            nn.Linear(64, 2),
+        ],
+        conv_regressor_quadrant: [
+            Halve(1, 16, 5), nn.ReLU(), conv(16, 16, 1), nn.ReLU(), nn.BatchNorm2d(16),
+            conv(16, 16, 3), nn.ReLU(), Halve(16, 16, 3), nn.ReLU(), Halve(16, 16, 3),
+            nn.BatchNorm2d(16), nn.ReLU(), Halve(16, 16, 3), nn.ReLU(), conv(16, 16, 1),
+            nn.ReLU(), Halve(16, 16, 3), nn.ReLU(), conv(16, 2, 3), nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        ],
+        coordconv_classifier: [Scale(), Tile(64), *classifier()],
+        coordconv_renderer: [
+            Scale(), Tile(64), *classifier(),
+            nn.Flatten(), nn.Softmax(dim=1), nn.Unflatten(1, (1, 64, 64)),
+            *relu_between(*(conv(a, b, 3) for a, b in pairwise((1, 8, 8, 16, 16, 1)))),
+        ],
+        deconv: [Scale(), Tile(1), *doublings, Double(32, 1)],
+    }  # fmt: skip
+    return {build: nn.Sequential(*modules).double().eval() for build, modules in networks.items()}
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        coordconv_regressor,
+        conv_regressor_uniform,
+        conv_regressor_quadrant,
+        coordconv_classifier,
+        coordconv_renderer,
+        deconv,
+    ],
+)
+def test_outputs_are_those_of_pytorchs_modules(build):
+    torch = pytest.importorskip("torch")
+    network, architecture = in_pytorch(torch)[build], build(64, 64)
+    rng = np.random.default_rng(0)
+    weights = {
+        # Every bias, scale and statistic of another value, so that none can be left out.
+        name: array.astype(float) + (rng.uniform(0.1, 0.5, array.shape) if array.ndim == 1 else 0)
+        for name, array in architecture.initial_weights(0).items()
+    }
+    # PyTorch keeps weight, bias, and mean and variance in the same order, and dense weights turned.
+    ours = [array.T if array.ndim == 2 else array for array in weights.values()]
+    theirs = {k: v for k, v in network.state_dict().items() if "num_batches" not in k}
+    tensors = (torch.tensor(array) for array in ours)
+    names = dict(zip(theirs, tensors, strict=True))
+    network.load_state_dict(names, strict=False)
+    if architecture.inputs == (2,):
+        inputs = np.array([[0, 0], [63, 5], [17.5, 40]])
+    else:
+        inputs = rng.normal(size=(3, 1, 64, 64))
+    outputs, _ = architecture.apply(BACKEND, weights, inputs)
+    with torch.no_grad():
+        expected = network(torch.tensor(inputs)).numpy()
+    assert expected.std() > 0
+    np.testing.assert_allclose(outputs, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("build", [coordconv_classifier, coordconv_renderer, deconv])
+def test_coordinates_in_pixels_are_those_that_scaling_takes_to_the_same(build):
+    """Without the layer that scales, (-1, -1) and (1, 1) are what (0, 0) and (63, 31) were."""
+    scaled, pixels = build(32, 64), build(32, 64, coordinates="pixels")
+    assert len(scaled.layers) == len(pixels.layers) + 1
+    weights = scaled.initial_weights(0)
+    renamed = {
+        f"{int(name.split('.')[0]) - 1}.{name.split('.')[1]}": array
+        for name, array in weights.items()
+    }
+    corners = np.array([[0, 0], [63, 31]], np.float32)
+    signs = np.array([[-1, -1], [1, 1]], np.float32)
+    expected, _ = scaled.apply(BACKEND, weights, corners)
+    outputs, _ = pixels.apply(BACKEND, renamed, signs)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+
 
 def rows(architecture):
     return [line.split() for line in str(architecture).splitlines()]
 
 
-def test_the_coordconv_regressor():
+def test_the_coordconv_regressor_layer_by_layer():
     architecture = coordconv_regressor(64, 64)
     assert architecture.count() == 906
     layers = [(row[-3], row[-2]) for row in rows(architecture)[2:-1]]
@@ -52,7 +312,7 @@ def test_the_plain_regressor_for_the_quadrant_split():
     assert architecture.count() == 416 + 2 * 272 + 5 * 2320 + 290 + 2 * 32 == 12914
 
 
-def test_the_coordconv_classifier():
+def test_the_coordconv_classifier_layer_by_layer():
     architecture = coordconv_classifier(64, 64)
     assert architecture.count() == 7553
     layers = [(row[-3], row[-2]) for row in rows(architecture)[2:-1]]
@@ -69,7 +329,7 @@ def test_the_coordconv_classifier():
 
 @pytest.mark.parametrize("multiplier", [1, 2, 3])
 @pytest.mark.parametrize("kernel", [2, 3, 4])
-def test_the_coordconv_renderer(multiplier, kernel):
+def test_the_coordconv_renderer_layer_by_layer(multiplier, kernel):
     architecture = coordconv_renderer(64, 64, multiplier, kernel)
     layers = [(row[-3], row[-2].replace(",", "")) for row in rows(architecture)[13:-1]]
     area, channels = kernel**2, [1, *(n * multiplier for n in (8, 8, 16, 16)), 1]
@@ -84,7 +344,7 @@ def test_the_coordconv_renderer(multiplier, kernel):
 
 @pytest.mark.parametrize("multiplier", [1, 2, 3])
 @pytest.mark.parametrize("kernel", [2, 3, 4])
-def test_the_transposed_convolutions(multiplier, kernel):
+def test_the_transposed_convolutions_layer_by_layer(multiplier, kernel):
     architecture = deconv(64, 64, multiplier, kernel)
     layers = [(row[-3], row[-2].replace(",", "")) for row in rows(architecture)[2:-1]]
     channels = [2, *(n * multiplier for n in (64, 64, 64, 32, 32)), 1]

@@ -11,19 +11,22 @@ from compare.report.text import (
     conclusions,
     cost_cells,
     counted,
+    epochs_of,
     heading,
     percent,
     score_cells,
+    trainings,
 )
-from compare.tasks import load
+from compare.tasks import known, load
 
 
 def row(**changes):
     """Return the summary of a solver's runs."""
     scores = {"exact": one(0.5), "accuracy": one(0.75), "mean_error": one(2), "worst_error": one(3)}
     return {
-        "split": "uniform", "solver": "conv", "held_out": 768, "trained_on": 2368, "seeds": [0, 1],
-        "test": scores, "train": scores, "elsewhere": {}, "diverged": 0,
+        "split": "uniform", "solver": "conv", "samples": {"train": 2368, "test": 768},
+        "seeds": [0, 1], "recipe": {"epochs": 15}, "published_epochs": 100,
+        "scores": {"test": scores, "train": scores}, "correct": one(3000), "diverged": 0,
         "success": {"runs": 1, "of": 2, "wilson95": (0.0955, 0.9055)},
         "cost": {"parameters": 1_234_567, "constants": 0, "multiply_adds": 89},
         "train_seconds": one(4), "predict_microseconds": one(56), **changes,
@@ -63,7 +66,10 @@ def spread(median, low, high, score="mean_error"):
         (9.5, "9.50"),
         (10, "10.0"),
         (10.04, "10.0"),
+        (9.99, "9.99"),
+        (9.996, "10.0"),
         (99.5, "99.5"),
+        (99.96, "100"),
         (100, "100"),
         (100.4, "100"),
         (999.6, "1,000"),
@@ -129,29 +135,54 @@ def test_one_and_many():
 
 
 HEADER = {
-    "task": "coord2onehot", "size": [48, 64], "epochs": 2, "seeds": 3, "backend": "torch",
+    "task": "coord2onehot", "size": [48, 64], "preset": None, "seeds": 3, "backend": "torch",
     "device": "cuda:0", "precision": "tf32",
 }  # fmt: skip
-PAIR = {
-    "solvers": ["handcrafted", "conv"], "positions": 768, "only_first_right": 0,
-    "only_second_right": 0, "mcnemar_p": 1.0, "right_difference": 0.0, "first_closer": 0.0,
-    "second_closer": 0.0, "wilcoxon_p": 1.0, "rank_biserial": 0.0,
-}  # fmt: skip
 
 
-def test_the_heading_names_the_canvas_the_training_and_the_machine():
-    assert heading(HEADER) == (
-        "coord2onehot on a 48x64 canvas. Every learned solver: 2 epochs,\n"
-        "seeds 0 to 2, torch on cuda:0, tf32."
-    )
-    assert "1 epoch,\nseed 0, torch" in heading({**HEADER, "epochs": 1, "seeds": 1})
-    assert "seeds 0 to 1, torch" in heading({**HEADER, "seeds": 2})
+def difference(mean, low=None, high=None):
+    return {"mean": mean, "low95": low, "high95": high}
 
 
-def test_the_heading_where_nothing_learns():
-    assert heading({**HEADER, "epochs": 0}) == (
-        "coord2onehot on a 48x64 canvas. No solver learns: torch on cuda:0, tf32."
-    )
+def pair(first="handcrafted", second="conv", seeds=2, paired=False, **differences):
+    """Return what comparing two solvers came to."""
+    scores = ("exact", "accuracy", "mean_error", "worst_error")
+    return {
+        "solvers": [first, second], "seeds": seeds, "paired": paired,
+        "differences": {**dict.fromkeys(scores, difference(0.0)), **differences},
+    }  # fmt: skip
+
+
+def test_the_heading_names_the_canvas_and_the_machine():
+    assert heading(HEADER) == "coord2onehot on a 48x64 canvas; torch on cuda:0, tf32."
+
+
+@pytest.mark.parametrize(
+    ("epochs", "published", "text"),
+    [
+        (1, 100, "1 of the full recipe's 100 epochs, so unfinished"),
+        (99, 100, "99 of the full recipe's 100 epochs, so unfinished"),
+        (0, 1, "0 of the full recipe's 1 epoch, so unfinished"),
+        (100, 100, "100 epochs"),
+        (101, 100, "101 epochs"),
+        (1, None, "1 epoch"),
+    ],
+)
+def test_an_unfinished_training_is_said_to_be_one(epochs, published, text):
+    assert epochs_of(epochs, published) == text
+
+
+def test_trainings_of_one_kind_are_named_together():
+    rows = [
+        row(), row(solver="deconv"), row(solver="coordconv", recipe={"epochs": 100}, seeds=[4]),
+        row(solver="other", seeds=[1, 3]), row(solver="argmax", recipe=None, seeds=[]),
+    ]  # fmt: skip
+    assert trainings(rows) == [
+        "conv, deconv: 15 of the full recipe's 100 epochs, so unfinished; seeds 0 to 1.",
+        "coordconv: 100 epochs; seed 4.",
+        "other: 15 of the full recipe's 100 epochs, so unfinished; 2 seeds.",
+    ]
+    assert trainings(rows[-1:]) == ["No solver learns."]
 
 
 def test_scores_under_their_titles():
@@ -196,19 +227,23 @@ def test_the_cost_of_a_solver_without_seeds(successes, word):
 
 
 def test_a_table_of_two_splits_and_another_canvas():
-    scores = row()["test"]
+    scores = row()["scores"]["test"]
     rows = [
         row(
-            train={**scores, "mean_error": one(5)},
-            elsewhere={"9x9": {**scores, "mean_error": one(6)}},
+            scores={
+                "test": scores,
+                "train": {**scores, "mean_error": one(5)},
+                "9x9": {**scores, "mean_error": one(6)},
+            },
             diverged=3,
         ),
-        row(split="quadrant", held_out=729, trained_on=2407, diverged=1),
+        row(split="quadrant", samples={"train": 2407, "test": 729}, diverged=1),
     ]
     task = load("coord2onehot")
-    text = comparison(task, HEADER, rows, {"uniform": [PAIR], "quadrant": []})
+    text = comparison(task, HEADER, rows, {"uniform": [], "quadrant": []})
     parts = [part.splitlines() for part in text.split("\n\n")]
-    assert "\n".join(parts[0]) == heading(HEADER)
+    assert parts[0][0] == heading(HEADER)
+    assert " ".join(parts[0][1:]) == trainings(rows)[0]
     assert [part[0] for part in parts[1:4]] == [
         "uniform split, 768 held-out positions",
         "uniform split, 2,368 positions trained on",
@@ -216,17 +251,16 @@ def test_a_table_of_two_splits_and_another_canvas():
     ]
     for part, error in zip(parts[1:4], ("2.00", "5.00", "6.00"), strict=True):
         assert part[-1].split() == ["conv", "50", "%", "75", "%", error, "3.00"]
-    assert parts[4][0].startswith("uniform split: cost")
+    assert parts[4][0] == "uniform split: cost, and success over seeds"
     assert " ".join(parts[4][1].split()) == " ".join(COST)
     assert " ".join(parts[4][-1].split()) == " ".join(cost_cells(rows[0]))
-    assert parts[5][1] == "- handcrafted and conv: the same at every one of 768 positions."
+    assert parts[5][0] == "uniform split: how the solvers compare"
     assert [part[0] for part in parts[6:8]] == [
         "quadrant split, 729 held-out positions",
         "quadrant split, 2,407 positions trained on",
     ]
     assert parts[8][0].startswith("quadrant split: cost")
-    assert "handcrafted" not in "".join(parts[9])
-    assert parts[10] == ["4 runs diverged: their loss was no longer finite."]
+    assert parts[10] == ["4 runs diverged: the loss was no longer finite."]
     assert "\n".join(parts[11]).startswith(task.legend)
     assert "success: seeds with every held-out pixel right" in " ".join(parts[11])
     assert len(parts) == 12
@@ -234,91 +268,95 @@ def test_a_table_of_two_splits_and_another_canvas():
 
 
 def test_nothing_is_said_of_divergence_where_there_was_none():
-    rows = [row(seeds=[])]
-    text = comparison(load("coord2onehot"), HEADER, rows, {"uniform": []})
-    assert "diverged" not in text
-    assert "concluded" not in text
-
-
-def test_what_is_concluded_is_wrapped_and_indented_below_its_dash():
     text = comparison(load("coord2onehot"), HEADER, [row()], {"uniform": []})
-    start = text.index("- What another seed")
-    lines = text[start:].split("\n\n")[0].splitlines()
-    assert len(lines) == 2
-    assert lines[1].startswith("  ")
-    assert lines[1][2] != " "
+    assert "diverged" not in text
+    one_of_them = comparison(load("coord2onehot"), HEADER, [row(diverged=1)], {"uniform": []})
+    assert "1 run diverged" in one_of_them
 
 
-def test_conclusions_are_filled_to_80_columns():
+def test_conclusions_are_wrapped_and_indented_below_their_dash():
     longest = set()
     for letters in range(1, 40):
-        pair = {**PAIR, "solvers": ["handcrafted", "c" * letters]}
-        rows = [row(solver="c" * letters)]
-        text = comparison(load("coord2onehot"), HEADER, rows, {"uniform": [pair]})
-        concluded = text.split("what may be concluded\n")[1].split("\n\n")[0]
-        longest.add(max(map(len, concluded.splitlines())))
-    assert max(longest) == 80
+        name = "c" * letters
+        rows = [row(solver="handcrafted"), row(solver=name)]
+        text = comparison(load("coord2onehot"), HEADER, rows, {"uniform": [pair(second=name)]})
+        lines = text.split("how the solvers compare\n")[1].split("\n\n")[0].splitlines()
+        assert all(line.startswith(("- ", "  ")) for line in lines)
+        longest.add(max(map(len, lines)))
+    assert max(longest) <= 80
+    assert max(longest) > 75
 
 
-def said(**changes):
-    """Say what follows from a pair of solvers."""
-    return conclusions([row(), row(solver="deconv")], [{**PAIR, **changes}])[:-1]
+def concluded(rows, pairs):
+    return conclusions(load("coord2onehot"), rows, pairs)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"only_first_right": 1},
-        {"only_second_right": 1},
-        {"only_first_right": 2, "only_second_right": 2},
-        {"first_closer": 0.25},
-        {"second_closer": 0.25},
-    ],
-)
-def test_any_difference_makes_a_pair_different(changes):
-    assert said() == ["- handcrafted and conv: the same at every one of 768 positions."]
-    (line,) = said(**changes)
-    assert line.startswith("- handcrafted against conv, on the same 768 positions: ")
+def test_at_how_many_of_all_positions_each_is_correct():
+    rows = [row(correct={"median": 2900, "min": 12, "max": 3136}), row(solver="b", correct=None)]
+    assert concluded(rows, [])[0] == ("Correct at, of all 3,136 positions: conv 2,900 (12..3,136).")
+    assert not any("Correct at" in line for line in concluded([row(correct=None)], []))
 
 
-@pytest.mark.parametrize(
-    ("p", "text"),
-    [(1e-4, "= 0.0001"), (math.nextafter(1e-4, 0), "< 1e-4"), (0.0456, "= 0.046"), (1.0, "= 1")],
-)
-def test_the_figures_of_a_pair(p, text):
-    (line,) = said(
-        only_first_right=3, only_second_right=5, mcnemar_p=p, right_difference=-0.125,
-        first_closer=0.5051, second_closer=0.4861, wilcoxon_p=0.02, rank_biserial=0.375,
+def test_a_difference_has_its_interval_over_seeds():
+    rows = [row(solver="coordconv"), row()]
+    given = pair(
+        "coordconv", "conv", 10, True,
+        exact=difference(0.0, 0.0, 0.0), accuracy=difference(-0.125, -0.25, 0.001),
+        mean_error=difference(1.5, 0.25, 2.75), worst_error=difference(None),
     )  # fmt: skip
-    assert line == (
-        "- handcrafted against conv, on the same 768 positions: right where the other is wrong at "
-        f"3 and 5 (McNemar p {text}, difference of shares -12.5 %); closer at 51 % and 49 % "
-        "(Wilcoxon p = 0.02, rank-biserial r = +0.38)."
+    assert concluded(rows, [given])[1] == (
+        "coordconv minus conv, over 10 seeds in pairs: exact +0.0 points, "
+        "accuracy -12.5 (-25.0..+0.1) points, mean error px +1.5 (+0.25..+2.75), "
+        "worst error px not finite."
     )
 
 
-def test_only_learners_are_compared_with_one_another():
-    rows = [row(), row(solver="deconv"), row(solver="indexing", seeds=[])]
-    pairs = [{**PAIR, "solvers": list(names)} for names in (
-        ("conv", "deconv"), ("conv", "indexing"), ("indexing", "conv"), ("indexing", "handcrafted"),
-    )]  # fmt: skip
-    assert conclusions(rows, pairs)[:-1] == [
-        "- conv and deconv: the same at every one of 768 positions.",
-        "- indexing and handcrafted: the same at every one of 768 positions.",
-    ]
+def test_a_difference_without_seeds_is_a_number():
+    rows = [row(solver="a", seeds=[], recipe=None), row(solver="b", seeds=[], correct=None)]
+    rows[1]["scores"] = {"test": {"exact": one(0)}}
+    given = pair("a", "b", 0, exact=difference(1.0))
+    assert concluded(rows, [given])[1].startswith("a minus b: exact +100.0 points, ")
 
 
-def test_what_seeds_can_tell():
-    limit = "; another recipe or a longer training, nothing here tells."
-    assert conclusions([row()], []) == [
-        f"- What another seed would do, the range over 2 seeds tells{limit}"
-    ]
-    assert conclusions([row(seeds=[0])], []) == [
-        f"- What another seed would do, the range over one seed cannot tell{limit}"
-    ]
-    assert conclusions([row(seeds=[])], []) == []
-    assert conclusions([], []) == []
-    assert conclusions([row(), row(seeds=[0, 1, 2])], [PAIR])[-1] == (
-        "- These tests are about the positions of this split, each learner taken at its median "
-        f"over seeds. What another seed would do, the range over 3 seeds tells{limit}"
+def test_solvers_that_learn_nothing_and_score_alike_are_compared_once():
+    rows = [row(solver="a", seeds=[]), row(solver="b", seeds=[]), row(), row(solver="d", seeds=[])]
+    pairs = [pair(first, second) for first, second in (("a", "b"), ("a", "conv"), ("b", "conv"))]
+    lines = [line for line in concluded(rows, pairs) if "minus" in line]
+    assert [line.partition(",")[0] for line in lines] == ["a (and b"]
+    assert lines[0].startswith("a (and b, d) minus conv, over 2 seeds: ")
+
+
+def test_how_far_the_intervals_reach():
+    about = (
+        "The intervals, 95 %, are about other seeds, trained by the same recipe on the same data. "
+        "They say nothing about another recipe or a longer training."
     )
+    assert concluded([row()], [])[-1] == about
+    assert about not in concluded([row(seeds=[])], [])
+
+
+@pytest.mark.parametrize("name", known())
+def test_the_widest_rows_fit_80_columns(name):
+    task = load(name)
+    wide = {"median": 45.612, "min": 31.411, "max": 71.999}
+    share = {"median": 0.99999, "min": 0.1, "max": 1.0}
+    scores = {
+        column.score: share if column.share or "IoU" in column.title else wide
+        for column in task.columns
+    }
+
+    def widest(solver, seeds):
+        return row(
+            split="quadrant", solver=solver, seeds=list(seeds), diverged=2,
+                recipe={"epochs": 15} if seeds else None,
+            scores={"test": scores, "train": scores, "128x1024": scores, "9x9": None},
+            success={"runs": 37, "of": 100, "wilson95": (0.282, 0.468)},
+            cost={"parameters": 10_072_850, "constants": 0, "multiply_adds": 3_837_064_000},
+            train_seconds=wide, predict_microseconds={"median": 123456.7},
+        )  # fmt: skip
+
+    rows = [widest("handcrafted", ()), widest("coordconv", range(100))]
+    text = comparison(task, {**HEADER, "task": name}, rows, {"quadrant": []})
+    assert max(map(len, text.splitlines())) <= 80
+    for expected in ("37/100", "28..47 %", "4 runs diverged", "of a 128x1024 canvas", "cannot"):
+        assert expected in text

@@ -238,12 +238,21 @@ def test_what_cannot_be_repeated_is_refused(store, tmp_path, capsys):
 
 
 def test_records_of_unknown_things_are_refused():
-    from compare.experiments.plan import restored
+    from compare.experiments.plan import Request, make_plans, plan_of
 
+    (plan,) = make_plans(Request("onehot2coord", (0,), "argmax", "uniform", size="16"))
+    assert plan_of(plan.arguments()) == plan
+    for changes, message in (
+        ({"task": "x"}, "unknown task 'x'"),
+        ({"solver": "x"}, "unknown solver 'x'"),
+        ({"split": "x"}, "unknown split 'x'"),
+        ({"size": 3}, "these are not the arguments of a run: TypeError"),
+        ({"more": 3}, "these are not the arguments of a run: TypeError"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            plan_of({**plan.arguments(), **changes})
     with pytest.raises(UsageError, match="these are not the arguments of a run: KeyError"):
-        restored({})
-    with pytest.raises(UsageError, match="unknown task 'x'"):
-        restored({"task": "x"})
+        plan_of({})
 
 
 @pytest.mark.parametrize("grouped", [False, True])

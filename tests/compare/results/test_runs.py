@@ -11,7 +11,7 @@ from compare.results.runs import (
     FORMAT,
     complete_new_files,
     directory_name,
-    held,
+    locked,
     read_record,
     records,
     write_failure,
@@ -118,13 +118,13 @@ def test_runs_are_not_read_from_a_file(tmp_path):
 
 def test_a_lock_in_a_directory_that_is_not_there_is_named(tmp_path):
     (tmp_path / "x").write_bytes(b"")
-    with pytest.raises(StorageError, match=r"cannot write .*x/\.lock: "), held(tmp_path / "x"):
+    with pytest.raises(StorageError, match=r"cannot write .*x/\.lock: "), locked(tmp_path / "x"):
         pass
 
 
 def test_a_lock_is_let_go_when_the_work_fails(tmp_path):
     def work():
-        with held(tmp_path) as mine:
+        with locked(tmp_path) as mine:
             assert mine
             raise RuntimeError
 

@@ -9,7 +9,7 @@ import pytest
 
 from compare.errors import StorageError, UsageError
 from compare.experiments.plan import Request, make_plans
-from compare.experiments.run import settle
+from compare.experiments.run import load_or_run
 from compare.files import (
     read_arrays,
     read_sealed_arrays,
@@ -20,23 +20,23 @@ from compare.files import (
     write_sealed_json,
     write_whole,
 )
-from compare.results.runs import held, read_record
+from compare.results.runs import locked, read_record
 from compare.results.table import load
 
 
 def plan(**changes):
     request = {"task": "onehot2coord", "seeds": (0,), "size": "16", "solver": "argmax",
-               "split": "uniform", "epochs": "1", **changes}  # fmt: skip
+               "split": "uniform", "recipe": {"epochs": "1"}, **changes}  # fmt: skip
     (only,) = make_plans(Request(**request))
     return only
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A learned run and a ready-made one."""
+    """A learned run and one of a closed form."""
     out = tmp_path_factory.mktemp("runs")
-    settle(plan(), out)
-    settle(plan(solver="coordconv", seeds=(3,)), out)
+    load_or_run(plan(), out)
+    load_or_run(plan(solver="coordconv", seeds=(3,)), out)
     return out
 
 
@@ -157,7 +157,6 @@ def test_a_record_that_is_not_to_be_trusted_is_named_and_skipped(copy, how):
         ("weights.npz", lambda path: path.unlink()),
         ("predictions.npz", lambda path: path.write_bytes(path.read_bytes()[:100])),
         ("history.csv", lambda path: path.write_bytes(path.read_bytes() + b"9,0.0\n")),
-        ("error.png", lambda path: path.write_bytes(b"")),
     ],
 )
 def test_a_finished_run_with_a_spoilt_file_is_done_again(copy, name, spoil):
@@ -166,10 +165,10 @@ def test_a_finished_run_with_a_spoilt_file_is_done_again(copy, name, spoil):
     good = path.read_bytes()
     spoil(path)
     said = []
-    settle(chosen, copy, say=said.append)
+    load_or_run(chosen, copy, warn=said.append)
     assert said == [f"{path} is missing, damaged or was changed; running it again"]
     assert path.read_bytes() == good
-    settle(chosen, copy, say=said.append)
+    load_or_run(chosen, copy, warn=said.append)
     assert len(said) == 1
 
 
@@ -179,14 +178,14 @@ def test_a_directory_where_the_record_should_be_is_one_line(copy):
     path.unlink()
     path.mkdir()
     with pytest.raises(StorageError, match=r"cannot write .*run\.json: .*; what was there"):
-        settle(chosen, copy, say=lambda message: None)
+        load_or_run(chosen, copy, warn=lambda message: None)
 
 
 def test_one_holder_at_a_time(tmp_path):
     seen = []
 
     def other():
-        with held(tmp_path) as mine:
+        with locked(tmp_path) as mine:
             seen.append(mine)
 
     def elsewhere():
@@ -194,7 +193,7 @@ def test_one_holder_at_a_time(tmp_path):
         thread.start()
         thread.join()
 
-    with held(tmp_path) as mine:
+    with locked(tmp_path) as mine:
         assert mine
         elsewhere()
     elsewhere()
@@ -204,26 +203,24 @@ def test_one_holder_at_a_time(tmp_path):
 def test_a_run_that_another_holds_is_left_alone(tmp_path):
     chosen = plan()
     chosen.directory(tmp_path).mkdir()
-    with held(chosen.directory(tmp_path)):
-        assert settle(chosen, tmp_path) is None
-    assert settle(chosen, tmp_path)["status"] == "finished"
+    with locked(chosen.directory(tmp_path)):
+        assert load_or_run(chosen, tmp_path) is None
+    assert load_or_run(chosen, tmp_path)["status"] == "finished"
 
 
 def test_a_failed_run_says_why_and_is_tried_again(tmp_path, monkeypatch):
-    pass
-
     def broken(*_):
         raise MemoryError("too big")
 
     chosen = plan()
     with monkeypatch.context() as patch:
-        patch.setattr("compare.experiments.run.execute", broken)
+        patch.setattr("compare.experiments.run._run", broken)
         with pytest.raises(MemoryError):
-            settle(chosen, tmp_path)
+            load_or_run(chosen, tmp_path)
     (row,) = load(tmp_path)
     assert (row.status, row.error, row.success) == ("failed", "MemoryError: too big", False)
     assert np.isnan(row.train_seconds)
-    settle(chosen, tmp_path)
+    load_or_run(chosen, tmp_path)
     (row,) = load(tmp_path)
     assert (row.status, row.error) == ("finished", "")
 
@@ -237,9 +234,7 @@ def test_what_a_result_depends_on_is_recorded(store):
     for key in ("python", "blas", "processor", "platform", "started", "handcrafted", "scipy"):
         assert environment[key], key
     assert {"gpus", "commit", "modified", "cores"} <= environment.keys()
-    assert set(record["files"]) == {
-        *("history.csv", "predictions.npz", "weights.npz", "error.png", "error.svg")
-    }
+    assert set(record["files"]) == {*("history.csv", "predictions.npz", "weights.npz")}
 
 
 def test_the_record_array_is_tidy(store):
@@ -272,7 +267,7 @@ def test_an_empty_store_is_an_empty_table_and_none_is_an_error(tmp_path):
 
 
 def test_records_of_a_diverged_run_are_read(tmp_path):
-    settle(plan(solver="conv", learning_rate="1e18", epochs="9"), tmp_path)
+    load_or_run(plan(solver="conv", recipe={"learning_rate": "1e18", "epochs": "9"}), tmp_path)
     (row,) = load(tmp_path)
     assert row.status == "diverged"
     assert row.test_mean_error == np.inf

@@ -11,15 +11,16 @@ from compare.results.table import load, tidy
 LEARNED = {
     "arguments": {
         "task": "coord2image", "split": "uniform", "size": [48, 64], "solver": "conv", "seed": 3,
-        "backend": "torch", "device": "cuda:0", "precision": "tf32", "epochs": 5,
+        "backend": "torch", "device": "cuda:0", "precision": "tf32",
         "recipe": {
-            "learning_rate": 0.5, "l2": 0.25, "batch": 16, "loss": "mse", "schedule": "step",
-            "width": 2, "kernel": 5, "coordinates": "pixels",
+            "learning_rate": 0.5, "epochs": 5, "l2": 0.25, "batch": 16, "loss": "mse",
+            "lr_schedule": "step", "width": 2, "kernel": 5, "coordinates": "pixels",
         },
     },
     "status": "finished", "success": True,
-    "scores": {"test": {"exact": 0.125}, "train": {"exact": 1.0}},
-    "elsewhere": {"20x30": {"exact": 0.0625}, "8x8": None},
+    "scores": {
+        "test": {"exact": 0.125}, "train": {"exact": 1.0}, "20x30": {"exact": 0.0625}, "8x8": None,
+    },
     "cost": {"parameters": 11, "constants": 13, "multiply_adds": 17},
     "timing": {"train_seconds": 1.5, "predict_microseconds": 2.5},
     "environment": {
@@ -30,9 +31,9 @@ LEARNED = {
 FIXED = {
     "arguments": {
         "task": "coord2image", "split": "uniform", "size": [9, 9], "solver": "slicing", "seed": 0,
-        "backend": "numpy", "device": "cpu", "precision": "float32", "epochs": 0, "recipe": None,
+        "backend": "numpy", "device": "cpu", "precision": "float32", "recipe": None,
     },
-    "status": "finished", "success": False, "scores": {"test": {"exact": 1.0}}, "elsewhere": {},
+    "status": "finished", "success": False, "scores": {"test": {"exact": 1.0}},
 }  # fmt: skip
 FAILED = {"arguments": {"solver": "deconv", "size": [1, 2]}, "status": "failed", "error": "no room"}
 
@@ -42,8 +43,8 @@ def test_a_row_says_what_a_record_says():
     expected = {
         "run": "name", "task": "coord2image", "split": "uniform", "size": "48x64",
         "solver": "conv", "seed": 3, "backend": "torch", "device": "cuda:0", "precision": "tf32",
-        "epochs": 5, "learning_rate": 0.5, "l2": 0.25, "batch": 16, "loss": "mse",
-        "schedule": "step", "width": 2, "kernel": 5, "coordinates": "pixels",
+        "learning_rate": 0.5, "epochs": 5, "l2": 0.25, "batch": 16, "loss": "mse",
+        "lr_schedule": "step", "width": 2, "kernel": 5, "coordinates": "pixels",
         "status": "finished", "error": "", "success": True, "test_exact": 0.125,
         "train_exact": 1.0, "20x30_exact": 0.0625, "parameters": 11, "multiply_adds": 17,
         "train_seconds": 1.5, "predict_microseconds": 2.5, "started": "2020-01-02",
@@ -60,11 +61,10 @@ def test_where_nothing_applies_a_number_is_nan_and_a_text_empty():
     assert table["error"].tolist() == ["", "", "no room"]
     assert table["size"].tolist() == ["48x64", "9x9", "1x2"]
     assert table["success"].tolist() == [True, False, False]
-    assert table["epochs"].tolist() == [5, 0, 0]
     assert table["seed"].tolist() == [3, 0, 0]
-    for name in ("loss", "schedule", "coordinates", "gpus", "numpy", "commit"):
+    for name in ("loss", "lr_schedule", "coordinates", "gpus", "numpy", "commit"):
         assert table[name].tolist()[1:] == ["", ""]
-    for name in ("learning_rate", "l2", "batch", "width", "kernel", "parameters", "threads",
+    for name in ("learning_rate", "epochs", "l2", "batch", "width", "kernel", "parameters", "threads",
                  "multiply_adds", "train_seconds", "20x30_exact", "train_exact"):  # fmt: skip
         assert table.dtype[name] == np.float64
         assert np.isnan(table[name]).tolist() == [False, True, True]
@@ -97,7 +97,7 @@ def test_a_table_without_runs_has_its_columns():
 def test_a_directory_of_runs_is_one_table_with_a_warning_for_each_that_is_damaged(tmp_path):
     for name in ("b", "a"):
         (tmp_path / name).mkdir()
-        write_record(tmp_path / name, {"format": FORMAT, **LEARNED}, [])
+        write_record(tmp_path / name, {"format": FORMAT, **LEARNED}, [], name)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(tmp_path)["run"].tolist() == ["a", "b"]

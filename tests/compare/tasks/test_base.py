@@ -7,9 +7,10 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
+from compare.datasets import Dataset
 from compare.errors import UsageError
 from compare.tasks import known, load, summary
-from compare.tasks.base import Column, Measures, joined
+from compare.tasks.base import Column, Evaluation, by_sample
 
 NAMES = ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
 
@@ -45,11 +46,11 @@ def test_the_summary_of_a_built_in_task_needs_no_import():
     assert answer.stdout == "(x, y) to the picture of a 9x9 square centred there False\n"
 
 
-def test_tasks_columns_and_measures_cannot_be_changed():
+def test_tasks_columns_and_evaluations_cannot_be_changed():
     task = load("coord2image")
-    measures = Measures(np.array([True]), np.array([True]), np.array([0.0]))
+    evaluation = Evaluation({}, {}, True)
     with pytest.raises(FrozenInstanceError):
-        measures.error = np.array([1.0])
+        evaluation.success = False
     with pytest.raises(FrozenInstanceError):
         task.name = "other"
     with pytest.raises(FrozenInstanceError):
@@ -61,10 +62,34 @@ def test_a_column_is_a_number_of_three_figures_unless_it_says_so():
     assert (column.share, column.digits) == (False, None)
 
 
-def test_measures_of_consecutive_samples_are_joined_in_order():
-    first = Measures(np.array([True, False]), np.array([True, True]), np.array([0.0, 0.25]))
-    second = Measures(np.array([False]), np.array([False]), np.array([3.0]))
-    together = joined([first, second])
-    assert together.exact.tolist() == [True, False, False]
-    assert together.right.tolist() == [True, True, False]
-    assert together.error.tolist() == [0, 0.25, 3]
+class Doubler:
+    """A model that counts how often it is asked."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def predict(self, inputs):
+        self.sizes.append(len(inputs))
+        return 2 * inputs
+
+
+def test_samples_are_measured_in_parts_and_joined_in_order():
+    # Inputs of a megabyte: no more than eight of them are drawn at a time.
+    positions = np.array([[number, 0] for number in range(20)])
+    data = Dataset(
+        positions,
+        lambda chosen: np.repeat(chosen[:, :1].astype(float), 1 << 17, axis=1),
+        lambda chosen: 2.0 * chosen[:, :1] + (chosen[:, :1] == 7),
+    )
+    evaluate = by_sample(
+        lambda answers, targets: {"error": abs(answers[:, 0] - targets[:, 0])},
+        lambda samples: {"worst": float(samples["error"].max())},
+        lambda scores: scores["worst"] < 1,
+    )
+    model = Doubler()
+    evaluation = evaluate(model, data)
+    assert model.sizes == [8, 8, 4]
+    assert (evaluation.samples["position"] == positions).all()
+    assert evaluation.samples["error"].tolist() == [0.0] * 7 + [1.0] + [0.0] * 12
+    assert evaluation.scores == {"worst": 1.0}
+    assert evaluation.success is False

@@ -1,34 +1,47 @@
 """Coordinates to pictures of a square: data, decoding, success and scores, worked out by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from scipy.special import expit
 
+from compare.datasets import Dataset
 from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("coord2image")
 
 
+def evaluate(answers, targets):
+    """Evaluate a model that gives these answers where these are the targets."""
+    answers, targets = np.asarray(answers), np.asarray(targets, dtype=np.float32)
+    numbers = np.stack([np.arange(len(answers))] * 2, axis=1)
+    data = Dataset(
+        numbers, lambda chosen: answers[chosen[:, 0]], lambda chosen: targets[chosen[:, 0]]
+    )
+    return TASK.evaluate(SimpleNamespace(predict=lambda inputs: inputs), data)
+
+
 def encode(positions, height, width):
-    return TASK.encode(np.array(positions), height, width)
+    return TASK.supervision.encode(np.array(positions), height, width)
 
 
 def decode(outputs, loss):
-    return TASK.decode(outputs, *outputs.shape[2:], loss)
+    return TASK.supervision.decode(outputs, *outputs.shape[2:], loss)
 
 
 def samples(answers, targets):
-    return TASK.measure(answers, targets)
+    return evaluate(answers, targets).samples
 
 
 def scores(answers, targets):
-    return TASK.score(samples(answers, targets))
+    return evaluate(answers, targets).scores
 
 
 def succeeded(answers, targets):
-    return TASK.succeeded(scores(answers, targets))
+    return evaluate(answers, targets).success
 
 
 def pictures(*samples, height=1):
@@ -56,15 +69,11 @@ def test_what_it_is_called_and_maps_to_what():
 
 
 def test_its_losses_are_sigmoid_by_default_and_mse():
-    assert TASK.losses == ("sigmoid", "mse")
+    assert TASK.supervision.losses == ("sigmoid", "mse")
 
 
 def test_it_has_the_two_published_splits():
     assert TASK.splits == ("uniform", "quadrant")
-
-
-def test_its_presets_train_3_and_1000_epochs():
-    assert TASK.epochs == {"quick": 3, "paper": 1000}
 
 
 def test_the_quadrant_of_a_rectangular_canvas():
@@ -76,7 +85,7 @@ def test_the_quadrant_of_a_rectangular_canvas():
 
 
 def test_every_sample_of_a_rectangular_canvas():
-    data = TASK.everywhere(11, 10)
+    data = TASK.all_samples(11, 10)
     expected = [[4, 4], [4, 5], [4, 6], [5, 4], [5, 5], [5, 6]]
     assert data.inputs().tolist() == expected
     assert (data.targets() == squares(expected, 11, 10)).all()
@@ -84,7 +93,7 @@ def test_every_sample_of_a_rectangular_canvas():
 
 def test_a_canvas_that_is_too_small_is_refused():
     with pytest.raises(UsageError, match="8x30 is too small"):
-        TASK.everywhere(8, 30)
+        TASK.all_samples(8, 30)
     with pytest.raises(UsageError, match="30x8 is too small"):
         TASK.split("uniform", 30, 8)
 
@@ -142,10 +151,10 @@ def test_score_names_and_values():
         [1, 1, 1, 1],  # 2 of 4
         height=2,
     )
-    measures = samples(answers, targets)
-    assert measures.exact.tolist() == [True, False, False, False]
-    assert measures.right.tolist() == [True, True, False, False]
-    np.testing.assert_allclose(measures.error, [0, 0, 2 / 3, 1 / 2], rtol=1e-15)
+    measured = samples(answers, targets)
+    assert measured["exact"].tolist() == [True, False, False, False]
+    assert measured["correct"].tolist() == [True, True, False, False]
+    np.testing.assert_allclose(measured["error"], [0, 0, 2 / 3, 1 / 2], rtol=1e-15)
     result = scores(answers, targets)
     assert result.keys() == {"exact", "rounded", "mean_iou", "worst_iou"}
     assert (result["exact"], result["rounded"]) == (0.25, 0.5)
@@ -163,28 +172,30 @@ def test_intersection_over_union_as_python_sets_have_it():
         wanted = {i for i, value in enumerate(target.ravel()) if value == 1}
         either = painted | wanted
         expected.append(len(painted & wanted) / len(either) if either else 1)
-    np.testing.assert_allclose(1 - samples(answers, targets).error, expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(1 - samples(answers, targets)["error"], expected, rtol=0, atol=1e-15)
 
 
 def test_a_pixel_of_one_half_is_dark():
     targets = pictures([1, 0])
     above = np.nextafter(np.float32(0.5), np.float32(1))
-    assert samples(pictures([0.5, 0.5]), targets).error.tolist() == [1]
-    assert samples(pictures([above, 0.5]), targets).error.tolist() == [0]
-    assert samples(pictures([above, above]), targets).error.tolist() == [0.5]
-    assert TASK.keep(pictures([0.5, above])).tolist() == [[0b01000000]]
+    assert samples(pictures([0.5, 0.5]), targets)["error"].tolist() == [1]
+    assert samples(pictures([above, 0.5]), targets)["error"].tolist() == [0]
+    assert samples(pictures([above, above]), targets)["error"].tolist() == [0.5]
+    assert samples(pictures([0.5, above]), pictures([0, 1]))["prediction"].tolist() == [
+        [0b01000000]
+    ]
 
 
 def test_two_empty_pictures_are_the_same():
-    measures = samples(pictures([0, 0]), pictures([0, 0]))
-    assert measures.exact.tolist() == measures.right.tolist() == [True]
-    assert measures.error.tolist() == [0]
-    assert samples(pictures([1, 0]), pictures([0, 0])).error.tolist() == [1]
+    measured = samples(pictures([0, 0]), pictures([0, 0]))
+    assert measured["exact"].tolist() == measured["correct"].tolist() == [True]
+    assert measured["error"].tolist() == [0]
+    assert samples(pictures([1, 0]), pictures([0, 0]))["error"].tolist() == [1]
 
 
 @pytest.mark.parametrize("of", [100, 10_000])
 def test_success_is_a_mean_iou_of_99_percent_or_more(of):
-    assert TASK.success == "mean IoU of 0.99 or more"
+    assert TASK.criterion == "mean IoU of 0.99 or more"
     limit = of * 99 // 100
     targets = lit(of, of)
     assert scores(lit(limit, of), targets)["mean_iou"] == 0.99
@@ -206,7 +217,7 @@ def test_success_is_decided_by_the_mean_and_not_by_the_worst():
 
 def test_pictures_are_kept_as_bits_row_by_row():
     answers = pictures([0.9, 0, 1, 0.1, 0.2, 0, 0, 0, 1, 0.6], [0] * 10, [1] * 10, height=2)
-    kept = TASK.keep(answers)
+    kept = samples(answers, answers)["prediction"]
     assert kept.dtype == np.uint8
     assert kept.tolist() == [[0b10100000, 0b11000000], [0, 0], [255, 0b11000000]]
 

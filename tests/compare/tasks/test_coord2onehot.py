@@ -1,35 +1,48 @@
 """Coordinates to one-hot bitmaps: data, encoding, success and scores, worked out by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax, softmax
 
+from compare.datasets import Dataset
 from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("coord2onehot")
 
 
+def evaluate(answers, targets):
+    """Evaluate a model that gives these answers where these are the targets."""
+    answers, targets = np.asarray(answers), np.asarray(targets, dtype=np.float32)
+    numbers = np.stack([np.arange(len(answers))] * 2, axis=1)
+    data = Dataset(
+        numbers, lambda chosen: answers[chosen[:, 0]], lambda chosen: targets[chosen[:, 0]]
+    )
+    return TASK.evaluate(SimpleNamespace(predict=lambda inputs: inputs), data)
+
+
 def encode(positions, height, width):
-    return TASK.encode(np.array(positions), height, width)
+    return TASK.supervision.encode(np.array(positions), height, width)
 
 
 def decode(logits, height, width):
     logits = np.asarray(logits)
-    return TASK.decode(logits.reshape(-1, 1, height, width), height, width, "softmax")
+    return TASK.supervision.decode(logits.reshape(-1, 1, height, width), height, width, "softmax")
 
 
 def samples(answers, targets):
-    return TASK.measure(answers, targets)
+    return evaluate(answers, targets).samples
 
 
 def scores(answers, targets):
-    return TASK.score(samples(answers, targets))
+    return evaluate(answers, targets).scores
 
 
 def succeeded(answers, targets):
-    return TASK.succeeded(scores(answers, targets))
+    return evaluate(answers, targets).success
 
 
 def bitmaps(positions, height, width):
@@ -48,11 +61,7 @@ def test_what_it_is_called_and_maps_to_what():
 
 def test_it_has_the_two_published_splits_and_the_published_loss():
     assert TASK.splits == ("uniform", "quadrant")
-    assert TASK.losses == ("softmax",)
-
-
-def test_its_presets_train_1_and_1000_epochs():
-    assert TASK.epochs == {"quick": 1, "paper": 1000}
+    assert TASK.supervision.losses == ("softmax",)
 
 
 def test_the_quadrant_of_a_rectangular_canvas():
@@ -64,7 +73,7 @@ def test_the_quadrant_of_a_rectangular_canvas():
 
 
 def test_every_sample_of_a_rectangular_canvas():
-    data = TASK.everywhere(11, 10)
+    data = TASK.all_samples(11, 10)
     expected = [[4, 4], [4, 5], [4, 6], [5, 4], [5, 5], [5, 6]]
     assert data.inputs().tolist() == expected
     assert (data.targets() == bitmaps(expected, 11, 10)).all()
@@ -72,7 +81,7 @@ def test_every_sample_of_a_rectangular_canvas():
 
 def test_a_canvas_that_is_too_small_is_refused():
     with pytest.raises(UsageError, match="8x30 is too small"):
-        TASK.everywhere(8, 30)
+        TASK.all_samples(8, 30)
     with pytest.raises(UsageError, match="30x8 is too small"):
         TASK.split("uniform", 30, 8)
 
@@ -143,10 +152,12 @@ def test_score_names_and_values():
 def test_every_pair_of_pixels_is_as_far_apart_as_it_is():
     positions = np.array([(x, y) for y in range(3) for x in range(4)])
     for x, y in positions:
-        measures = samples(bitmaps([(x, y)] * 12, 3, 4), bitmaps(positions, 3, 4))
+        measured = samples(bitmaps([(x, y)] * 12, 3, 4), bitmaps(positions, 3, 4))
         expected = [((x - u) ** 2 + (y - v) ** 2) ** 0.5 for u, v in positions]
-        np.testing.assert_allclose(measures.error, expected, rtol=1e-15)
-        assert measures.right.tolist() == measures.exact.tolist() == [e == 0 for e in expected]
+        np.testing.assert_allclose(measured["error"], expected, rtol=1e-15)
+        assert (
+            measured["correct"].tolist() == measured["exact"].tolist() == [e == 0 for e in expected]
+        )
 
 
 def test_one_pixel_beside_the_hot_one_is_not_exact():
@@ -168,7 +179,7 @@ def test_only_the_bitmap_with_a_nan_is_infinitely_wrong():
 
 
 def test_success_is_every_sample_right():
-    assert TASK.success == "every held-out pixel right"
+    assert TASK.criterion == "every held-out pixel right"
     targets = bitmaps([(x, y) for y in range(20) for x in range(50)], 20, 50)
     assert succeeded(targets, targets)
     assert succeeded(0.25 * targets, targets)
@@ -184,7 +195,7 @@ def test_the_brightest_pixel_is_kept():
     answers[0, 0, 1, 2] = 0.3
     answers[1, 0, 0, 1] = 1
     answers[2, 0] = [[-5, -1, -1], [-1, -2, -3]]  # the first of several, row by row
-    assert TASK.keep(answers).tolist() == [[2, 1], [1, 0], [1, 0]]
+    assert samples(answers, answers)["prediction"].tolist() == [[2, 1], [1, 0], [1, 0]]
 
 
 def test_columns():

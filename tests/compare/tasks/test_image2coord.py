@@ -1,29 +1,42 @@
 """Pictures of a square to its centre: data, encoding, success and scores, worked out by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.ndimage import center_of_mass
 
+from compare.datasets import Dataset
 from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("image2coord")
 
 
+def evaluate(answers, targets):
+    """Evaluate a model that gives these answers where these are the targets."""
+    answers, targets = np.asarray(answers), np.asarray(targets, dtype=np.float32)
+    numbers = np.stack([np.arange(len(answers))] * 2, axis=1)
+    data = Dataset(
+        numbers, lambda chosen: answers[chosen[:, 0]], lambda chosen: targets[chosen[:, 0]]
+    )
+    return TASK.evaluate(SimpleNamespace(predict=lambda inputs: inputs), data)
+
+
 def encode(positions, height, width):
-    return TASK.encode(np.array(positions), height, width)
+    return TASK.supervision.encode(np.array(positions), height, width)
 
 
 def decode(outputs, height, width):
-    return TASK.decode(np.array(outputs, dtype=np.float32), height, width, "mse")
+    return TASK.supervision.decode(np.array(outputs, dtype=np.float32), height, width, "mse")
 
 
 def scores(answers, targets):
-    return TASK.score(TASK.measure(np.array(answers), np.array(targets, dtype=np.float32)))
+    return evaluate(answers, targets).scores
 
 
 def succeeded(answers, targets):
-    return TASK.succeeded(scores(answers, targets))
+    return evaluate(answers, targets).success
 
 
 def test_what_it_is_called_and_maps_to_what():
@@ -32,10 +45,9 @@ def test_what_it_is_called_and_maps_to_what():
     assert TASK.summary == "the picture of a 9x9 square to its centre's (x, y)"
 
 
-def test_splits_loss_and_epochs():
+def test_splits_and_loss():
     assert TASK.splits == ("uniform", "quadrant")
-    assert TASK.losses == ("mse",)
-    assert TASK.epochs == {"quick": 15, "paper": 100}
+    assert TASK.supervision.losses == ("mse",)
 
 
 def test_the_quadrant_of_a_rectangular_canvas():
@@ -50,7 +62,7 @@ def test_the_quadrant_of_a_rectangular_canvas():
 
 
 def test_every_sample_is_the_centre_of_mass_of_its_picture():
-    data = TASK.everywhere(11, 13)
+    data = TASK.all_samples(11, 13)
     assert len(data) == 3 * 5
     for picture, (x, y) in zip(data.inputs()[:, 0], data.targets(), strict=True):
         assert picture.shape == (11, 13)
@@ -60,7 +72,7 @@ def test_every_sample_is_the_centre_of_mass_of_its_picture():
 
 def test_a_canvas_that_is_too_small_is_refused():
     with pytest.raises(UsageError, match="8x30 is too small"):
-        TASK.everywhere(8, 30)
+        TASK.all_samples(8, 30)
     with pytest.raises(UsageError, match="30x8 is too small"):
         TASK.split("quadrant", 30, 8)
 
@@ -80,7 +92,7 @@ def test_score_names_and_values():
 
 
 def test_success_is_a_worst_error_under_half_a_pixel():
-    assert TASK.success == "worst error under half a pixel"
+    assert TASK.criterion == "worst error under half a pixel"
     assert succeeded([[0, np.nextafter(0.5, 0)]], [[0, 0]])
     assert not succeeded([[0, 0.5]], [[0, 0]])
     assert not succeeded([[0, np.nextafter(0.5, 1)]], [[0, 0]])
@@ -89,7 +101,7 @@ def test_success_is_a_worst_error_under_half_a_pixel():
 
 def test_what_is_kept_and_shown():
     answers = np.array([[1.25, 2], [3, 4]], dtype=np.float32)
-    assert (TASK.keep(answers) == answers).all()
+    assert (evaluate(answers, answers).samples["prediction"] == answers).all()
     assert [(c.score, c.title, c.share, c.digits) for c in TASK.columns] == [
         ("exact", "exact", True, None),
         ("rounded", "rounded", True, None),

@@ -1,33 +1,46 @@
 """One-hot bitmaps to coordinates: data, encoding, success and scores, worked out by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from compare.datasets import Dataset
 from compare.errors import UsageError
 from compare.tasks import load, summary
 
 TASK = load("onehot2coord")
 
 
+def evaluate(answers, targets):
+    """Evaluate a model that gives these answers where these are the targets."""
+    answers, targets = np.asarray(answers), np.asarray(targets, dtype=np.float32)
+    numbers = np.stack([np.arange(len(answers))] * 2, axis=1)
+    data = Dataset(
+        numbers, lambda chosen: answers[chosen[:, 0]], lambda chosen: targets[chosen[:, 0]]
+    )
+    return TASK.evaluate(SimpleNamespace(predict=lambda inputs: inputs), data)
+
+
 def encode(positions, height, width):
-    return TASK.encode(np.array(positions), height, width)
+    return TASK.supervision.encode(np.array(positions), height, width)
 
 
 def decode(outputs, height, width):
-    return TASK.decode(outputs, height, width, "mse")
+    return TASK.supervision.decode(outputs, height, width, "mse")
 
 
 def samples(answers, targets):
-    return TASK.measure(np.array(answers), np.array(targets, dtype=np.float32))
+    return evaluate(answers, targets).samples
 
 
 def scores(answers, targets):
-    return TASK.score(samples(answers, targets))
+    return evaluate(answers, targets).scores
 
 
 def succeeded(answers, targets):
-    return TASK.succeeded(scores(answers, targets))
+    return evaluate(answers, targets).success
 
 
 def test_what_it_is_called_and_maps_to_what():
@@ -38,11 +51,7 @@ def test_what_it_is_called_and_maps_to_what():
 
 def test_it_has_the_two_published_splits_and_the_published_loss():
     assert TASK.splits == ("uniform", "quadrant")
-    assert TASK.losses == ("mse",)
-
-
-def test_its_presets_train_15_and_100_epochs():
-    assert TASK.epochs == {"quick": 15, "paper": 100}
+    assert TASK.supervision.losses == ("mse",)
 
 
 def test_the_quadrant_of_a_rectangular_canvas():
@@ -60,7 +69,7 @@ def test_the_quadrant_of_a_rectangular_canvas():
 
 
 def test_every_sample_of_a_rectangular_canvas():
-    data = TASK.everywhere(11, 10)
+    data = TASK.all_samples(11, 10)
     expected = [[4, 4], [4, 5], [4, 6], [5, 4], [5, 5], [5, 6]]
     assert data.targets().tolist() == expected
     bitmaps = data.inputs()
@@ -70,7 +79,7 @@ def test_every_sample_of_a_rectangular_canvas():
 
 def test_a_canvas_that_is_too_small_is_refused():
     with pytest.raises(UsageError, match="8x30 is too small"):
-        TASK.everywhere(8, 30)
+        TASK.all_samples(8, 30)
     with pytest.raises(UsageError, match="30x8 is too small"):
         TASK.split("uniform", 30, 8)
 
@@ -99,7 +108,7 @@ def test_extreme_outputs_stay_extreme():
 
 def test_every_position_comes_back_where_division_is_exact():
     positions = np.stack(np.meshgrid(np.arange(64), np.arange(32)), -1).reshape(-1, 2)
-    assert (decode(TASK.encode(positions, 32, 64), 32, 64) == positions).all()
+    assert (decode(TASK.supervision.encode(positions, 32, 64), 32, 64) == positions).all()
 
 
 def test_score_names_and_values():
@@ -109,18 +118,18 @@ def test_score_names_and_values():
 
 
 def test_both_coordinates_have_to_be_right():
-    measures = samples([[1, 2], [1, 3], [2, 2], [2, 3]], [[1, 2]] * 4)
-    assert measures.exact.tolist() == measures.right.tolist() == [True, False, False, False]
-    assert measures.error.tolist() == [0, 1, 1, np.sqrt(2)]
+    measured = samples([[1, 2], [1, 3], [2, 2], [2, 3]], [[1, 2]] * 4)
+    assert measured["exact"].tolist() == measured["correct"].tolist() == [True, False, False, False]
+    assert measured["error"].tolist() == [0, 1, 1, np.sqrt(2)]
 
 
 def test_halves_round_to_even_as_in_torch():
     answers = np.array([[0.5, 1.5], [2.5, 3.5], [2.4999, 3.4999]])
     targets = np.array([[0, 2], [2, 4], [2, 3]], dtype=np.float32)
     assert (torch.round(torch.tensor(answers)).numpy() == targets).all()
-    assert samples(answers, targets).right.all()
-    assert not samples(answers, targets).exact.any()
-    assert not samples([[0.5, 2.5], [1.5, 3.5]], [[1, 3], [1, 3]]).right.any()
+    assert samples(answers, targets)["correct"].all()
+    assert not samples(answers, targets)["exact"].any()
+    assert not samples([[0.5, 2.5], [1.5, 3.5]], [[1, 3], [1, 3]])["correct"].any()
 
 
 def test_errors_are_those_of_torch():
@@ -129,15 +138,15 @@ def test_errors_are_those_of_torch():
     targets = random.integers(0, 64, size=(100, 2)).astype(np.float32)
     pair = torch.tensor(answers).double(), torch.tensor(targets).double()
     expected = torch.nn.functional.pairwise_distance(*pair, eps=0).numpy()
-    measures = samples(answers, targets)
-    np.testing.assert_allclose(measures.error, expected, rtol=1e-12)
+    measured = samples(answers, targets)
+    np.testing.assert_allclose(measured["error"], expected, rtol=1e-12)
     result = scores(answers, targets)
     np.testing.assert_allclose(result["mean_error"], expected.mean(), rtol=1e-12)
     np.testing.assert_allclose(result["worst_error"], expected.max(), rtol=1e-12)
 
 
 def test_success_is_a_worst_error_under_half_a_pixel():
-    assert TASK.success == "worst error under half a pixel"
+    assert TASK.criterion == "worst error under half a pixel"
     targets = [[5, 5]] * 3
     just_under = np.nextafter(0.5, 0)
     just_over = np.nextafter(0.5, 1)
@@ -153,8 +162,8 @@ def test_success_is_a_worst_error_under_half_a_pixel():
 
 def test_answers_are_kept_as_they_are():
     answers = np.array([[1.25, 2], [3, 4]], dtype=np.float32)
-    assert TASK.keep(answers).dtype == np.float32
-    assert (TASK.keep(answers) == answers).all()
+    assert samples(answers, answers)["prediction"].dtype == np.float32
+    assert (samples(answers, answers)["prediction"] == answers).all()
 
 
 def test_columns():

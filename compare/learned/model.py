@@ -1,0 +1,103 @@
+"""A model: an architecture with weights, whoever made them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare.backends import Array, Backend, load
+from compare.learned.architecture import Architecture
+from compare.learned.sparse.batches import maps, piece, split_maps
+from compare.learned.training import forward
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a model is made of and what one sample costs it, computed densely."""
+
+    parameters: int
+    """Numbers that were learned."""
+    constants: int
+    """Numbers that somebody fixed."""
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class History:
+    """How a training went; empty where there was none."""
+
+    losses: tuple[float, ...] = ()
+    """The mean loss of each epoch."""
+    seconds: float = 0.0
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the last loss is no longer finite."""
+        return bool(self.losses) and not math.isfinite(self.losses[-1])
+
+
+def _as_they_are(outputs: NDArray[Any]) -> NDArray[Any]:
+    return outputs
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An architecture with weights: it predicts.
+
+    `Model(architecture, weights)` is all it takes for weights from anywhere. Raises ValueError for
+    weights of other names or shapes than the architecture's.
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, NDArray[Any]]
+    """Every array of `architecture.parameters()`, by name."""
+    decode: Callable[[NDArray[Any]], NDArray[Any]] = _as_they_are
+    """(outputs of the network) to answers, in a task's own units."""
+    backend: Backend = field(default_factory=lambda: load("numpy"))
+    history: History = History()
+    trained: bool = False
+    """Whether the weights were learned, which decides how they are counted."""
+
+    def __post_init__(self) -> None:
+        """Compare the weights with the architecture."""
+        expected = {name: p.shape for name, p in self.architecture.parameters().items()}
+        given = {name: tuple(array.shape) for name, array in self.weights.items()}
+        for name in expected.keys() | given.keys():
+            if expected.get(name) != given.get(name):
+                raise ValueError(
+                    f"weight {name} has shape {given.get(name)}; this architecture has "
+                    f"{expected.get(name)} there"
+                )
+
+    @cached_property
+    def cost(self) -> Cost:
+        """What the architecture is made of, and what one sample costs it."""
+        count, multiply_adds = self.architecture.count(), self.architecture.multiply_adds()
+        return Cost(count, 0, multiply_adds) if self.trained else Cost(0, count, multiply_adds)
+
+    @cached_property
+    def _on_device(self) -> dict[str, Array]:
+        return {name: self.backend.asarray(array) for name, array in self.weights.items()}
+
+    def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Run the network on a batch, as many samples at a time as the backend likes.
+
+        inputs: (n, *architecture.inputs). Returns decoded answers, with the sample first.
+        """
+        backend, compiled = self.backend, forward(self.architecture, self.backend)
+        batch = maps([inputs])
+        step = piece(self.architecture, backend, len(inputs), batch)
+        shared, samples = split_maps(batch)
+        shared = tuple(backend.asarray(array) for array in shared)
+
+        def outputs(start: int) -> NDArray[Any]:
+            part = tuple(backend.asarray(array[start : start + step]) for array in samples)
+            return backend.to_numpy(compiled(self._on_device, shared, part))
+
+        return self.decode(np.concatenate(backend.map(outputs, range(0, len(inputs), step))))

@@ -1,0 +1,124 @@
+"""A checkpoint holds everything that training needs, under fixed names, and nothing else."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from compare import backends
+from compare.files import read_arrays, write_sealed_arrays
+from compare.learned import training
+from compare.learned.architecture import Architecture
+from compare.learned.layers import BatchNorm, Conv, Flatten
+from compare.learned.recipe import Recipe
+from compare.learned.state import State, read_checkpoint
+from compare.learned.training import begin
+
+
+def train(architecture, inputs, targets, recipe, *, epochs, **arguments):
+    """Train for so many epochs by a recipe."""
+    recipe = replace(recipe, epochs=epochs)
+    return training.train(architecture, inputs, targets, recipe, **arguments)
+
+
+BACKEND = backends.load("numpy")
+NETWORK = Architecture((1, 2, 3), (Conv(2, kernel=1), BatchNorm(), Flatten()))
+SHAPES = {
+    "weights/0.weight": (2, 1, 1, 1),
+    "weights/0.bias": (2,),
+    "weights/1.scale": (2,),
+    "weights/1.shift": (2,),
+    "weights/1.mean": (2,),
+    "weights/1.variance": (2,),
+    # The running statistics are not trained, so Adam keeps nothing for them.
+    "mean/0.weight": (2, 1, 1, 1),
+    "mean/0.bias": (2,),
+    "mean/1.scale": (2,),
+    "mean/1.shift": (2,),
+    "square/0.weight": (2, 1, 1, 1),
+    "square/0.bias": (2,),
+    "square/1.scale": (2,),
+    "square/1.shift": (2,),
+    "steps": (),
+    "losses": (3,),
+    "running_loss": (),
+    "seconds": (),
+}
+
+
+@pytest.fixture
+def state():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(4, 1, 2, 3)).astype(np.float32)
+    targets = rng.normal(size=(4, 12)).astype(np.float32)
+    state = train(NETWORK, inputs, targets, Recipe(0.1), epochs=3, seed=0, backend=BACKEND)
+    return replace(state, running_loss=np.float32(1.5), seconds=2.25)
+
+
+def test_a_run_begins_with_the_seeds_weights_and_no_means():
+    state = begin(NETWORK, 5, BACKEND)
+    weights = NETWORK.initial_weights(5)
+    assert state.weights.keys() == weights.keys()
+    assert all(np.array_equal(state.weights[name], weights[name]) for name in weights)
+    trained = {"0.weight", "0.bias", "1.scale", "1.shift"}
+    for means in (state.mean, state.square):
+        assert means.keys() == trained
+        for name, array in means.items():
+            assert array.shape == weights[name].shape
+            assert array.dtype == np.float32
+            assert not array.any()
+    assert (state.steps, state.losses, state.seconds, float(state.running_loss)) == (0, (), 0, 0)
+
+
+def test_the_names_and_shapes_of_a_checkpoint(state, tmp_path):
+    state.save(tmp_path / "checkpoint.npz", BACKEND)
+    arrays = read_arrays(tmp_path / "checkpoint.npz")
+    assert arrays.pop("sha256").shape == ()
+    assert {name: array.shape for name, array in arrays.items()} == SHAPES
+    assert {arrays[name].dtype for name in SHAPES if "/" in name} == {np.dtype(np.float32)}
+    assert (arrays["steps"], arrays["running_loss"], arrays["seconds"]) == (3, 1.5, 2.25)
+    assert arrays["losses"].dtype == np.float64
+    assert tuple(arrays["losses"]) == state.losses
+
+
+def test_a_checkpoint_comes_back_to_the_same_bits(state, tmp_path):
+    path = tmp_path / "checkpoint.npz"
+    state.save(path, BACKEND)
+    back = State.of(read_checkpoint(path, like=begin(NETWORK, 0, BACKEND)), BACKEND)
+    for group in ("weights", "mean", "square"):
+        before, after = getattr(state, group), getattr(back, group)
+        assert before.keys() == after.keys()
+        for name in before:
+            assert np.array_equal(before[name], after[name])
+            assert before[name].dtype == after[name].dtype
+    assert back.losses == state.losses
+    assert (back.steps, back.seconds, back.running_loss) == (3, 2.25, np.float32(1.5))
+    assert not np.array_equal(back.weights["1.mean"], NETWORK.initial_weights(0)["1.mean"])
+
+
+def _changed(arrays, change):
+    kind, name = change
+    if kind == "without":
+        return {key: array for key, array in arrays.items() if key != name}
+    if kind == "with":
+        return {**arrays, name: np.zeros(2, np.float32)}
+    return {**arrays, name: np.zeros((*arrays[name].shape, 1), np.float32)}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(("without", name) for name in SHAPES),
+        ("with", "weights/2.weight"),
+        ("with", "mean/1.mean"),
+        ("with", "unknown"),
+        *(("reshaped", f"{group}/0.bias") for group in ("weights", "mean", "square")),
+    ],
+    ids=" ".join,
+)
+def test_a_checkpoint_with_other_arrays_is_refused(state, tmp_path, change):
+    path = tmp_path / "checkpoint.npz"
+    write_sealed_arrays(path, _changed(state.arrays(BACKEND), change))
+    with pytest.raises(ValueError, match=re.escape(f"{path} is the checkpoint of another network")):
+        read_checkpoint(path, like=begin(NETWORK, 0, BACKEND))
