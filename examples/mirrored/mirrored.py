@@ -16,18 +16,16 @@ def from_the_right(positions, height, width):
     return np.stack([width - 1 - positions[:, 0], positions[:, 1]], axis=1).astype(np.float32)
 
 
-def encode(positions, height, width):
-    """Return what networks are trained to put out."""
-    return onehot2coord.encode(from_the_right(positions, height, width), height, width)
-
-
 TASK = replace(
     onehot2coord.TASK,
     name="mirrored2coord",
     summary="a bitmap with one hot pixel to its (x, y), with x counted from the right",
     split=lambda name, h, w: not_so_clevr.split(name, h, w, not_so_clevr.one_hot, from_the_right),
     all_samples=lambda h, w: not_so_clevr.all_samples(h, w, not_so_clevr.one_hot, from_the_right),
-    supervision=replace(onehot2coord.TASK.supervision, encode=encode),
+    supervision=replace(
+        onehot2coord.TASK.supervision,
+        encode=lambda at, h, w: onehot2coord.encode(from_the_right(at, h, w), h, w),
+    ),
 )
 
 
