@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from compare.datasets import not_so_clevr
-from handcrafted import coord2image
+from handcrafted import coord2image, coord2onehot
+from handcrafted.operations import Convolution, Tap
 from handcrafted.proofs import positions
 
 
@@ -48,3 +49,21 @@ def test_other_squares_are_refused(square, error, message):
 def test_coordinates_beyond_the_canvas_are_refused():
     with pytest.raises(ValueError, match="item 1 of the batch has y = 64"):
         coord2image.network(64, 64)(np.array([[3, 3], [3, 64]]))
+
+
+@pytest.mark.parametrize(("size", "pixels"), [(1, 0), (3, 1), (9, 4), (15, 7)])
+def test_pixels_from_the_centre_to_the_edge(size, pixels):
+    assert coord2image.radius(size) == pixels
+
+
+def test_the_square_is_the_published_one_by_default():
+    network = coord2image.network(20, 21)
+    assert network.name == "coord2image with a 9x9 square"
+    assert network == coord2image.network(20, 21, 9)
+    assert (network(np.array([[10, 10]])) == drawn((10, 10), (20, 21), 9)).all()
+
+
+def test_the_square_is_one_rectangle_around_its_pixel():
+    *before, square = coord2image.steps(20, 21, 3)
+    assert tuple(before) == coord2onehot.steps(20, 21)
+    assert square == Convolution((Tap(0, 0, 1, rows=7, columns=7, top=-3, left=-3),), bias=(0,))
