@@ -1,3 +1,4 @@
+import re
 from dataclasses import FrozenInstanceError
 from typing import ClassVar
 
@@ -245,3 +246,18 @@ def test_an_array_without_a_shape_or_a_dtype_is_none():
 
     with pytest.raises(TypeError, match="coordinates are a Half; give an array"):
         coord2onehot.network(3, 4)(Half())
+
+
+def test_what_comes_last_is_what_must_fit():
+    """A sum's output is a vector; its input, a bitmap, does not count."""
+    total = Network("total", OneHot(3, 4), (Sum(),))
+    with pytest.raises(ValueError, match="total puts out 1 and onehot2coord takes 1x3x4"):
+        total | onehot2coord.network(3, 4)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (5,), (5, 3), (5, 1), (5, 2, 1), (1, 5, 2), (0, 3)])
+def test_batches_of_other_shapes_are_refused(shape):
+    expected = re.escape(f"coordinates have shape {shape}; expected (n, 2)")
+    for method in (coord2onehot.network(3, 4), coord2onehot.network(3, 4).trace):
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            method(np.zeros(shape, np.float32))

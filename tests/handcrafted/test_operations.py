@@ -29,6 +29,7 @@ TAPS = [
     Tap(0, 0, 1, rows=2, columns=2, top=2, left=3),
     Tap(0, 0, 1, top=9),
     Tap(0, 0, 1, rows=0),
+    Tap(0, 0, 0),
 ]
 
 
