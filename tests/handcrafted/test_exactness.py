@@ -39,7 +39,8 @@ def test_other_dtypes_are_refused(dtype):
     [("float16", 2049, "float32"), ("float32", 2**24 + 1, "float64"), ("float64", 2**60, "int64")],
 )
 def test_a_side_beyond_the_limit_names_the_dtype_to_use(dtype, side, wider):
-    require_exact(dtype, largest_exact_size(dtype))
+    for exact in (1, largest_exact_size(dtype) - 1, largest_exact_size(dtype)):
+        require_exact(dtype, exact)
     with pytest.raises(ValueError, match=f"{side} pixels is beyond .* {dtype} .* use {wider}"):
         require_exact(dtype, side)
 
