@@ -71,8 +71,8 @@ def test_the_first_bad_item_counts_on_from_the_batch_before():
     Positions(5, 8).check(np.array([[7, 4], [0, 0]]), 0)
     for wrong, message in (([8, 4], "x = 8; .* from 0 to 7"), ([7, 5], "y = 5; .* from 0 to 4")):
         places = np.array([[1, 1], wrong, wrong, [1, 1]])
-        with pytest.raises(ValueError, match=f"^item 101 of the batch has {message}$"):
-            Positions(5, 8).check(places, 100)
+        with pytest.raises(ValueError, match=f"^item 104 of the batch has {message}$"):
+            Positions(5, 8).check(places, 103)
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (2.5, 8), (8, True)])

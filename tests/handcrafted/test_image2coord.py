@@ -79,8 +79,8 @@ def test_the_first_bad_picture_counts_on_from_the_batch_before():
     pictures = squares(np.array([[5, 6]] * 4), 12, 20, np.float32)
     Squares(12, 20, 9).check(pictures, 0)
     pictures[1:3, 0, 0, 0] = 1
-    with pytest.raises(ValueError, match=r"^picture 101 of the batch is not a 9x9 square"):
-        Squares(12, 20, 9).check(pictures, 100)
+    with pytest.raises(ValueError, match=r"^picture 104 of the batch is not a 9x9 square"):
+        Squares(12, 20, 9).check(pictures, 103)
 
 
 def lit(rows, columns, size):
@@ -127,6 +127,8 @@ def test_the_maps_of_a_square_cut_off_at_the_left_by_hand():
     """3x3 at (0, 2) on 4 x 5: columns 0 to 1 and rows 1 to 3."""
     network = image2coord.network(4, 5, 3)
     maps = network.trace(lit(slice(1, 4), slice(0, 2), (4, 5)))
+    # Beside the corners nothing is lit, and no pixel misses by more than one.
+    assert np.unique(maps["1 convolution"]).tolist() == [-1, 0, 1]
     corners = maps["2 relu"][0]
     assert np.argwhere(corners).tolist() == [[0, 1, 0], [1, 3, 1]]
     assert corners.max() == 1

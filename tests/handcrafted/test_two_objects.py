@@ -173,8 +173,8 @@ def test_every_number_of_an_object_is_checked(wrong):
     for index, value in wrong.items():
         vectors[1, index] = value
     assert two_objects.Objects(50, 60).wrong(vectors).tolist() == [False, True, False]
-    with pytest.raises(ValueError, match=r"^item 101 of the batch has .*expected"):
-        two_objects.Objects(50, 60).check(vectors, 100)
+    with pytest.raises(ValueError, match=r"^item 104 of the batch has .*expected"):
+        two_objects.Objects(50, 60).check(vectors, 103)
 
 
 def test_objects_at_the_least_distance_are_right():
@@ -185,8 +185,8 @@ def test_objects_at_the_least_distance_are_right():
 
 def test_a_bad_scene_counts_on_from_the_batch_before():
     scenes = damaged((20, 20), (1, 1, 1))
-    with pytest.raises(ValueError, match=r"^scene 101 of the batch"):
-        two_objects.Scenes(64, 64).check(scenes, 100)
+    with pytest.raises(ValueError, match=r"^scene 104 of the batch"):
+        two_objects.Scenes(64, 64).check(scenes, 103)
 
 
 def test_the_colours_of_a_scene_by_hand():
