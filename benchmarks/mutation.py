@@ -40,7 +40,8 @@ from cosmic_ray.plugins import get_operator, operator_names
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "mutation.md"
 REASONS = Path(__file__).with_suffix(".toml")
-COPIED = ("handcrafted", "compare", "tests", "examples", "conftest.py", "setup.cfg")
+PACKAGES = ("handcrafted", "compare")
+COPIED = (*PACKAGES, "tests", "examples", "conftest.py", "setup.cfg")
 
 HEAD = """# Mutation tests
 
@@ -125,9 +126,11 @@ def change(source: str, mutated: str) -> str:
 
 
 def own_tests(module: Path) -> list[Path]:
-    """Return the tests named after a module, or all that there are of proofs."""
+    """Return the tests named after a module; of an `__init__.py` or of proofs, the whole folder."""
     if "proofs" in module.with_suffix("").parts:
         return sorted((ROOT / "tests" / "proofs").glob("test_*.py"))
+    if module.name == "__init__.py":
+        return sorted((ROOT / "tests" / module.parent).glob("test_*.py"))
     name = f"test_{module.stem}.py"
     tests = (ROOT / "tests" / folder / name for folder in (module.parent, Path("proofs")))
     return [test for test in tests if test.exists()]
@@ -243,12 +246,14 @@ def write_page(sections: dict[str, str]) -> None:
 
 
 def modules(path: str) -> list[Path]:
-    """Return a module, or those of a package and of the packages in it, relative to the root."""
+    """Return a module, or those of a package, in which there is something to change."""
     full = (ROOT / path).resolve()
-    found = [full] if full.is_file() else sorted(full.rglob("*.py"))
-    if not found:
-        sys.exit(f"{path} is no module and no package; give one, such as handcrafted/operations.py")
-    return [module.relative_to(ROOT) for module in found if module.name != "__init__.py"]
+    files = (file for name in PACKAGES for file in sorted((ROOT / name).rglob("*.py")))
+    return [
+        file.relative_to(ROOT)
+        for file in files
+        if file.is_relative_to(full) and any(all_mutations(file.read_text()))
+    ]
 
 
 def main() -> None:
@@ -258,7 +263,13 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=40, help="of each module (default: 40)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     options = parser.parse_args()
-    for module in [module for path in options.paths for module in modules(path)]:
+    if options.mutants < 1:
+        parser.error(f"--mutants is {options.mutants}; give 1 or more")
+    found = {path: modules(path) for path in options.paths}
+    for path in options.paths:
+        if not found[path]:
+            parser.error(f"{path} has no module to change; give one, or a package")
+    for module in dict.fromkeys(module for path in options.paths for module in found[path]):
         text = survey(module, options.mutants, options.seed)
         print(text, flush=True)
         write_page({module.as_posix(): text})
