@@ -84,6 +84,7 @@ def test_nodes_and_constants_are_named_after_the_operations():
     assert constants["2_convolution_weight"][:, :, 0, 0].tolist() == [[4, -1, 0], [3, 0, -1]]
     assert constants["2_convolution_bias"].tolist() == [0, 0]
     assert constants["5_subtraction_from"].tolist() == [[4, 3]]
+    assert constants["1_coordinates_rest"].tolist() == [2, 3, 4]
     assert constants["1_coordinates_channels"].tolist() == [
         [[[0, 1, 2, 3]] * 3, [[0] * 4, [1] * 4, [2] * 4]]
     ]

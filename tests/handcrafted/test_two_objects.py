@@ -129,7 +129,7 @@ def test_the_published_sizes():
     assert two_objects.DISTANCE == 20
 
 
-@pytest.mark.parametrize("size", [(21, 41), (41, 21), (33, 37), (37, 33)])
+@pytest.mark.parametrize("size", [(21, 41), (41, 21), (33, 37), (37, 33), (21, 63), (63, 21)])
 def test_the_smallest_canvases_have_room(size):
     """Of (33, 37), 12 and 16 pixels are left for the centres: 12 ** 2 + 16 ** 2 == 20 ** 2."""
     height, width = size
