@@ -1,9 +1,9 @@
 """Mutation testing: change one place of a module at a time and see whether its own tests fail.
 
-    python benchmarks/mutation.py PATH ... [--mutants 40] [--seed 0]
+    python benchmarks/mutation.py [PATH ...] [--mutants 40] [--seed 0]
 
-PATH is a module or a package. Writes docs/mutation.md. Takes minutes a module; needs
-`pip install -e '.[mutation]'`.
+PATH is a module or a package. Writes docs/mutation.md; without a PATH, only the reasons in it anew.
+Takes minutes a module; needs `pip install -e '.[mutation]'`.
 
 The mutations are Cosmic Ray's: of the tools that are kept up, mutmut leaves out decorated functions
 and whatever is outside a function, and none of them draws a sample or runs a module's own tests
@@ -117,12 +117,17 @@ def code_without_annotations(source: str) -> str:
 
 
 def change(source: str, mutated: str) -> str:
-    """Return the lines that differ as "before => after"."""
-    lines = list(ndiff(source.splitlines(), mutated.splitlines()))
+    """Return the lines that differ as "before => after"; of lines taken out, the next one too."""
+    lines = [line for line in ndiff(source.splitlines(), mutated.splitlines()) if line[0] != "?"]
+    places = [place for place, line in enumerate(lines) if line[0] != " "]
+    shown = lines[places[0] : places[-1] + 1]
+    if all(line[0] == "-" for line in shown):
+        shown = lines[places[0] : places[-1] + 2]
     before, after = (
-        " ".join(line[2:].strip() for line in lines if line.startswith(sign)) for sign in "-+"
+        " ".join(" ".join(line[2:] for line in shown if line[0] in signs).split())
+        for signs in (" -", " +")
     )
-    return f"{before} => {after}".strip()
+    return f"{before} => {after}"
 
 
 def own_tests(module: Path) -> list[Path]:
@@ -221,12 +226,19 @@ def survey(module: Path, count: int, seed: int) -> str:
 
 def section(module: Path, count: int, survivors: list[Mutant]) -> str:
     """Return a module's part of the page."""
-    reasons = tomllib.loads(REASONS.read_text()).get(module.as_posix(), {})
     lines = [f"## {module.as_posix()}", "", f"{count - len(survivors)} of {count} noticed.", ""]
-    for mutant in survivors:
-        reason = reasons.get(mutant.change, "not explained")
-        lines.append(f"- `{mutant.change}`: {reason}")
-    return "\n".join(lines).rstrip() + "\n"
+    lines += [f"- `{mutant.change}`: not explained" for mutant in survivors]
+    return explained(module.as_posix(), "\n".join(lines).rstrip() + "\n")
+
+
+def explained(name: str, text: str) -> str:
+    """Return a module's part of the page with the reasons that there are now."""
+    reasons = tomllib.loads(REASONS.read_text()).get(name, {})
+
+    def line(match: re.Match[str]) -> str:
+        return f"- `{match[1]}`: {reasons.get(match[1], 'not explained')}"
+
+    return re.sub(r"^- `(.*)`: .*$", line, text, flags=re.MULTILINE)
 
 
 def write_page(sections: dict[str, str]) -> None:
@@ -234,6 +246,7 @@ def write_page(sections: dict[str, str]) -> None:
     if PAGE.exists():
         _, *old = re.split(r"^(?=## )", PAGE.read_text(), flags=re.MULTILINE)
         sections = {part.split()[1]: part.rstrip() + "\n" for part in old} | sections
+        sections = {name: explained(name, text) for name, text in sections.items()}
     sections = {name: sections[name] for name in sorted(sections) if (ROOT / name).exists()}
     table = ["| module | mutants | noticed | share |", "| --- | ---: | ---: | ---: |"]
     for name, text in sections.items():
@@ -259,7 +272,7 @@ def modules(path: str) -> list[Path]:
 def main() -> None:
     """Read the command line, survey the modules and write the page after each."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="a module or a package")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="a module or a package")
     parser.add_argument("--mutants", type=int, default=40, help="of each module (default: 40)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
     options = parser.parse_args()
@@ -269,6 +282,7 @@ def main() -> None:
     for path in options.paths:
         if not found[path]:
             parser.error(f"{path} has no module to change; give one, or a package")
+    write_page({})
     for module in dict.fromkeys(module for path in options.paths for module in found[path]):
         text = survey(module, options.mutants, options.seed)
         print(text, flush=True)

@@ -167,6 +167,9 @@ def test_an_input_larger_than_a_part_is_computed_alone():
     pictures = bitmaps(np.array([[0, 0], [511, 1023]]), 1024, 512, np.float32)
     assert (network(pictures) == 1).all()
     assert Recorded.sizes == [1, 1]
+    Recorded.sizes.clear()
+    assert network(pictures[:1]).tolist() == [[1]]
+    assert Recorded.sizes == [1]
 
 
 def test_a_shortcut_that_answers_is_all_that_runs():
