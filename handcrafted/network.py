@@ -193,7 +193,7 @@ def _require_batch(x: Array, domain: Domain) -> None:
     """Raise TypeError or ValueError for what is not a batch of the domain's shape in a dtype."""
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         raise TypeError(f"{domain.name} are a {type(x).__name__}; give an array")
-    if len(x.shape) != len(domain.shape) + 1 or tuple(x.shape[1:]) != domain.shape:
+    if tuple(x.shape[1:]) != domain.shape:
         expected = ", ".join(["n", *map(str, domain.shape)])
         raise ValueError(f"{domain.name} have shape {tuple(x.shape)}; expected ({expected})")
     dtype = dtype_name(x.dtype)

@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 
 from compare.datasets import not_so_clevr
-from handcrafted import coord2image
+from handcrafted import coord2onehot
+from handcrafted.coord2image import network, steps
+from handcrafted.domains import radius
+from handcrafted.operations import Convolution, Tap
 from handcrafted.proofs.cases import positions
 
 
@@ -19,14 +22,14 @@ def drawn(place, size, square):
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (5, 8), (20, 33)])
 def test_every_position_with_squares_cut_off(size, square):
     places = positions(*size)
-    pictures = coord2image.network(*size, square)(places.astype(np.float32))
+    pictures = network(*size, square)(places.astype(np.float32))
     for place, picture in zip(places, pictures[:, 0], strict=True):
         assert (picture == drawn(place, size, square)).all()
 
 
 def test_the_published_pictures():
     places = not_so_clevr.centres(64, 64)
-    pictures = coord2image.network(64, 64)(places.astype(np.float32))
+    pictures = network(64, 64)(places.astype(np.float32))
     assert (pictures.sum(axis=(1, 2, 3)) == 81).all()
 
 
@@ -42,9 +45,27 @@ def test_the_published_pictures():
 )
 def test_other_squares_are_refused(square, error, message):
     with pytest.raises(error, match=message):
-        coord2image.network(64, 64, square)
+        network(64, 64, square)
 
 
 def test_coordinates_beyond_the_canvas_are_refused():
     with pytest.raises(ValueError, match="item 1 of the batch has y = 64"):
-        coord2image.network(64, 64)(np.array([[3, 3], [3, 64]]))
+        network(64, 64)(np.array([[3, 3], [3, 64]]))
+
+
+@pytest.mark.parametrize(("size", "pixels"), [(1, 0), (3, 1), (9, 4), (15, 7)])
+def test_pixels_from_the_centre_to_the_edge(size, pixels):
+    assert radius(size) == pixels
+
+
+def test_the_square_is_the_published_one_by_default():
+    network = network(20, 21)
+    assert network.name == "coord2image with a 9x9 square"
+    assert network == network(20, 21, 9)
+    assert (network(np.array([[10, 10]])) == drawn((10, 10), (20, 21), 9)).all()
+
+
+def test_the_square_is_one_rectangle_around_its_pixel():
+    *before, square = steps(20, 21, 3)
+    assert tuple(before) == coord2onehot.steps(20, 21)
+    assert square == Convolution((Tap(0, 0, 1, rows=7, columns=7, top=-3, left=-3),), bias=(0,))

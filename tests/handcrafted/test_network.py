@@ -1,7 +1,14 @@
+import re
+from dataclasses import FrozenInstanceError
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
-from handcrafted import NETWORKS, Network, coord2image, image2coord, onehot2coord
+from handcrafted import NETWORKS, Network, coord2image, coord2onehot, image2coord, onehot2coord
+from handcrafted.domains import OneHot
+from handcrafted.network import with_number
+from handcrafted.operations import Convolution, Relu, Subtraction, Sum, Tap
 from handcrafted.proofs.cases import bitmaps, positions
 
 
@@ -79,3 +86,181 @@ def test_a_large_batch_is_the_same_as_a_small_one():
     pictures = bitmaps(positions(64, 64)[::3], 64, 64, np.float32)
     one_by_one = np.concatenate([network(pictures[k : k + 1]) for k in range(100)])
     assert (network(pictures)[:100] == one_by_one).all()
+
+
+def test_an_answer_is_the_last_map_of_the_trace():
+    for network, x in (
+        (onehot2coord.network(3, 4), bitmaps(np.array([[2, 1]]), 3, 4, np.float32)),
+        (coord2onehot.network(3, 4), np.array([[2, 1]], np.float32)),
+    ):
+        *_, last = network.trace(x).values()
+        assert (network.run(x) == last).all()
+        assert (network(x) == last).all()
+
+
+def test_labels_count_from_1():
+    labels = coord2onehot.network(3, 4).labels()
+    assert labels == (
+        "1 tile",
+        "2 coordinates",
+        "3 convolution",
+        "4 relu",
+        "5 convolution",
+        "6 subtraction",
+        "7 relu",
+    )
+
+
+def test_shapes_go_from_the_input_to_the_output():
+    shapes = onehot2coord.network(3, 4).shapes()
+    assert shapes == ((1, 3, 4), (3, 3, 4), (2, 3, 4), (2, 3, 4), (2,), (2,))
+
+
+def test_the_whole_table_by_hand():
+    """coord2onehot: 8 weights and 4, at 12 pixels, and a subtraction for each of 12 pixels."""
+    assert coord2onehot.network(3, 4).describe().splitlines() == [
+        "coord2onehot",
+        "",
+        "operation      output  constants  multiply-adds",
+        "input               2",
+        "1 tile          2x3x4          0              0",
+        "2 coordinates   4x3x4          4              0",
+        "3 convolution   4x3x4          8             96",
+        "4 relu          4x3x4          0              0",
+        "5 convolution   1x3x4          4             48",
+        "6 subtraction   1x3x4          1             12",
+        "7 relu          1x3x4          0              0",
+        "total                         17            156",
+    ]
+
+
+def test_only_biases_that_are_not_zero_are_constants():
+    taps = (Tap(0, 0, 1, rows=2, columns=3), Tap(1, 0, 1))
+    domain = OneHot(3, 4)
+    assert Network("two biases", domain, (Convolution(taps, (5, -1)),)).cost().constants == 9
+    assert Network("one bias", domain, (Convolution(taps, (0, -1)),)).cost().constants == 8
+    assert Network("no bias", domain, (Convolution(taps, (0, 0)),)).cost().constants == 7
+
+
+class Recorded(Relu):
+    """A relu that writes down the sizes of the batches it is given."""
+
+    sizes: ClassVar[list[int]] = []
+
+    def __call__(self, x):
+        self.sizes.append(len(x))
+        return super().__call__(x)
+
+
+def test_a_large_batch_is_computed_a_part_at_a_time():
+    """Parts whose largest map has 2 ** 18 elements: here 64 inputs of 64 x 64."""
+    Recorded.sizes.clear()
+    network = Network("recorded", OneHot(64, 64), (Recorded(), Sum()))
+    pictures = bitmaps(positions(64, 64)[:150], 64, 64, np.float32)
+    assert (network(pictures) == 1).all()
+    assert Recorded.sizes == [64, 64, 22]
+
+
+def test_an_input_larger_than_a_part_is_computed_alone():
+    Recorded.sizes.clear()
+    network = Network("recorded", OneHot(1024, 512), (Recorded(), Sum()))
+    pictures = bitmaps(np.array([[0, 0], [511, 1023]]), 1024, 512, np.float32)
+    assert (network(pictures) == 1).all()
+    assert Recorded.sizes == [1, 1]
+    Recorded.sizes.clear()
+    assert network(pictures[:1]).tolist() == [[1]]
+    assert Recorded.sizes == [1]
+
+
+def test_a_shortcut_that_answers_is_all_that_runs():
+    Recorded.sizes.clear()
+    network = Network("short", OneHot(3, 4), (Recorded(),), shortcut=lambda x: "answered")
+    assert network("whatever the shortcut takes") == "answered"
+    assert Recorded.sizes == []
+
+
+def test_a_shortcut_in_doubt_leaves_a_small_batch_to_the_operations():
+    asked = []
+    network = Network(
+        "doubtful", OneHot(3, 4), (Relu(), Sum()), shortcut=lambda x: asked.append(len(x))
+    )
+    pictures = bitmaps(positions(3, 4), 3, 4, np.float32)
+    assert (network(pictures) == 1).all()
+    assert asked == [12]
+
+
+def test_a_shortcut_in_doubt_about_a_large_batch_is_asked_about_its_parts():
+    asked = []
+
+    def sure_of_parts(x):
+        asked.append(len(x))
+        return None if len(x) > 64 else np.full((len(x), 1), 7)
+
+    network = Network("parts", OneHot(64, 64), (Relu(), Sum()), shortcut=sure_of_parts)
+    pictures = bitmaps(positions(64, 64)[:100], 64, 64, np.float32)
+    assert network(pictures).tolist() == [[7]] * 100
+    assert asked == [100, 64, 36]
+
+
+def test_a_changed_or_chained_network_has_no_shortcut():
+    network = onehot2coord.network(3, 4)
+    assert network.shortcut is not None
+    assert network.with_number(0, 5).shortcut is None
+    assert (network | coord2onehot.network(3, 4)).shortcut is None
+
+
+def test_chained_networks_have_both_names_and_all_operations():
+    one, other = onehot2coord.network(3, 4), coord2onehot.network(3, 4)
+    both = one | other
+    assert both.name == "onehot2coord | coord2onehot"
+    assert both.operations == one.operations + other.operations
+    assert both.domain == one.domain
+
+
+def test_numbers_before_and_after_the_one_replaced_stay():
+    operations = (Subtraction((1, 2)), Relu(), Subtraction((3,)))
+    assert with_number(operations, 2, 9) == (Subtraction((1, 2)), Relu(), Subtraction((9,)))
+    assert with_number(operations, 0, 9) == (Subtraction((9, 2)), Relu(), Subtraction((3,)))
+    for beyond in (3, -1):
+        assert with_number(operations, beyond, 9) == operations
+
+
+def test_a_network_is_plain_data_that_nothing_changes():
+    network = coord2onehot.network(3, 4)
+    assert network == coord2onehot.network(3, 4)
+    assert network != coord2onehot.network(4, 3)
+    with pytest.raises(FrozenInstanceError):
+        network.name = "another"
+
+
+def test_a_large_canvas_is_refused_in_small_floats_alone():
+    """bfloat16 holds every integer to 256; integers are computed with in 64 bits."""
+    network = onehot2coord.network(1, 2049)
+    pictures = bitmaps(np.array([[2048, 0]]), 1, 2049, np.float64)
+    with pytest.raises(ValueError, match="2049 pixels is beyond 2048"):
+        network(pictures.astype(np.float16))
+    for dtype in ("float32", "int8", "uint8", "bool"):
+        assert network(pictures.astype(dtype)).tolist() == [[2048, 0]]
+
+
+def test_an_array_without_a_shape_or_a_dtype_is_none():
+    class Half:
+        dtype = np.dtype("float32")
+
+    with pytest.raises(TypeError, match="coordinates are a Half; give an array"):
+        coord2onehot.network(3, 4)(Half())
+
+
+def test_what_comes_last_is_what_must_fit():
+    """A sum's output is a vector; its input, a bitmap, does not count."""
+    total = Network("total", OneHot(3, 4), (Sum(),))
+    with pytest.raises(ValueError, match="total puts out 1 and onehot2coord takes 1x3x4"):
+        total | onehot2coord.network(3, 4)
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (5,), (5, 3), (5, 1), (5, 2, 1), (1, 5, 2), (0, 3)])
+def test_batches_of_other_shapes_are_refused(shape):
+    expected = re.escape(f"coordinates have shape {shape}; expected (n, 2)")
+    for method in (coord2onehot.network(3, 4), coord2onehot.network(3, 4).trace):
+        with pytest.raises(ValueError, match=f"^{expected}$"):
+            method(np.zeros(shape, np.float32))

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from handcrafted import coord2image, onehot2coord
+from handcrafted import Network, coord2image, onehot2coord
+from handcrafted.domains import OneHot
+from handcrafted.operations import Convolution, Coordinates, Linear, Relu, Subtraction, Sum, Tap
 from handcrafted.proofs.claims import CLAIMS
 
 onnx = pytest.importorskip("onnx")
@@ -48,6 +50,90 @@ def coord2image_back():
     from handcrafted import image2coord
 
     return image2coord.network(12, 12, 3)
+
+
+def test_the_model_says_what_it_is():
+    network = coord2image.network(12, 14, 3)
+    model = onnx.load_from_string(to_onnx(network))
+    assert model.graph.name == "coord2image with a 3x3 square"
+    assert model.doc_string == network.describe()
+    assert (model.producer_name, model.ir_version) == ("handcrafted", 8)
+    sides = [
+        (end.name, [side.dim_value or side.dim_param for side in end.type.tensor_type.shape.dim])
+        for end in (*model.graph.input, *model.graph.output)
+    ]
+    assert sides == [("input", ["n", 2]), ("output", ["n", 1, 12, 14])]
+
+
+def test_nodes_and_constants_are_named_after_the_operations():
+    graph = onnx.load_from_string(to_onnx(onehot2coord.network(3, 4))).graph
+    assert [(node.op_type, node.output[0]) for node in graph.node] == [
+        ("Shape", "1_coordinates_batch"),
+        ("Concat", "1_coordinates_shape"),
+        ("Expand", "1_coordinates_tiled"),
+        ("Concat", "1_coordinates"),
+        ("Conv", "2_convolution"),
+        ("Relu", "3_relu"),
+        ("ReduceSum", "4_sum"),
+        ("Sub", "5_subtraction"),
+        ("Identity", "output"),
+    ]
+    assert [node.name for node in graph.node] == [node.output[0] for node in graph.node]
+    constants = {value.name: onnx.numpy_helper.to_array(value) for value in graph.initializer}
+    assert constants["2_convolution_weight"].shape == (2, 3, 1, 1)
+    assert constants["2_convolution_weight"][:, :, 0, 0].tolist() == [[4, -1, 0], [3, 0, -1]]
+    assert constants["2_convolution_bias"].tolist() == [0, 0]
+    assert constants["5_subtraction_from"].tolist() == [[4, 3]]
+    assert constants["1_coordinates_rest"].tolist() == [2, 3, 4]
+    assert constants["1_coordinates_channels"].tolist() == [
+        [[[0, 1, 2, 3]] * 3, [[0] * 4, [1] * 4, [2] * 4]]
+    ]
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        (Coordinates(3, -2, 5, 4),),
+        (Subtraction((7,)),),
+        (Sum(), Subtraction((7,))),
+        (Sum(), Linear(((2,), (-3,)), (4, 5))),
+        (Convolution((Tap(0, 0, 2, rows=2, columns=3, top=1, left=-2), Tap(0, 0, 5)), (1,)),),
+        (Convolution((Tap(0, 0, 1, top=-1), Tap(1, 0, 3, left=2), Tap(1, 0, 4, left=2)), (0, 6)),),
+        (Convolution((Tap(0, 0, 1, rows=3, top=2, left=3),), (0,)),),
+    ],
+    ids=str,
+)
+def test_operations_with_all_kinds_of_numbers(operations):
+    network = Network("all kinds", OneHot(5, 6), operations)
+    session = onnxruntime.InferenceSession(to_onnx(network))
+    x = np.random.default_rng(0).integers(-9, 10, (3, 1, 5, 6)).astype(np.float32)
+    (outputs,) = session.run(["output"], {"input": x})
+    assert (outputs == network.run(x)).all()
+
+
+def test_an_operation_without_operators_is_named():
+    class Square(Relu):
+        pass
+
+    class Cube:
+        def shape(self, inputs):
+            return inputs
+
+        def numbers(self):
+            return ()
+
+        def multiply_adds(self, inputs):
+            return 0
+
+    domain = OneHot(5, 6)
+    assert to_onnx(Network("as a relu", domain, (Square(),)))
+    with pytest.raises(TypeError, match="no ONNX operators for Cube"):
+        to_onnx(Network("unknown", domain, (Cube(),)))
+
+
+def test_the_largest_side_that_float32_is_exact_on_is_taken():
+    """The canvas need not be in memory: 2 ** 24 pixels one way, and one operation on their sum."""
+    assert to_onnx(Network("sum", OneHot(1, 2**24), (Sum(),)))
 
 
 def test_a_canvas_beyond_float32_is_refused():

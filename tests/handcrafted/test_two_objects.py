@@ -1,3 +1,5 @@
+from dataclasses import FrozenInstanceError
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,105 @@ def test_a_canvas_without_room_is_refused(size):
     for build in (two_objects.network, two_objects.inverse_network):
         with pytest.raises(ValueError, match="has no room for two objects of radius 10 20 pixels"):
             build(*size)
+
+
+def test_the_published_sizes():
+    """The authors' generator: radius 10, and a squared distance of 400 at least."""
+    assert two_objects.RADIUS == 10
+    assert two_objects.DISTANCE == 20
+
+
+@pytest.mark.parametrize("size", [(21, 41), (41, 21), (33, 37), (37, 33), (21, 63), (63, 21)])
+def test_the_smallest_canvases_have_room(size):
+    """Of (33, 37), 12 and 16 pixels are left for the centres: 12 ** 2 + 16 ** 2 == 20 ** 2."""
+    height, width = size
+    far = [10, 10, 0, 0, width - 11, height - 11, 1, 1]
+    objects = np.array([far], np.float32)
+    scene = two_objects.network(*size)(objects)
+    assert (two_objects.inverse_network(*size)(scene) == objects).all()
+
+
+@pytest.mark.parametrize("size", [(33, 36), (32, 37), (36, 33), (21, 40), (20, 200), (200, 20)])
+def test_a_pixel_less_has_none(size):
+    for domain in (two_objects.Objects, two_objects.Scenes):
+        with pytest.raises(ValueError, match=f"^a canvas of {size[0]}x{size[1]} has no room"):
+            domain(*size)
+
+
+def test_what_objects_and_scenes_are():
+    objects, scenes = two_objects.Objects(50, 60), two_objects.Scenes(50, 60)
+    assert (objects.name, objects.shape, objects.largest) == ("objects", (8,), 110)
+    assert (scenes.name, scenes.shape, scenes.largest) == ("scenes", (3, 50, 60), 110)
+    for domain in (objects, scenes):
+        assert domain == type(domain)(50, 60) != type(domain)(60, 50)
+        with pytest.raises(FrozenInstanceError):
+            domain.height = 64
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {0: 9}, {0: 50}, {1: 9}, {1: 40}, {4: 9}, {4: 50}, {5: 9}, {5: 40},
+        {2: -1}, {2: 2}, {3: -1}, {3: 2}, {6: -1}, {6: 2}, {7: -1}, {7: 2},
+        {0: 10.5}, {1: 10.5}, {3: 0.5}, {7: 0.5}, {2: 1}, {6: 0},
+        {4: 12, 5: 12}, {4: 10, 5: 29}, {4: 29, 5: 10}, {4: 23, 5: 25},
+    ],
+)  # fmt: skip
+def test_every_number_of_an_object_is_checked(wrong):
+    """On 50 x 60 centres lie from 10 to 49 and from 10 to 39."""
+    right = np.array([10, 10, 0, 0, 49, 39, 1, 1], np.float64)
+    vectors = np.array([right] * 3)
+    assert not two_objects.Objects(50, 60).wrong(vectors).any()
+    for index, value in wrong.items():
+        vectors[1, index] = value
+    assert two_objects.Objects(50, 60).wrong(vectors).tolist() == [False, True, False]
+    with pytest.raises(ValueError, match=r"^item 104 of the batch has .*expected"):
+        two_objects.Objects(50, 60).check(vectors, 103)
+
+
+def test_objects_at_the_least_distance_are_right():
+    for x, y in ((30, 10), (10, 30), (22, 26), (26, 22)):
+        vector = np.array([[10, 10, 0, 0, x, y, 1, 1]])
+        assert not two_objects.Objects(50, 60).wrong(vector).any()
+
+
+def test_a_bad_scene_counts_on_from_the_batch_before():
+    scenes = damaged((20, 20), (1, 1, 1))
+    with pytest.raises(ValueError, match=r"^scene 104 of the batch"):
+        two_objects.Scenes(64, 64).check(scenes, 103)
+
+
+def test_the_colours_of_a_scene_by_hand():
+    """White is (1, 1, 1), blue (-1, -1, 1), red (1, -1, -1); red covers blue where they meet."""
+    scene = two_objects.network(64, 64)(np.array([[20, 20, 0, 1, 36, 34, 1, 1]]))[0]
+    for pixel, colour in (
+        ((0, 0), (1, 1, 1)),
+        ((20, 20), (-1, -1, 1)),
+        ((10, 10), (-1, -1, 1)),
+        ((9, 10), (1, 1, 1)),
+        ((30, 20), (-1, -1, 1)),
+        ((31, 20), (1, 1, 1)),
+        ((34, 36), (1, -1, -1)),
+        ((24, 26), (1, -1, -1)),  # of both squares
+        ((44, 46), (1, -1, -1)),
+        ((45, 46), (1, 1, 1)),
+    ):
+        assert tuple(scene[(slice(None), *pixel)]) == colour
+
+
+def test_a_disc_is_every_pixel_within_10_of_its_centre():
+    scene = two_objects.network(64, 64)(np.array([[20, 22, 0, 0, 50, 50, 1, 0]]))[0]
+    y, x = np.indices((64, 64))
+    assert ((scene[0] == -1) == ((x - 20) ** 2 + (y - 22) ** 2 <= 100)).all()
+    assert ((scene[2] == -1) == ((x - 50) ** 2 + (y - 50) ** 2 <= 100)).all()
+
+
+@pytest.mark.parametrize("shapes", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_objects_that_nearly_touch_in_every_direction(shapes):
+    """Every pair of centres 20 to 22 pixels apart: the red one covers as much as it ever can."""
+    steps = [(a, b) for a in range(-22, 23) for b in range(-22, 23)]
+    near = [(a, b) for a, b in steps if 400 <= a * a + b * b <= 484]
+    objects = np.array([[32, 32, 0, shapes[0], 32 + a, 32 + b, 1, shapes[1]] for a, b in near])
+    pictures = two_objects.network(65, 65)(objects)
+    assert (pictures == scenes(objects, 65, 65, np.int64)).all()
+    assert (two_objects.inverse_network(65, 65)(pictures) == objects).all()
