@@ -46,7 +46,8 @@ def _weights(height: int, width: int, radius: int, multiplier: int) -> Weights:
     """Return weights for pictures of a square of `radius`, 1 on it and 0 elsewhere.
 
     Let (a, b) be the square's top left corner: a = x - radius. "Cell" means 2 x 2 pixels after the
-    first stride, 4 x 4 after the second, and so on; n is the number of cells in a row at the end.
+    first stride, 4 x 4 after the second, and so on. At the end, n cells are in a row and h in a
+    column.
 
     | after layer | channel | carries |
     | --- | --- | --- |
@@ -57,7 +58,7 @@ def _weights(height: int, width: int, radius: int, multiplier: int) -> Weights:
     | 8; 11; 13 | 1 | u: a mod 4; 8; 16 in that cell, 0 in all others |
     | 15 | 3 | 1 everywhere |
     | 17 | 1 | a mod 32 + radius, and 32 more if it is the last of two or three, in that cell |
-    | 19 | 0 | n h x / W, n h being the number of cells |
+    | 19 | 0 | n h x / W in all cells together |
     | 20 | 0 | the mean, x / W |
 
     Channel 2, and output 1, have the same for y.

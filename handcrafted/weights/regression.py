@@ -51,10 +51,10 @@ def reciprocal(side: int) -> tuple[float, ...]:
     unless the middle between two of those is as close to x / side as that.
 
     It never is. Two neighbouring float32 numbers between 2**e and 2**(e+1) have the middle
-    k * 2**(e-24) for a whole number k. From x / side, which is no such multiple (a fraction in
-    lowest terms with an odd factor below), it differs by at least 2**(e-24) / side, or
-    2**-25 / side of x / side. For sides below 2**9 that is more than 2**-34. Larger sides, up to
-    2**12, may in principle be wrong by one unit in the last place.
+    k * 2**(e-24) for a whole number k. No such middle is x / side: that is a fraction with an odd
+    factor below or, if x cancels it, a float32 number. So they differ by at least
+    2**(e-24) / side, or 2**-25 / side of x / side. For sides below 2**9 that is more than 2**-34.
+    Larger sides, up to 2**12, may in principle be wrong by one unit in the last place.
     """
     nearest = np.float32(1 / side)
     high = (nearest.view(np.uint32) & np.uint32(0xFFFFF000)).view(np.float32)
