@@ -1,0 +1,1 @@
+"""Weights for the published architectures, computed instead of learned."""
