@@ -33,10 +33,8 @@ def build(setting, recipe):
     """Return a solver for a canvas: the sum of A times (position + 1), less 1."""
     y, x = np.indices((setting.height, setting.width)).astype(np.float32)
     ramps = np.stack([setting.width - x, y + 1], axis=-1).reshape(-1, 2)
-    return Fixed(
-        lambda bitmaps: bitmaps.reshape(len(bitmaps), -1) @ ramps - 1,
-        Cost(parameters=0, constants=ramps.size + 2, multiply_adds=ramps.size + 2),
-    )
+    cost = Cost(parameters=0, constants=ramps.size + 2, multiply_adds=ramps.size + 2)
+    return Fixed(lambda bitmaps: bitmaps.reshape(len(bitmaps), -1) @ ramps - 1, cost)
 
 
 SOLVER = SolverSpec("one product with two fixed ramps, less one", build)

@@ -59,10 +59,10 @@ def test_pixels_from_the_centre_to_the_edge(size, pixels):
 
 
 def test_the_square_is_the_published_one_by_default():
-    network = network(20, 21)
-    assert network.name == "coord2image with a 9x9 square"
-    assert network == network(20, 21, 9)
-    assert (network(np.array([[10, 10]])) == drawn((10, 10), (20, 21), 9)).all()
+    default = network(20, 21)
+    assert default.name == "coord2image with a 9x9 square"
+    assert default == network(20, 21, 9)
+    assert (default(np.array([[10, 10]])) == drawn((10, 10), (20, 21), 9)).all()
 
 
 def test_the_square_is_one_rectangle_around_its_pixel():

@@ -6,10 +6,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from compare.backends import load
 from compare.datasets import not_so_clevr
-from compare.learned.architectures import conv_regressor_uniform
+from compare.learned.published import conv_regressor_uniform
 from compare.learned.recipe import Recipe
-from compare.learned.solver import Learned
 from compare.learned.training import forward
+from compare.solvers.learned import Learned
 from compare.tasks.onehot2coord import TASK, decode, encode
 from handcrafted.weights.conv_regressor_uniform import (
     conv_uniform_image2coord,

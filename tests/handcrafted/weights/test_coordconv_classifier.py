@@ -7,7 +7,7 @@ import pytest
 
 from compare import backends
 from compare.datasets.not_so_clevr import one_hot
-from compare.learned.architectures import coordconv_classifier as architecture
+from compare.learned.published import coordconv_classifier as architecture
 from compare.tasks.coord2onehot import TASK
 from handcrafted.weights.coordconv_classifier import coordconv_classifier
 
@@ -28,7 +28,7 @@ def predict(size, coordinates, weights, positions, backend=None, multiplier=1):
         backend.to_numpy(network.apply(backend, weights, inputs[start : start + 16])[0])
         for start in range(0, len(positions), 16)
     ]
-    return TASK.decode(np.concatenate(outputs), *size, "softmax")
+    return TASK.supervision.decode(np.concatenate(outputs), *size, "softmax")
 
 
 def reference(weights, positions, size, coordinates, dtype):
@@ -90,7 +90,7 @@ def test_every_position_in_layers_written_anew(size, coordinates, dtype):
     weights = coordconv_classifier(*size, 1, coordinates)
     for part in np.array_split(everywhere(*size), 4):
         logits = reference(weights, part, size, coordinates, dtype)[-1].astype(np.float32)
-        assert np.array_equal(TASK.decode(logits, *size, "softmax"), one_hot(part, *size))
+        assert np.array_equal(TASK.supervision.decode(logits, *size, "softmax"), one_hot(part, *size))
 
 
 @pytest.mark.parametrize("coordinates", COORDINATES)
@@ -105,7 +105,7 @@ def test_every_column_and_every_row_of_large_canvases(size, coordinates):
     assert set(positions[:, 1]) == set(range(height))
     weights = coordconv_classifier(*size, 1, coordinates)
     logits = reference(weights, positions, size, coordinates, np.float32)[-1]
-    assert np.array_equal(TASK.decode(logits, *size, "softmax"), one_hot(positions, *size))
+    assert np.array_equal(TASK.supervision.decode(logits, *size, "softmax"), one_hot(positions, *size))
 
 
 @pytest.mark.parametrize("coordinates", COORDINATES)
@@ -114,7 +114,7 @@ def test_the_longest_side(coordinates):
     positions = [(0, 0), (1, 0), (21845, 0), (43690, 0), (2**16 - 2, 0), (2**16 - 1, 0)]
     weights = coordconv_classifier(*size, 1, coordinates)
     logits = reference(weights, positions, size, coordinates, np.float32)[-1]
-    answers = TASK.decode(logits, *size, "softmax")
+    answers = TASK.supervision.decode(logits, *size, "softmax")
     assert np.array_equal(answers, one_hot(np.array(positions), *size))
     # What the docstring proves of the rounding.
     ordered = np.sort(logits.reshape(len(positions), -1), axis=1)
@@ -211,7 +211,7 @@ def test_the_answers_notice_every_number_whose_sign_changes_or_that_is_0(coordin
     missed = []
     for other, what in changed(weights, (-1, 0)):
         logits = reference(other, positions, size, coordinates, np.float32)[-1]
-        if np.array_equal(TASK.decode(logits, *size, "softmax"), one_hot(positions, *size)):
+        if np.array_equal(TASK.supervision.decode(logits, *size, "softmax"), one_hot(positions, *size)):
             missed.append(what)
     assert missed == []
 

@@ -6,10 +6,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from compare.backends import load
 from compare.datasets import not_so_clevr
-from compare.learned.architectures import coordconv_regressor
+from compare.learned.published import coordconv_regressor
 from compare.learned.recipe import Recipe
-from compare.learned.solver import Learned
 from compare.learned.training import forward
+from compare.solvers.learned import Learned
 from compare.tasks.onehot2coord import TASK, encode
 from handcrafted.weights.coordconv_regressor import (
     coordconv_image2coord,

@@ -7,7 +7,7 @@ import pytest
 
 from compare import backends
 from compare.datasets.not_so_clevr import centres, squares
-from compare.learned.architectures import coordconv_renderer as architecture
+from compare.learned.published import coordconv_renderer as architecture
 from compare.tasks.coord2image import TASK
 from handcrafted.weights.coordconv_renderer import coordconv_renderer
 
@@ -25,7 +25,7 @@ def predict(size, kernel, coordinates, loss, weights, positions, backend=None, m
         backend.to_numpy(network.apply(backend, weights, inputs[start : start + 16])[0])
         for start in range(0, len(positions), 16)
     ]
-    return TASK.decode(np.concatenate(outputs), *size, loss)
+    return TASK.supervision.decode(np.concatenate(outputs), *size, loss)
 
 
 def reference(weights, positions, size, coordinates, dtype, bound=None):
@@ -88,7 +88,7 @@ def test_names_and_shapes_are_the_architecture_s(multiplier, kernel, coordinates
         assert {array.dtype for array in weights.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("loss", TASK.losses)
+@pytest.mark.parametrize("loss", TASK.supervision.losses)
 @pytest.mark.parametrize("coordinates", COORDINATES)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_centre(kernel, coordinates, loss):
@@ -103,7 +103,7 @@ def test_every_centre(kernel, coordinates, loss):
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("size", [(side, side) for side in range(9, 65)] + RECTANGLES)
 def test_every_centre_of_every_canvas(size, kernel, coordinates):
-    for loss in TASK.losses:
+    for loss in TASK.supervision.losses:
         weights = coordconv_renderer(*size, 1, kernel, coordinates, loss)
         for part in np.array_split(centres(*size), -(-len(centres(*size)) // 512)):
             answers = predict(size, kernel, coordinates, loss, weights, part)
@@ -117,7 +117,7 @@ def test_every_centre_in_layers_written_anew_with_either_softmax(coordinates, dt
     for size, loss in [((16, 16), "mse"), ((20, 24), "sigmoid"), ((24, 24), "mse")]:
         positions, weights = centres(*size), coordconv_renderer(*size, 1, 3, coordinates, loss)
         outputs = reference(weights, positions, size, coordinates, dtype, bound)
-        answers = TASK.decode(outputs.astype(np.float32), *size, loss)
+        answers = TASK.supervision.decode(outputs.astype(np.float32), *size, loss)
         assert np.array_equal(answers, squares(positions, *size))
 
 
@@ -135,7 +135,7 @@ def test_every_column_and_every_row_of_large_canvases(size, coordinates):
 
 def test_squares_that_the_canvas_cuts():
     size, positions = (10, 13), np.array(list(product(range(13), range(10))))
-    for loss in TASK.losses:
+    for loss in TASK.supervision.losses:
         weights = coordconv_renderer(*size, 1, 3, "scaled", loss)
         answers = predict(size, 3, "scaled", loss, weights, positions)
         assert np.array_equal(answers, squares(positions, *size))
@@ -173,7 +173,7 @@ def test_every_sigmoid_in_float32_gives_0_and_1(name):
     assert np.array_equal(np.asarray(sigmoid(outputs)), squares(positions, 11, 10))
 
 
-@pytest.mark.parametrize("loss", TASK.losses)
+@pytest.mark.parametrize("loss", TASK.supervision.losses)
 @pytest.mark.parametrize("coordinates", COORDINATES)
 def test_the_answers_notice_every_number_whose_sign_changes_or_that_is_0(coordinates, loss):
     size, positions = (33, 40), centres(33, 40)[::37]
@@ -190,7 +190,7 @@ def test_the_answers_notice_every_number_whose_sign_changes_or_that_is_0(coordin
                 outputs = reference(
                     weights | {name: other}, positions, size, coordinates, np.float32, -55
                 )
-                if np.array_equal(TASK.decode(outputs, *size, loss), squares(positions, *size)):
+                if np.array_equal(TASK.supervision.decode(outputs, *size, loss), squares(positions, *size)):
                     missed.append((name, *map(int, place), factor))
     assert missed == []
 

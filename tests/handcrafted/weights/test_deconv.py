@@ -7,7 +7,7 @@ import pytest
 
 from compare import backends
 from compare.datasets.not_so_clevr import centres, one_hot, squares
-from compare.learned.architectures import deconv
+from compare.learned.published import deconv
 from compare.tasks.coord2image import TASK as COORD2IMAGE
 from compare.tasks.coord2onehot import TASK as COORD2ONEHOT
 from handcrafted.weights.deconv import deconv_coord2image, deconv_coord2onehot, square_picture
@@ -35,7 +35,7 @@ def predict(architecture, weights, positions, task, size, loss, backend=None):
         )
         for start in range(0, len(inputs), 64)
     ]
-    return task.decode(np.concatenate(outputs), *size, loss)
+    return task.supervision.decode(np.concatenate(outputs), *size, loss)
 
 
 # The same layers, written anew, with the channels left out that are 0 for every input.
@@ -105,7 +105,7 @@ def wrong(weights, positions, task, size, coordinates, loss, target, dtype):
         part = positions[start : start + 256]
         outputs = reference(layers, part, size, coordinates, dtype)[-1]
         # In float32, whatever the layers were computed in: there exp(-128) is 0.
-        answers = task.decode(outputs.astype(np.float32), *size, loss)
+        answers = task.supervision.decode(outputs.astype(np.float32), *size, loss)
         missed = np.any(answers != target(part, *size), axis=(1, 2, 3))
         found += [tuple(map(int, position)) for position in part[missed]]
     return found
