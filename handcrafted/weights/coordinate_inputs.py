@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from handcrafted.onehot2coord import require_canvas
+from handcrafted.domains import require_canvas
 
 Weights: TypeAlias = dict[str, NDArray[np.float32]]
 """Arrays by name: "3.weight" is the weight of layer 3 of the architecture."""

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from handcrafted.onehot2coord import require_canvas
+from handcrafted.domains import require_canvas
 
 Weights: TypeAlias = dict[str, NDArray[np.float32]]
 """Every array of an architecture by name, "3.weight" for the weight of layer 3."""

@@ -54,7 +54,7 @@ def test_the_function_to_read_first_is_short_and_needs_little():
         for alias in node.names
     }
     assert imported == {
-        *("__future__", "dataclasses", "functools", "numpy", "scipy", "handcrafted"),
+        *("__future__", "functools", "numpy", "scipy", "handcrafted"),
     }
 
 

@@ -1,4 +1,3 @@
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,11 +40,8 @@ def cases(height, width):
 def predict(weights, inputs, size, backend, multiplier=1):
     """Answer in pixels as a trained network does, by sparse evaluation."""
     architecture = conv_regressor_uniform(*size, multiplier)
-    learned = Learned(TASK, architecture, size, Recipe(0.1), backend)
-    learned.begin(seed=0)
-    on_device = {name: backend.asarray(array) for name, array in weights.items()}
-    learned.state = replace(learned.state, weights=on_device)
-    return learned.predict(inputs)
+    solver = Learned(architecture, TASK.supervision, size, Recipe(0.1), backend)
+    return solver.load(weights).predict(inputs)
 
 
 def apply(weights, inputs, size, backend):

@@ -1,4 +1,3 @@
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,11 +35,8 @@ CASES = [
 
 def predict(weights, inputs, size, backend):
     """Answer in pixels as a trained network does, by sparse evaluation."""
-    learned = Learned(TASK, coordconv_regressor(*size), size, Recipe(0.1), backend)
-    learned.begin(seed=0)
-    on_device = {name: backend.asarray(array) for name, array in weights.items()}
-    learned.state = replace(learned.state, weights=on_device)
-    return learned.predict(inputs)
+    solver = Learned(coordconv_regressor(*size), TASK.supervision, size, Recipe(0.1), backend)
+    return solver.load(weights).predict(inputs)
 
 
 def apply(weights, inputs, size, backend):
