@@ -89,7 +89,7 @@ def test_a_backend_that_breaks_the_contract_fails_it(installed, tmp_path):
     """A pool that gives the gradient to all values and a convolution without its bias."""
     (tmp_path / "test_broken.py").write_text("""
 from compare import backends
-from compare.backends.contract import BackendContract
+from compare.testing.backends import BackendContract
 from compare_float64 import Float64Backend
 
 def conv(self, x, weight, bias, stride, padding):

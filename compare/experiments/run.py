@@ -71,7 +71,7 @@ def settle(
     directory, backend = plan.directory(out), plan.setting.backend
     if not backend.first:
         # Several processes compute together; the first holds the directory and reads it for all.
-        mine, found = backend.agreed(None)
+        mine, found = backend.broadcast(None)
         if mine and found is None:
             return execute(plan, directory, on_progress)
         theirs: Record | None = found
@@ -82,7 +82,7 @@ def settle(
         raise refused(directory, error) from error
     with held(directory) as mine:
         if not mine:
-            backend.agreed((False, None))
+            backend.broadcast((False, None))
             return None
         complete_new_files(directory)
         try:
@@ -90,7 +90,7 @@ def settle(
         except ValueError as error:
             say(f"{error}; running it again")
             record = None
-        backend.agreed((True, record))
+        backend.broadcast((True, record))
         if record is not None:
             return record
         try:

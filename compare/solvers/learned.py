@@ -14,7 +14,7 @@ from compare.datasets import Dataset
 from compare.learned import training
 from compare.learned.architecture import Architecture
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import maps, piece, split_maps
+from compare.learned.sparse.batches import from_chunks, microbatch, to_arrays
 from compare.learned.state import State
 from compare.learned.training import Progress, forward
 from compare.solvers.base import Budget, Cost
@@ -57,7 +57,7 @@ class Learned:
         """Train from the seed's first weights."""
         self.state = training.train(
             self.architecture,
-            maps(train.inputs(part) for part in train.chunks()),
+            from_chunks(train.inputs(part) for part in train.chunks()),
             self.task.encode(train.positions, *self.size),
             self.recipe,
             epochs=budget.epochs,
@@ -75,17 +75,17 @@ class Learned:
         """Run the network on a batch, as many samples at a time as the backend likes."""
         if self.state is None:
             raise ValueError("this network has not been trained; call fit first")
-        joined = maps([inputs])
-        step = piece(self.architecture, self.backend, len(inputs), joined)
-        shared, samples = split_maps(joined)
+        batch = from_chunks([inputs])
+        size = microbatch(self.architecture, self.backend, len(inputs), batch)
+        shared, samples = to_arrays(batch)
         shared = tuple(self.backend.asarray(array) for array in shared)
 
         def outputs(start: int) -> NDArray[Any]:
             assert self.state is not None
-            part = tuple(self.backend.asarray(array[start : start + step]) for array in samples)
+            part = tuple(self.backend.asarray(array[start : start + size]) for array in samples)
             return self.backend.to_numpy(self._outputs(self.state.weights, shared, part))
 
-        parts = self.backend.map(outputs, range(0, len(inputs), step))
+        parts = self.backend.map(outputs, range(0, len(inputs), size))
         return self.task.decode(np.concatenate(parts), *self.size, self.recipe.loss)
 
     def transfer(self, other: Learned) -> None:
