@@ -23,7 +23,7 @@ from compare import backends
 from compare.learned import layers, training
 from compare.learned.architecture import Architecture
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import maps
+from compare.learned.sparse.batches import from_chunks
 from compare.solvers.base import Setting
 from compare.solvers.catalogue import offered
 from compare.tasks import load
@@ -141,7 +141,9 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
     inputs = data.inputs()
 
     state = training.begin(learned.architecture, 0, backend)
-    step, shared, samples = training.prepared(learned.architecture, maps([inputs]), recipe, backend)
+    step, shared, samples = training.prepared(
+        learned.architecture, from_chunks([inputs]), recipe, backend
+    )
     order = np.random.default_rng(0).permutation(len(data))[: recipe.batch]
     rates = np.full(1, 1e-3, np.float32)
 
@@ -174,7 +176,7 @@ def full_recipe() -> float:
         Setting(task, "uniform", SIZE, SIZE, backend), recipe, None
     )
     data = task.split("uniform", SIZE, SIZE).train
-    inputs, targets = maps([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
+    inputs, targets = from_chunks([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
     before = time.perf_counter()
     training.train(
         learned.architecture, inputs, targets, recipe, epochs=100, seed=0, backend=backend
@@ -202,7 +204,7 @@ def until_right(split: str, seed: int) -> float:
         return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[places]).all())
 
     states = training.states(
-        learned.architecture, maps([inputs]), targets, recipe, epochs=1, seed=seed,
+        learned.architecture, from_chunks([inputs]), targets, recipe, epochs=1, seed=seed,
         backend=backend, state=training.begin(learned.architecture, seed, backend),
     )  # fmt: skip
     took, before = 0.0, time.perf_counter()

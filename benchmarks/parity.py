@@ -18,7 +18,7 @@ import numpy as np
 from compare import backends
 from compare.figures.style import save
 from compare.files import write_whole
-from compare.learned.sparse.batches import maps
+from compare.learned.sparse.batches import from_chunks
 from compare.learned.training import train
 from compare.solvers.base import Setting
 from compare.solvers.catalogue import offered
@@ -65,7 +65,7 @@ def curves(epochs: int, device: str) -> dict[tuple[str, str], tuple[float, ...]]
     """Train both regressors of the one-hot task with seed 0 on every installed backend."""
     task, found = load("onehot2coord"), {}
     data = task.split("quadrant", SIZE, SIZE).train
-    inputs, targets = maps([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
+    inputs, targets = from_chunks([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
     for name in ("numpy", *OTHERS):
         if not backends.available()[name].installed:
             continue

@@ -37,10 +37,10 @@ def launches(name: str, size: int) -> int | None:
             return function(*args, **(kwargs or {}))
 
     backend = backends.load("torch", "cpu")
-    backend.piece = lambda: 1 << 40  # as on a GPU
+    backend.microbatch = lambda: 1 << 40  # as on a GPU
     architecture, recipe = published()[name](size, size), Recipe(0.001)
     state = training.begin(architecture, 0, backend)
-    inputs = _inputs(architecture, count=recipe.batch)[-1]  # as many as decide what is grouped
+    inputs = _inputs(architecture, count=recipe.batch)[-1]
     step, shared, samples = training.prepared(architecture, inputs, recipe, backend)
     targets = backend.asarray(np.zeros((2, *architecture.shapes()[-1]), np.float32))
     order = backend.asarray(np.arange(2)[None])

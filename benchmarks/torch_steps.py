@@ -17,7 +17,7 @@ import numpy as np
 
 from compare import backends
 from compare.learned import training
-from compare.learned.sparse.batches import maps
+from compare.learned.sparse.batches import from_chunks
 from compare.solvers.base import Setting
 from compare.solvers.catalogue import offered
 from compare.tasks import load
@@ -38,7 +38,7 @@ def prepared(task_name: str, solver: str, size: int, name: str, device: str):
     recipe = entry.recipes["quick"]
     learned = entry.build(Setting(task, "uniform", size, size, backend), recipe, None)
     data = task.split("uniform", size, size).train
-    inputs = maps([data.inputs()])
+    inputs = from_chunks([data.inputs()])
     step, shared, samples = training.prepared(learned.architecture, inputs, recipe, backend)
     targets = backend.asarray(task.encode(data.positions, size, size))
     order = np.arange(len(data) // recipe.batch * recipe.batch).reshape(-1, recipe.batch)

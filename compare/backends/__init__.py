@@ -11,10 +11,10 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from compare.backends.base import (
-    Alone,
     Array,
     Backend,
     Padding,
+    SingleDevice,
     same_padding,
     without_negligible,
 )
@@ -22,11 +22,11 @@ from compare.errors import UsageError
 from compare.plugins import plugins
 
 __all__ = [
-    "Alone",
     "Array",
     "Backend",
     "BackendEntry",
     "Padding",
+    "SingleDevice",
     "available",
     "load",
     "same_padding",

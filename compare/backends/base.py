@@ -1,7 +1,7 @@
 """The whole contract between the learned path and an array library.
 
 Layers, losses, Adam and the training loop call nothing but these methods and the
-functions of `xp`; so whoever writes this class anew brings all of them to another device.
+functions of `xp`; so whoever implements this class brings all of them to another device.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Backend(Protocol):
 
     xp: Any
     """NumPy's names and meanings for: arange, argmax, argmin, argsort, broadcast_to, concatenate,
-    exp, inf, log, matmul, max, maximum, mean, reshape, sqrt, sum, tanh, where, zeros_like;
-    broadcast_to only between shapes of the same length. Arrays take indices that are slices and
-    integer arrays, arithmetic, comparisons and `@`. All are differentiable where mathematics says
-    so."""
+    exp, inf, log, matmul, max, maximum, mean, moveaxis, reshape, sqrt, sum, tanh, where,
+    zeros_like; broadcast_to only between shapes of the same length. Arrays take indices that are
+    slices and integer arrays, arithmetic, comparisons and `@`. All are differentiable where
+    mathematics says so."""
 
-    parts: int
-    """Equal parts of a batch that are computed elsewhere at the same time, this one among them."""
+    shards: int
+    """Equal parts that a batch is divided into, of which this process computes one."""
     first: bool
     """Whether this is the process that writes results; all others only compute."""
 
@@ -93,7 +93,7 @@ class Backend(Protocol):
         stride: int,
         padding: Padding,
     ) -> Array:
-        """Spread (n, c, h, w) maps through a (c, o, k, k) weight and add an (o,) bias.
+        """Transpose `conv`: map (n, c, h, w) through a (c, o, k, k) weight and add an (o,) bias.
 
         But for the bias it is the adjoint of `conv`. Returns (n, o, *shape), pictures that `conv`
         with this stride and padding takes to (h, w).
@@ -113,65 +113,17 @@ class Backend(Protocol):
         """Bring each channel of (n, c, h, w) to mean 0 and variance 1, then scale and shift it.
 
         `scale` and `shift` are (c,). Returns the result and, for the running statistics, the mean
-        and the (biased) variance over the batch, all its `parts`, and the pixels, (c,) each.
+        and the (biased) variance over the batch, all its `shards`, and the pixels, (c,) each.
         Differentiable in the first three arguments through the result.
-        """
-        ...
-
-    def patched_relu(self, background: Array, delta: Array, top: Array, left: Array) -> Array:
-        """Return the change of `relu` where windows of a picture change.
-
-        `background` is (1, c, H, W). `delta` is (n, c, h, w), differences from its `window` at
-        each (n,) `top` and `left`. Returns differences from the same window of its `relu`, 0 beyond
-        the canvas whatever `delta` is there. Differentiable in the first two arguments.
-        """
-        ...
-
-    def patched_batch_norm(
-        self,
-        background: Array,
-        delta: Array,
-        under: Array,
-        extent: Array,
-        share: Array,
-        scale: Array,
-        shift: Array,
-        epsilon: float,
-    ) -> tuple[Array, Array, Array, Array]:
-        """Do what `batch_norm` does to pictures kept as differences.
-
-        `background` is (1, c, H, W). `delta` is (k, c, h, w), differences from windows of it that
-        hold `under`, likewise. `extent` is (H, W) and `share` is (k,): for each pixel of the
-        background, and for each pixel of a difference, how large a part of all the batch's pixels
-        is like it. `scale` and `shift` are (c,). Returns the new background and differences and,
-        for the running statistics, the mean and the (biased) variance over the batch, all its
-        `parts`, and the pixels, (c,) each. Differentiable in the first three arguments, scale and
-        shift through the first two results.
-        """
-        ...
-
-    def window(self, x: Array, top: Array, left: Array, height: int, width: int) -> Array:
-        """Read a window of each picture, zeros where it reaches over the edge.
-
-        `x` is (n, c, h, w), or (1, c, h, w) to read every window from one picture; `top` and
-        `left` are (n,) int64 and may be negative. Returns (n, c, height, width). Differentiable
-        in `x`.
-        """
-        ...
-
-    def take(self, x: Array, which: Array, axis: int) -> Array:
-        """Return the pictures, rows or columns `which`, (n,) int64, of (k, c, h, w), in order.
-
-        `axis` is 0, 2 or 3. Differentiable in `x`.
         """
         ...
 
     def softmax_cross_entropy(self, outputs: Array, targets: Array) -> Array:
         """Return minus the log of the softmax at each sample's target, the mean over the samples.
 
-        `outputs` is (n, ...), logits over all numbers of a sample; `targets` is (n,) int64, places
-        in a sample laid out flat. Returns a scalar; differentiable in `outputs`, but nothing flows
-        back to logits that are `NEGLIGIBLE_LOGIT` below a sample's largest.
+        `outputs` is (n, ...), logits over all numbers of a sample; `targets` is (n,) int64, indices
+        into a sample that is flattened. Returns a scalar; differentiable in `outputs`, but the
+        gradient of logits that are `NEGLIGIBLE_LOGIT` below a sample's largest is 0.
         """
         ...
 
@@ -199,10 +151,11 @@ class Backend(Protocol):
         """
         ...
 
-    def piece(self) -> int:
-        """Numbers of a layer's output to compute at a time where samples do not mix.
+    def microbatch(self) -> int:
+        """Return how many numbers of a layer's output to compute at a time.
 
-        A processor with caches is faster on a few samples at a time; a GPU takes a batch whole.
+        It counts only where samples do not mix. A processor with caches is faster on a few samples
+        at a time; a GPU takes a batch whole.
         """
         ...
 
@@ -218,34 +171,32 @@ class Backend(Protocol):
         """Versions of the library and the device's own name, for the record of a run."""
         ...
 
-    def spread(self, rows: Array) -> tuple[Backend, Array]:
-        """Share out the rows of a batch among the devices that compute together.
+    def shard(self, rows: Array) -> tuple[Backend, Array]:
+        """Divide the rows of a batch among the devices that compute together.
 
-        Returns the backend to compute with, which knows into how many `parts` the batch went, and
-        the rows for this process. Rows that do not come out even go whole to every device.
+        Returns the backend to compute with, which knows how many `shards` the batch has, and the
+        rows for this process. Rows that the devices do not divide evenly go whole to each of them.
         """
         ...
 
     def average(self, array: Array) -> Array:
-        """Return the mean of an array over the `parts` of a batch; differentiable.
+        """Return the mean of an array over the `shards` of a batch; differentiable.
 
         `value_and_grad` has its value and its gradients averaged likewise.
         """
         ...
 
-    def agreed(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Return, in every process, the `value` of the first. It is picklable."""
         ...
 
 
-class Alone:
-    """What a backend need not say: a method by its definition, and all about being alone."""
+class SingleDevice:
+    """Defaults for a backend: methods by their definitions, and one device that shares nothing."""
 
-    parts: int = 1
+    shards: int = 1
     first: bool = True
     xp: Any
-    relu: Any
-    window: Any
 
     def batch_norm(
         self, x: Array, scale: Array, shift: Array, epsilon: float
@@ -258,44 +209,6 @@ class Alone:
         factor = xp.reshape(scale, (1, -1, 1, 1)) / xp.sqrt(variance + epsilon)
         result = centred * factor + xp.reshape(shift, (1, -1, 1, 1))
         return result, xp.reshape(mean, (-1,)), xp.reshape(variance, (-1,))
-
-    def patched_relu(self, background: Array, delta: Array, top: Array, left: Array) -> Array:
-        """See `Backend.patched_relu`; by its definition."""
-        height, width = delta.shape[2:]
-        under = self.window(background, top, left, height, width)
-        one = self.xp.zeros_like(background)[:, :1] + 1
-        change = self.relu(under + delta) - self.relu(under)
-        return change * self.window(one, top, left, height, width)
-
-    def patched_batch_norm(
-        self,
-        background: Array,
-        delta: Array,
-        under: Array,
-        extent: Array,
-        share: Array,
-        scale: Array,
-        shift: Array,
-        epsilon: float,
-    ) -> tuple[Array, Array, Array, Array]:
-        """See `Backend.patched_batch_norm`; by its definition."""
-        xp, axes = self.xp, (0, 2, 3)
-        each = xp.reshape(share, (-1, 1, 1, 1))
-        mean = xp.sum(extent * background, axis=axes) + xp.sum(each * delta, axis=axes)
-        mean = self.average(mean)
-        around = xp.reshape(mean, (1, -1, 1, 1))
-        variance = xp.sum(extent * (background - around) ** 2, axis=axes)
-        # (b + d - m)^2 - (b - m)^2 = d (2 (b - m) + d), and d is 0 beyond the canvas.
-        change = each * delta * (2 * (under - around) + delta)
-        variance = self.average(variance + xp.sum(change, axis=axes))
-        factor = scale / xp.sqrt(variance + epsilon)
-        added = xp.reshape(shift - mean * factor, (1, -1, 1, 1))
-        factor = xp.reshape(factor, (1, -1, 1, 1))
-        return background * factor + added, delta * factor, mean, variance
-
-    def take(self, x: Array, which: Array, axis: int) -> Array:
-        """See `Backend.take`; by its definition."""
-        return x[(slice(None),) * axis + (which,)]
 
     def softmax_cross_entropy(self, outputs: Array, targets: Array) -> Array:
         """See `Backend.softmax_cross_entropy`; by its definition."""
@@ -310,16 +223,16 @@ class Alone:
         """Say nothing beyond what every record holds."""
         return {}
 
-    def spread(self, rows: Array) -> tuple[Any, Array]:
+    def shard(self, rows: Array) -> tuple[Any, Array]:
         """Compute all rows here."""
         return self, rows
 
     def average(self, array: Array) -> Array:
-        """Return the array: there is one part."""
+        """Return the array: there is one shard."""
         return array
 
-    def agreed(self, value: Any) -> Any:
-        """Return the value: there is nobody to agree with."""
+    def broadcast(self, value: Any) -> Any:
+        """Return the value: there is one process."""
         return value
 
 

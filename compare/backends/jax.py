@@ -19,8 +19,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceShardin
 from numpy.typing import NDArray
 
 from compare.backends.base import (
-    Alone,
     Padding,
+    SingleDevice,
     host_memory,
     lost_worker,
     unknown_device,
@@ -29,11 +29,11 @@ from compare.backends.base import (
 from compare.errors import RunError, UsageError
 
 
-class JaxBackend(Alone):
+class JaxBackend(SingleDevice):
     """Arrays of JAX, with each step compiled whole; see `compare.backends.base.Backend`.
 
     On several devices the data and the weights lie on all of them and each computes its share of
-    the rows of a batch. A layer still sees the whole batch: XLA adds the sums over devices.
+    the rows of a batch. A layer still gets the whole batch: XLA adds the sums over devices.
     """
 
     name: ClassVar[str] = "jax"
@@ -126,7 +126,7 @@ class JaxBackend(Alone):
         """See `compare.backends.base.Backend.conv_transpose`."""
         kernel = weight.shape[2]
         around = tuple(
-            # Zeros that let the flipped kernel reach every pixel of the picture, and no other.
+            # Zeros with which the flipped kernel covers every pixel of the picture, and no other.
             (kernel - 1 - before, size - (small - 1) * stride - 1 + before)
             for size, small, (before, _) in zip(shape, x.shape[2:], padding, strict=True)
         )
@@ -155,18 +155,6 @@ class JaxBackend(Alone):
         blocks = filled.reshape(n, channels, rows, kernel, columns, kernel)
         return jnp.max(blocks, axis=(3, 5))  # which shares the gradient among ties
 
-    def window(self, x: Any, top: Any, left: Any, height: int, width: int) -> Any:
-        """See `compare.backends.base.Backend.window`."""
-        n, _, x_height, x_width = x.shape
-        rows, columns = top[:, None] + jnp.arange(height), left[:, None] + jnp.arange(width)
-        rows_in, columns_in = (rows >= 0) & (rows < x_height), (columns >= 0) & (columns < x_width)
-        inside = rows_in[:, None, :, None] & columns_in[:, None, None, :]
-        item = jnp.arange(len(top))[:, None, None] if n > 1 else 0
-        row = jnp.clip(rows, 0, x_height - 1)[:, :, None]
-        column = jnp.clip(columns, 0, x_width - 1)[:, None, :]
-        values = x.transpose(0, 2, 3, 1)[item, row, column]  # (n, height, width, c)
-        return jnp.where(inside, values.transpose(0, 3, 1, 2), 0)
-
     def value_and_grad(
         self, function: Callable[..., tuple[Any, Any]]
     ) -> Callable[..., tuple[Any, Any, dict[str, Any]]]:
@@ -194,8 +182,8 @@ class JaxBackend(Alone):
         """One after the other: XLA takes all cores by itself."""
         return [function(item) for item in items]
 
-    def piece(self) -> int:
-        """A batch whole: each piece would be compiled into the step once more."""
+    def microbatch(self) -> int:
+        """A batch whole: each microbatch would be compiled into the step once more."""
         return 1 << 40
 
     def memory_limit(self) -> int:
@@ -207,15 +195,15 @@ class JaxBackend(Alone):
         """JAX's version and the device's own name."""
         return {"jax": jax.__version__, "device": str(self._device.device_kind)}
 
-    def spread(self, rows: Any) -> tuple[JaxBackend, Any]:
-        """See `compare.backends.base.Backend.spread`."""
+    def shard(self, rows: Any) -> tuple[JaxBackend, Any]:
+        """See `compare.backends.base.Backend.shard`."""
         if self._count == 1 or rows.shape[0] % self._count:
             return self, rows
         constrain: Any = lax.with_sharding_constraint  # untyped in JAX
         return self, constrain(rows, self._rows)
 
-    def agreed(self, value: Any) -> Any:
-        """See `compare.backends.base.Backend.agreed`."""
+    def broadcast(self, value: Any) -> Any:
+        """See `compare.backends.base.Backend.broadcast`."""
         if jax.process_count() == 1:
             return value
         data = np.frombuffer(pickle.dumps(value), np.uint8)

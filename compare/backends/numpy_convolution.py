@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from compare.backends.base import Padding
 from compare.backends.numpy_primitives import (
-    _batch_first,
-    _batch_last,
-    _primitive,
-    _row_sums,
-    _rows,
-    _unfold,
+    batch_first,
+    batch_last,
+    primitive,
+    row_sums,
+    to_rows,
+    unfold,
 )
 
 
-@_primitive
-def _conv(
+@primitive
+def conv(
     x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, padding: Padding
 ) -> NDArray[Any]:
     """A convolution of stride 1."""
@@ -35,17 +35,17 @@ def _conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable[[Any], 
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
         g = g.astype(x.dtype, copy=False)
         of_x, of_weight = _convolve_back(x, weight, padding, g, 0 in argnums)
-        gradients = {0: of_x, 1: of_weight, 2: _row_sums(_rows(g)) if 2 in argnums else None}
+        gradients = {0: of_x, 1: of_weight, 2: row_sums(to_rows(g)) if 2 in argnums else None}
         return tuple(gradients[argnum] for argnum in argnums)
 
     return pull_back
 
 
-defvjp_argnums(_conv, _conv_vjp)
+defvjp_argnums(conv, _conv_vjp)
 
 
-@_primitive
-def _strided_conv(
+@primitive
+def strided_conv(
     x: NDArray[Any],
     weight: NDArray[Any],
     bias: NDArray[Any] | None,
@@ -53,7 +53,7 @@ def _strided_conv(
     padding: Padding,
     unfolded: tuple[NDArray[Any], tuple[int, int, int]],
 ) -> NDArray[Any]:
-    """Multiply the pictures, as `_unfold` returns them, by the weight."""
+    """Multiply the pictures, as `unfold` returns them, by the weight."""
     return _with_bias(_weighted(*unfolded, weight), bias)
 
 
@@ -67,21 +67,21 @@ def _strided_conv_vjp(argnums: Any, _: Any, arguments: Any, __: Any) -> Callable
         back: dict[int, Callable[[], NDArray[Any]]] = {
             0: lambda: _transposed(g, weight, x.shape[2:], stride, padding),
             1: lambda: _weight_gradient(again(), g, weight.shape),
-            2: lambda: _row_sums(_rows(g)),
+            2: lambda: row_sums(to_rows(g)),
         }
         return tuple(back[argnum]() for argnum in argnums)
 
     def again() -> NDArray[Any]:
-        return _unfold(x, weight.shape[2], stride, padding)[0] if kept is None else kept
+        return unfold(x, weight.shape[2], stride, padding)[0] if kept is None else kept
 
     return pull_back
 
 
-defvjp_argnums(_strided_conv, _strided_conv_vjp)
+defvjp_argnums(strided_conv, _strided_conv_vjp)
 
 
-@_primitive
-def _conv_transpose(
+@primitive
+def conv_transpose(
     x: NDArray[Any],
     weight: NDArray[Any],
     bias: NDArray[Any] | None,
@@ -89,6 +89,7 @@ def _conv_transpose(
     stride: int,
     padding: Padding,
 ) -> NDArray[Any]:
+    """See `compare.backends.base.Backend.conv_transpose`."""
     return _with_bias(_transposed(x, weight, shape, stride, padding), bias)
 
 
@@ -97,18 +98,18 @@ def _conv_transpose_vjp(argnums: Any, answer: Any, arguments: Any, _: Any) -> Ca
 
     def pull_back(g: NDArray[Any]) -> tuple[Any, ...]:
         g = g.astype(answer.dtype, copy=False)
-        columns, shape = _unfold(g, weight.shape[2], stride, padding)  # once, for both of its uses
+        columns, shape = unfold(g, weight.shape[2], stride, padding)  # once, for both of its uses
         back: dict[int, Callable[[], NDArray[Any]]] = {
             0: lambda: _weighted(columns, shape, weight),
             1: lambda: _weight_gradient(columns, x, weight.shape),
-            2: lambda: _row_sums(_rows(g)),
+            2: lambda: row_sums(to_rows(g)),
         }
         return tuple(back[argnum]() for argnum in argnums)
 
     return pull_back
 
 
-defvjp_argnums(_conv_transpose, _conv_transpose_vjp)
+defvjp_argnums(conv_transpose, _conv_transpose_vjp)
 
 
 def _with_bias(maps: NDArray[Any], bias: NDArray[Any] | None) -> NDArray[Any]:
@@ -121,9 +122,9 @@ def _with_bias(maps: NDArray[Any], bias: NDArray[Any] | None) -> NDArray[Any]:
 def _weighted(
     columns: NDArray[Any], shape: tuple[int, int, int], weight: NDArray[Any]
 ) -> NDArray[Any]:
-    """One matrix product of an (o, ...) weight with what `_unfold` returned."""
+    """One matrix product of an (o, ...) weight with what `unfold` returned."""
     product = _product(weight.reshape(len(weight), -1), columns)
-    return _batch_first(product.reshape(len(weight), *shape))
+    return batch_first(product.reshape(len(weight), *shape))
 
 
 def _product(matrix: NDArray[Any], columns: NDArray[Any]) -> NDArray[Any]:
@@ -135,7 +136,7 @@ def _weight_gradient(
     columns: NDArray[Any], maps: NDArray[Any], shape: tuple[int, ...]
 ) -> NDArray[Any]:
     """Correlate unfolded pictures with the maps that a convolution by a weight made of them."""
-    gradient: NDArray[Any] = (columns @ _rows(maps).T).T.reshape(shape)
+    gradient: NDArray[Any] = (columns @ to_rows(maps).T).T.reshape(shape)
     return gradient
 
 
@@ -143,7 +144,7 @@ def _convolve(x: NDArray[Any], weight: NDArray[Any], padding: Padding) -> NDArra
     """Convolve with stride 1, in whichever way moves fewer numbers."""
     if _folding_moves_less(x.shape, weight.shape, padding):
         return _convolve_by_folding(x, weight, padding)
-    return _weighted(*_unfold(x, weight.shape[2], 1, padding), weight)
+    return _weighted(*unfold(x, weight.shape[2], 1, padding), weight)
 
 
 def _convolve_back(
@@ -158,15 +159,15 @@ def _convolve_back(
     last = kernel - 1
     opposite = (last - above, last - below), (last - before, last - behind)
     if to_x and not _folding_moves_less(g.shape, turned.shape, opposite):
-        columns, shape = _unfold(g, kernel, 1, opposite)
+        columns, shape = unfold(g, kernel, 1, opposite)
         gradient = _turned(_weight_gradient(columns, x, turned.shape))
         return _weighted(columns, shape, turned), gradient
     back = _convolve_by_folding(g, turned, opposite) if to_x else None
-    return back, _weight_gradient(_unfold(x, kernel, 1, padding)[0], g, weight.shape)
+    return back, _weight_gradient(unfold(x, kernel, 1, padding)[0], g, weight.shape)
 
 
 def _turned(weight: NDArray[Any]) -> NDArray[Any]:
-    """Swap inputs and outputs and turn each kernel by half: how a pixel is seen, not what sees."""
+    """Swap inputs and outputs and turn each kernel by half, as the adjoint has them."""
     return weight[:, :, ::-1, ::-1].swapaxes(0, 1)
 
 
@@ -188,23 +189,23 @@ def _folding_moves_less(x: tuple[int, ...], weight: tuple[int, ...], padding: Pa
 
 
 def _convolve_by_folding(x: NDArray[Any], weight: NDArray[Any], padding: Padding) -> NDArray[Any]:
-    """Add what each pixel gives to each of the k x k outputs that see it, found by one product."""
+    """Add each pixel's terms, found by one product, to the k x k outputs that depend on it."""
     outputs, inputs, kernel, _ = weight.shape
     n, _, height, width = x.shape
-    matrix, flat = weight.transpose(0, 2, 3, 1).reshape(-1, inputs), _rows(x)
-    given = _product(matrix, flat).reshape(outputs, kernel, kernel, height, width, n)
+    matrix, flat = weight.transpose(0, 2, 3, 1).reshape(-1, inputs), to_rows(x)
+    terms = _product(matrix, flat).reshape(outputs, kernel, kernel, height, width, n)
     rows, columns = _output_size(x.shape, kernel, padding)
-    sums = np.zeros((outputs, rows, columns, n), given.dtype)
+    sums = np.zeros((outputs, rows, columns, n), terms.dtype)
     for i in range(kernel):
         for j in range(kernel):
-            to_row, from_row = _seen_at(i - padding[0][0], height, rows)
-            to_column, from_column = _seen_at(j - padding[1][0], width, columns)
-            sums[:, to_row, to_column] += given[:, i, j, from_row, from_column]
-    return _batch_first(sums)
+            to_row, from_row = _overlap(i - padding[0][0], height, rows)
+            to_column, from_column = _overlap(j - padding[1][0], width, columns)
+            sums[:, to_row, to_column] += terms[:, i, j, from_row, from_column]
+    return batch_first(sums)
 
 
-def _seen_at(shift: int, pixels: int, outputs: int) -> tuple[slice, slice]:
-    """The outputs that see a pixel at this shift from themselves, and those pixels."""
+def _overlap(shift: int, pixels: int, outputs: int) -> tuple[slice, slice]:
+    """The outputs whose pixel at this shift exists, and those pixels."""
     first = max(0, -shift)
     end = max(first, min(outputs, pixels - shift))
     return slice(first, end), slice(first + shift, end + shift)
@@ -213,10 +214,10 @@ def _seen_at(shift: int, pixels: int, outputs: int) -> tuple[slice, slice]:
 def _transposed(
     x: NDArray[Any], weight: NDArray[Any], shape: tuple[int, int], stride: int, padding: Padding
 ) -> NDArray[Any]:
-    """Put through the adjoint of a convolution: one of stride 1 for each place within a stride.
+    """Apply the adjoint of a convolution: one of stride 1 for each phase of the stride.
 
-    Pixel i of a picture with p zeros before it, i + p = stride * q + place, is the sum over m of
-    x[q - m] * weight[place + stride * m].
+    Pixel i of a picture with p zeros before it, i + p = stride * q + phase, is the sum over m of
+    x[q - m] * weight[phase + stride * m].
     """
     inputs, outputs, kernel, _ = weight.shape
     last = (kernel - 1) // stride  # m
@@ -225,20 +226,20 @@ def _transposed(
         for j in range(kernel):
             tap = last - i // stride, last - j // stride
             kernels[(i % stride, j % stride, ..., *tap)] = weight[:, :, i, j].T
-    around, places = [], []
+    around, phases = [], []
     for size, (zeros, _), pixels in zip(shape, padding, x.shape[2:], strict=True):
         first, end = zeros // stride, (size - 1 + zeros) // stride + 1  # of q
         around.append((last - first, end - pixels))
         pairs = []
-        for place in range(stride):
-            start = (place - zeros) % stride
+        for phase in range(stride):
+            start = (phase - zeros) % stride
             q, count = (start + zeros) // stride - first, -(-(size - start) // stride)
             pairs.append((slice(start, None, stride), slice(q, q + count)))
-        places.append(pairs)
+        phases.append(pairs)
     sums = _convolve(x, kernels.reshape(-1, *kernels.shape[3:]), (around[0], around[1]))
-    apart = _batch_last(sums).reshape(stride, stride, outputs, *sums.shape[2:], len(x))
+    apart = batch_last(sums).reshape(stride, stride, outputs, *sums.shape[2:], len(x))
     pictures = np.empty((outputs, *shape, len(x)), sums.dtype)
-    for i, (rows, down) in enumerate(places[0]):
-        for j, (columns, right) in enumerate(places[1]):
+    for i, (rows, down) in enumerate(phases[0]):
+        for j, (columns, right) in enumerate(phases[1]):
             pictures[:, rows, columns] = apart[i, j, :, down, right]
-    return _batch_first(pictures)
+    return batch_first(pictures)

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import distributed
 
 from compare.backends.base import (
-    Alone,
     Padding,
+    SingleDevice,
     host_memory,
     lost_worker,
     unknown_device,
@@ -35,7 +35,7 @@ PATIENCE = timedelta(seconds=40)
 """How long a process waits for the others before it takes one of them for lost."""
 
 
-class TorchBackend(Alone):
+class TorchBackend(SingleDevice):
     """Tensors of PyTorch; see `compare.backends.base.Backend`.
 
     Started by `torchrun`, each process computes its part of every batch on a device of its own
@@ -61,8 +61,8 @@ class TorchBackend(Alone):
         if _launched():
             self._rank = _joined(self._device)
             self.first = self._rank == 0
-            self._parted = copy.copy(self)
-            self._parted.parts = self._world
+            self._sharded = copy.copy(self)
+            self._sharded.shards = self._world
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -170,38 +170,20 @@ class TorchBackend(Alone):
         blocks = filled.reshape(n, channels, rows, kernel, columns, kernel)
         return blocks.amax(dim=(3, 5))  # which shares the gradient among ties; max_pool2d doesn't
 
-    def window(self, x: Tensor, top: Tensor, left: Tensor, height: int, width: int) -> Tensor:
-        """See `compare.backends.base.Backend.window`."""
-        n, channels, x_height, x_width = x.shape
-        rows = top[:, None] + torch.arange(height, device=self._device)
-        columns = left[:, None] + torch.arange(width, device=self._device)
-        rows_in, columns_in = (rows >= 0) & (rows < x_height), (columns >= 0) & (columns < x_width)
-        inside = (rows_in[:, :, None] & columns_in[:, None, :]).reshape(len(top), 1, -1)
-        pixels = rows.clamp(0, x_height - 1)[:, :, None] * x_width
-        pixels = (pixels + columns.clamp(0, x_width - 1)[:, None, :]).reshape(len(top), -1)
-        flat = x.reshape(n, channels, -1)
-        if n == 1:
-            values = flat[0].index_select(1, pixels.reshape(-1))
-            values = values.reshape(channels, len(top), -1).transpose(0, 1)
-        else:
-            values = flat.gather(2, pixels[:, None].expand(-1, channels, -1))
-        values = torch.where(inside, values, torch.zeros((), dtype=x.dtype, device=x.device))
-        return values.reshape(len(top), channels, height, width)
-
     def value_and_grad(
         self, function: Callable[..., tuple[Any, Any]]
     ) -> Callable[..., tuple[Any, Any, dict[str, Any]]]:
         """See `compare.backends.base.Backend.value_and_grad`."""
 
-        together: _Together | None = None
+        parallel: _Parallel | None = None
 
         def differentiated(
             parameters: dict[str, Tensor], *args: Any
         ) -> tuple[Tensor, Any, dict[str, Tensor]]:
-            nonlocal together
+            nonlocal parallel
             if self._world > 1:
-                together = together or _Together(function, parameters)
-                value, extra, gradients = together(parameters, *args)
+                parallel = parallel or _Parallel(function, parameters)
+                value, extra, gradients = parallel(parameters, *args)
             else:
                 leaves = {key: p.detach().requires_grad_() for key, p in parameters.items()}
                 value, extra = function(leaves, *args)
@@ -229,7 +211,7 @@ class TorchBackend(Alone):
         """One after the other: PyTorch takes all cores by itself."""
         return [function(item) for item in items]
 
-    def piece(self) -> int:
+    def microbatch(self) -> int:
         """A batch whole on a GPU; what stays in a CPU's caches."""
         return 1 << 20 if self._device.type == "cpu" else 1 << 40
 
@@ -249,22 +231,22 @@ class TorchBackend(Alone):
             versions["device"] = torch.cuda.get_device_name(self._device)
         return versions
 
-    def spread(self, rows: Tensor) -> tuple[TorchBackend, Tensor]:
-        """See `compare.backends.base.Backend.spread`."""
+    def shard(self, rows: Tensor) -> tuple[TorchBackend, Tensor]:
+        """See `compare.backends.base.Backend.shard`."""
         size, left_over = divmod(len(rows), self._world)
         if self._world == 1 or left_over:
             return self, rows
-        return self._parted, rows[self._rank * size : (self._rank + 1) * size]
+        return self._sharded, rows[self._rank * size : (self._rank + 1) * size]
 
     def average(self, array: Tensor) -> Tensor:
         """See `compare.backends.base.Backend.average`."""
-        if self.parts == 1:
+        if self.shards == 1:
             return array
         averaged: Tensor = _Average.apply(array)  # type: ignore[no-untyped-call]
         return averaged
 
-    def agreed(self, value: Any) -> Any:
-        """See `compare.backends.base.Backend.agreed`."""
+    def broadcast(self, value: Any) -> Any:
+        """See `compare.backends.base.Backend.broadcast`."""
         if self._world == 1:
             return value
         box = [value]
@@ -339,7 +321,7 @@ class _Function(torch.nn.Module):
         return self.function(dict(zip(self.names, self.leaves, strict=True)), *args)
 
 
-class _Together:
+class _Parallel:
     """Values and gradients, averaged over the processes by DistributedDataParallel.
 
     It sends gradients that are ready while others are still being computed.

@@ -22,6 +22,9 @@ from compare.solvers.base import Setting, Solver, SolverSpec
 from compare.solvers.catalogue import PRESETS, solvers_of
 from compare.tasks.base import Task
 
+Place: TypeAlias = tuple[str, str, str]
+"""Where networks are computed: the names of a backend, its device and its precision."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,10 +76,17 @@ class Plan:
         return _spec(task, self.solver).build(setting, self.recipe)
 
 
-@cache
+_LOADED: dict[Place, backends.Backend] = {}
+"""One for each place, so that what was compiled for a run serves the next. Processes that compute
+together have a device, such as "2 x cpu", that only the one that was loaded for it knows."""
+
+
 def load_backend(name: str, device: str, precision: str) -> backends.Backend:
-    """Load a backend once a process, so that what was compiled for a run serves the next."""
-    return backends.load(name, device, precision)
+    """Load a backend, or return the one that this process has loaded already."""
+    place = name, device, precision
+    if place not in _LOADED:
+        _LOADED[place] = backends.load(*place)
+    return _LOADED[place]
 
 
 @cache
@@ -114,14 +124,12 @@ class Request:
     """Options of the recipe by name."""
 
 
-Place: TypeAlias = tuple[str, str, str]
-"""Where networks are computed: the names of a backend, its device and its precision."""
-
-
 def here(name: str, device: str, precision: str | None) -> Place:
     """Find a backend on this machine; `UsageError` where it, its device or precision is not."""
     backend = backends.load(name, device, precision)
-    return backend.name, backend.device, backend.precision
+    place = backend.name, backend.device, backend.precision
+    _LOADED.setdefault(place, backend)
+    return place
 
 
 def flag(name: str) -> str:

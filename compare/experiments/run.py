@@ -55,7 +55,7 @@ def load_or_run(
     backend = load_backend(plan.backend, plan.device, plan.precision)
     if not backend.first:
         # Several processes compute together; the first locks the directory and reads it for all.
-        mine, found = backend.agreed(None)
+        mine, found = backend.broadcast(None)
         if mine and found is None:
             return _run(plan, directory, on_progress)
         theirs: Record | None = found
@@ -66,7 +66,7 @@ def load_or_run(
         raise refused(directory, error) from error
     with locked(directory) as mine:
         if not mine:
-            backend.agreed((False, None))
+            backend.broadcast((False, None))
             return None
         complete_new_files(directory)
         try:
@@ -74,7 +74,7 @@ def load_or_run(
         except ValueError as error:
             warn(f"{error}; running it again")
             record = None
-        backend.agreed((True, record))
+        backend.broadcast((True, record))
         if record is not None:
             return record
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from compare.backends import Array, Backend
-from compare.learned.layers import BatchNorm, Layer, Maps, Parameter, Relu, Shape
-from compare.learned.sparse.grouped import Grouped
-from compare.learned.sparse.patches import Patched
+from compare.learned.layers import BatchNorm, Layer, Parameter, Shape
 
 
 @dataclass(frozen=True)
@@ -58,34 +57,29 @@ class Architecture:
         rng = np.random.default_rng(seed)
         return {name: _draw(rng, parameter) for name, parameter in self.parameters().items()}
 
+    def bound(self, weights: dict[str, Array]) -> Iterator[tuple[str, Layer, dict[str, Array]]]:
+        """Yield the prefix of each layer's names, "3.", the layer, and its own weights."""
+        for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
+            prefix = f"{index}."
+            yield prefix, layer, {k: weights[prefix + k] for k in layer.parameters(shape)}
+
     def apply(
         self,
         backend: Backend,
         weights: dict[str, Array],
-        inputs: Maps | Grouped,
+        inputs: Array,
         training: bool = False,
     ) -> tuple[Array, dict[str, Array]]:
-        """Map a batch, full maps, `Patched` or `Grouped`.
+        """Map a batch, (n, *inputs).
 
-        Returns the outputs, in full, and (when training) the new running statistics by name.
+        Returns the outputs and (when training) the new running statistics by name.
         """
-        statistics: dict[str, Array] = {}
-        grouped = inputs if isinstance(inputs, Grouped) else None
-        x: Maps = inputs.examples if isinstance(inputs, Grouped) else inputs
-        for index, (layer, shape) in enumerate(zip(self.layers, self.shapes(), strict=False)):
-            if isinstance(x, Patched):
-                if not isinstance(layer, Relu):  # which crops by itself
-                    x = x.cropped(backend)
-                if grouped is not None:
-                    x = grouped.before(index, x, backend)
-                if x.kind is None:  # examples are few, and so are the pixels of their canvas
-                    x = x.settled(backend)
-            prefix = f"{index}."
-            own = {name: weights[prefix + name] for name in layer.parameters(shape)}
+        x, statistics = inputs, dict[str, Array]()
+        for prefix, layer, own in self.bound(weights):
             updates: dict[str, Array] | None = {} if training else None
             x = layer(backend, own, x, updates)
             statistics.update({prefix + name: new for name, new in (updates or {}).items()})
-        return (x.dense(backend) if isinstance(x, Patched) else x), statistics
+        return x, statistics
 
     def __str__(self) -> str:
         """Return the table of layers, output shapes, parameters and multiply-adds."""

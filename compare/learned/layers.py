@@ -1,13 +1,11 @@
-"""The layers, each a frozen description that knows its shape, its parameters and its rule.
+"""The layers, each a frozen description that knows its shape, its parameters and what it computes.
 
-A rule is written once over the backend contract. It takes either full maps (n, c, h, w) or a
-`Patched` batch; for the latter it maps the shared background as a batch of one and says what
-becomes of the differences.
+Each is written once over the backend contract and maps an array to an array.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, Protocol, TypeAlias
 
@@ -15,12 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend, Padding, same_padding, without_negligible
-from compare.learned.sparse.patches import Patched, Sliding, reach
 
 Shape: TypeAlias = tuple[int, ...]
 """Of one picture, (channels, height, width), or of one vector, (features,)."""
-
-Maps: TypeAlias = Patched | Array
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class Parameter:
     shape: Shape
     initial: Literal["he_normal", "glorot_uniform", "zeros", "ones"]
     fans: tuple[int, int] = (1, 1)
-    """Inputs that one output sums over, and outputs that one input reaches."""
+    """Inputs that one output sums over, and outputs that depend on one input."""
     trained: bool = True
     """False for running statistics, which are kept with the weights but get no gradient."""
     decayed: bool = False
@@ -52,17 +47,13 @@ class Layer(Protocol):
         """Return multiply-adds for one sample, computed densely."""
         ...
 
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """Return the kernel that slides over the canvas; None unless it treats all places alike."""
-        ...
-
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Map a batch. `updates` receives new running statistics; it is None in prediction.
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Map a batch, (n, *inputs) to (n, *shape(inputs)).
 
-        Differences it takes are cropped, or it is a `Relu`, which crops; those it returns may be
-        loose (`Architecture.apply` sees to that).
+        `own` holds the layer's parameters by name. `updates` receives new running statistics; it is
+        None in prediction.
         """
         ...
 
@@ -78,9 +69,6 @@ class _Plain:
 
     def multiply_adds(self, inputs: Shape) -> int:
         return 0
-
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        return None
 
 
 @dataclass(frozen=True)
@@ -118,38 +106,26 @@ class Conv:
         kernels = self.parameters(inputs)["weight"].shape
         return int(np.prod(kernels)) * height * width
 
+    def padding(self, inputs: Shape) -> Padding:
+        """Return the zeros around pictures of shape `inputs`."""
+        return _padding(inputs, self.kernel, self.stride)
+
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Convolve; the difference of two pictures convolves like a picture, without the bias."""
-        kernel, stride = self.kernel, self.stride
-        rows, columns = _paddings(x.shape[2:], kernel, stride)
-
-        def dense(maps: Array) -> Array:
-            return backend.conv(maps, own["weight"], own["bias"], stride, (rows, columns))
-
-        if not isinstance(x, Patched):
-            return dense(x)
-        seen = reach(x, backend, kernel, stride, (rows[0], columns[0]))
-        around = (seen.margin, seen.margin)
-        delta = backend.conv(seen.delta, own["weight"], None, stride, (around, around))
-        return x.moved(seen, dense(x.background), delta)
-
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """Say how it slides."""
-        rows, columns = _paddings(inputs[1:], self.kernel, self.stride)
-        return Sliding(self.kernel, self.stride, (rows[0], columns[0]), linear=True)
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Convolve."""
+        padding = self.padding(x.shape[1:])
+        return backend.conv(x, own["weight"], own["bias"], self.stride, padding)
 
 
-def _paddings(sizes: Shape, kernel: int, stride: int) -> Padding:
-    """The zeros around (height, width)."""
-    height, width = sizes
+def _padding(inputs: Shape, kernel: int, stride: int) -> Padding:
+    _, height, width = inputs
     return same_padding(height, kernel, stride), same_padding(width, kernel, stride)
 
 
 @dataclass(frozen=True)
 class CoordConv(Conv):
-    """A convolution that sees each pixel's coordinates beside the picture.
+    """A convolution of the picture and each pixel's coordinates.
 
     The channels x and y rise from -1 to 1 over the canvas; `radius` adds sqrt(x^2 + y^2).
     Liu et al. 2018, arXiv:1807.03247, section 3.
@@ -162,24 +138,13 @@ class CoordConv(Conv):
         return self._parameters(inputs[0] + 2 + self.radius)
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Append the coordinate channels, which no picture changes, and convolve."""
-        xp = backend.xp
-        maps = x.background if isinstance(x, Patched) else x
-        n, _, height, width = maps.shape
-        channels = backend.asarray(coordinates(height, width, self.radius), like=maps)
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Append the coordinate channels and convolve."""
+        xp, (n, _, height, width) = backend.xp, x.shape
+        channels = backend.asarray(coordinates(height, width, self.radius), like=x)
         tiled = xp.broadcast_to(channels, (n, *channels.shape[1:]))
-        maps = xp.concatenate([maps, tiled], axis=1)
-        if not isinstance(x, Patched):
-            return super().__call__(backend, own, maps, updates)
-        unchanged = xp.zeros_like(x.delta[:, :1])
-        delta = xp.concatenate([x.delta] + [unchanged] * channels.shape[1], axis=1)
-        return super().__call__(backend, own, replace(x, background=maps, delta=delta), updates)
-
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """None: its background is another at every place."""
-        return None
+        return super().__call__(backend, own, xp.concatenate([x, tiled], axis=1), updates)
 
 
 @lru_cache(maxsize=16)
@@ -211,8 +176,8 @@ class ConvTranspose:
     def parameters(self, inputs: Shape) -> dict[str, Parameter]:
         """Return the kernels, He-normal, and the biases, zero.
 
-        The fan-in counts this layer's own channels: TensorFlow reads it from the same place in
-        the kernel's shape as for a convolution, where a transposed one has its outputs.
+        The fan-in counts this layer's own channels: TensorFlow reads it from the same axis of the
+        kernel's shape as for a convolution, where a transposed one has its outputs.
         """
         area = self.kernel * self.kernel
         return {
@@ -229,90 +194,62 @@ class ConvTranspose:
         """Return one for each weight at each input pixel."""
         return int(np.prod(inputs)) * self.channels * self.kernel * self.kernel
 
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """None: it maps full maps."""
-        return None
-
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Spread; TensorFlow's "same" padding is that of the convolution it transposes."""
-        maps = _full(x, backend)
-        _, height, width = self.shape(maps.shape[1:])
-        padding = _paddings((height, width), self.kernel, self.stride)
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Apply; TensorFlow's "same" padding is that of the convolution it transposes."""
+        outputs = self.shape(x.shape[1:])
+        _, height, width = outputs
+        padding = _padding(outputs, self.kernel, self.stride)
         return backend.conv_transpose(
-            maps, own["weight"], own["bias"], (height, width), self.stride, padding
+            x, own["weight"], own["bias"], (height, width), self.stride, padding
         )
 
 
-def _full(x: Maps, backend: Backend) -> Array:
-    return x.dense(backend) if isinstance(x, Patched) else x
-
-
-class _Pointwise(_Plain):
-    """What nonlinearities share that treat every number alike."""
-
-    def rule(self, backend: Backend, values: Array) -> Array:
-        raise NotImplementedError
-
-    def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        if not isinstance(x, Patched):
-            return self.rule(backend, x)
-        delta = self.change(backend, x)
-        return replace(x, background=self.rule(backend, x.background), delta=delta, loose=False)
-
-    def change(self, backend: Backend, x: Patched) -> Array:
-        """What becomes of the differences, nothing beyond the canvas."""
-        under = x.under(backend)
-        return self.rule(backend, under + x.delta) - self.rule(backend, under)
-
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """Pixel by pixel."""
-        return Sliding(1, 1, (0, 0), linear=False)
-
-
 @dataclass(frozen=True)
-class Relu(_Pointwise):
+class Relu(_Plain):
     """max(x, 0), with derivative 0 at 0 as TensorFlow and PyTorch have it."""
 
-    def rule(self, backend: Backend, values: Array) -> Array:
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Rectify."""
-        return backend.relu(values)
-
-    def change(self, backend: Backend, x: Patched) -> Array:
-        """Leave it to the backend, which crops too."""
-        return backend.patched_relu(x.background, x.delta, x.top, x.left)
+        return backend.relu(x)
 
 
 @dataclass(frozen=True)
-class LeakyRelu(_Pointwise):
-    """x where it is positive and slope * x elsewhere."""
+class LeakyRelu(_Plain):
+    """x where it is positive and slope * x where it is not."""
 
     slope: float = 0.2
 
-    def rule(self, backend: Backend, values: Array) -> Array:
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Rectify in part."""
-        return backend.xp.where(values > 0, values, self.slope * values)
+        return backend.xp.where(x > 0, x, self.slope * x)
 
 
 @dataclass(frozen=True)
-class Tanh(_Pointwise):
+class Tanh(_Plain):
     """The hyperbolic tangent."""
 
-    def rule(self, backend: Backend, values: Array) -> Array:
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Squash to (-1, 1)."""
-        return backend.xp.tanh(values)
+        return backend.xp.tanh(x)
 
 
 @dataclass(frozen=True)
-class Sigmoid(_Pointwise):
+class Sigmoid(_Plain):
     """The logistic function, 1 / (1 + exp(-x))."""
 
-    def rule(self, backend: Backend, values: Array) -> Array:
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Squash to (0, 1); by the tangent, which overflows nowhere."""
-        return 0.5 * (backend.xp.tanh(0.5 * values) + 1)
+        return 0.5 * (backend.xp.tanh(0.5 * x) + 1)
 
 
 @dataclass(frozen=True)
@@ -320,12 +257,11 @@ class Softmax(_Plain):
     """exp(x) over its sum, taken over all channels and pixels of a sample."""
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Shift by the largest first, so that nothing overflows or is next to nothing."""
-        xp, maps = backend.xp, _full(x, backend)
-        axes = tuple(range(1, len(maps.shape)))
-        shifted = maps - xp.max(maps, axis=axes, keepdims=True)
+        xp, axes = backend.xp, tuple(range(1, len(x.shape)))
+        shifted = x - xp.max(x, axis=axes, keepdims=True)
         exponentials = xp.exp(without_negligible(xp, shifted))
         return exponentials / xp.sum(exponentials, axis=axes, keepdims=True)
 
@@ -338,8 +274,8 @@ class Scale(_Plain):
     width: int
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Take 0 to -1 and the last pixel to 1."""
         last = np.maximum(np.array([self.width - 1, self.height - 1]), 1)
         return x * backend.asarray(2 / last, like=x) - 1
@@ -359,8 +295,8 @@ class Tile(_Plain):
         return (*inputs, self.height, self.width)
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Repeat."""
         xp, shape = backend.xp, (*x.shape, self.height, self.width)
         return xp.broadcast_to(xp.reshape(x, (*x.shape, 1, 1)), shape)
@@ -380,10 +316,10 @@ class Crop(_Plain):
         return (inputs[0], self.height, self.width)
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Cut."""
-        return _full(x, backend)[:, :, : self.height, : self.width]
+        return x[:, :, : self.height, : self.width]
 
 
 @dataclass(frozen=True)
@@ -402,21 +338,10 @@ class MaxPool(_Plain):
         return (channels, height // self.kernel, width // self.kernel)
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Pool the background, and the values inside each window; keep their difference."""
-        kernel = self.kernel
-        if not isinstance(x, Patched):
-            return backend.max_pool(x, kernel)
-        seen = reach(x, backend, kernel, kernel)
-        under = backend.window(x.background, seen.read_top, seen.read_left, *seen.delta.shape[2:])
-        background = backend.max_pool(x.background, kernel)
-        pooled = x.moved(seen, background, backend.max_pool(under + seen.delta, kernel))
-        return replace(pooled, delta=pooled.delta - pooled.under(backend))
-
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """Block by block."""
-        return Sliding(self.kernel, self.kernel, (0, 0), linear=False)
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Pool."""
+        return backend.max_pool(x, self.kernel)
 
 
 @dataclass(frozen=True)
@@ -439,26 +364,14 @@ class MeanPool(_Plain):
         return int(np.prod(inputs))
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Average the background, and the differences, which just add."""
-        kernel = self.kernel
-
-        def pool(maps: Array) -> Array:
-            n, channels, height, width = maps.shape
-            rows, columns = height // kernel, width // kernel
-            filled = maps[:, :, : rows * kernel, : columns * kernel]
-            blocks = backend.xp.reshape(filled, (n, channels, rows, kernel, columns, kernel))
-            return backend.xp.mean(blocks, axis=(3, 5))
-
-        if not isinstance(x, Patched):
-            return pool(x)
-        seen = reach(x, backend, kernel, kernel)
-        return x.moved(seen, pool(x.background), pool(seen.delta))
-
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """Block by block."""
-        return Sliding(self.kernel, self.kernel, (0, 0), linear=True)
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Average."""
+        n, channels, height, width = x.shape
+        kernel, rows, columns = self.kernel, height // self.kernel, width // self.kernel
+        filled = x[:, :, : rows * kernel, : columns * kernel]
+        blocks = backend.xp.reshape(filled, (n, channels, rows, kernel, columns, kernel))
+        return backend.xp.mean(blocks, axis=(3, 5))
 
 
 @dataclass(frozen=True)
@@ -470,31 +383,10 @@ class GlobalMaxPool(_Plain):
         return (inputs[0], 1, 1)
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Take the larger of the window's maximum and that of the background around it."""
-        xp = backend.xp
-        if not isinstance(x, Patched):
-            return xp.max(x, axis=(2, 3), keepdims=True)
-        n, channels, height, width = x.shape
-        rows, columns = x.delta.shape[2:]
-        item, channel = xp.arange(n)[:, None], xp.arange(channels)[None, :]
-
-        # A window hides at most rows * columns pixels, so among that many and one of the
-        # brightest of the background the brightest that is not hidden is found.
-        background = xp.reshape(x.background, (channels, height * width))
-        brightest = xp.argsort(-background, axis=1)[:, : rows * columns + 1]
-        y, x_ = brightest // width, brightest % width
-        top, left = x.top[:, None, None], x.left[:, None, None]
-        hidden = (y >= top) & (y < top + rows) & (x_ >= left) & (x_ < left + columns)
-        around = background[channel, brightest[channel, xp.argmin(1 * hidden, axis=2)]]
-
-        values = xp.reshape(x.under(backend) + x.delta, (n, channels, rows * columns))
-        on_canvas = xp.reshape(x.on_canvas(backend), (n, 1, rows * columns))
-        # Nothing of a window is left where it lay in what a pool has dropped.
-        values = xp.where(on_canvas > 0, values, -xp.inf)
-        inside = values[item, channel, xp.argmax(values, axis=2)]
-        return xp.reshape(xp.maximum(inside, around), (n, channels, 1, 1))
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Take the maximum."""
+        return backend.xp.max(x, axis=(2, 3), keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -510,15 +402,10 @@ class GlobalMeanPool(_Plain):
         return int(np.prod(inputs))
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Average; the mean is linear, so the differences just add."""
-        xp = backend.xp
-        if not isinstance(x, Patched):
-            return xp.mean(x, axis=(2, 3), keepdims=True)
-        _, _, height, width = x.shape
-        shift = xp.sum(x.delta, axis=(2, 3), keepdims=True) / (height * width)
-        return xp.mean(x.background, axis=(2, 3), keepdims=True) + shift
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Average."""
+        return backend.xp.mean(x, axis=(2, 3), keepdims=True)
 
 
 @dataclass(frozen=True)
@@ -548,42 +435,36 @@ class BatchNorm(_Plain):
         return int(np.prod(inputs))
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Normalise; the differences are only scaled."""
-        xp = backend.xp
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Normalise."""
         if updates is None:
-            scale = own["scale"] / xp.sqrt(own["variance"] + self.epsilon)
-            shift = xp.reshape(own["shift"] - own["mean"] * scale, (1, -1, 1, 1))
-            scale = xp.reshape(scale, (1, -1, 1, 1))
-            if not isinstance(x, Patched):
-                return x * scale + shift
-            return replace(x, background=x.background * scale + shift, delta=x.delta * scale)
-        result: Maps
-        if isinstance(x, Patched):
-            background, delta, mean, variance = backend.patched_batch_norm(
-                x.background,
-                x.delta,
-                x.under(backend),
-                x.extent(backend),
-                x.share(backend),
-                own["scale"],
-                own["shift"],
-                self.epsilon,
-            )
-            result = replace(x, background=background, delta=delta)
-        else:
-            result, mean, variance = backend.batch_norm(x, own["scale"], own["shift"], self.epsilon)
+            scale, shift = self.affine(backend, own)
+            return x * scale + shift
+        result, mean, variance = backend.batch_norm(x, own["scale"], own["shift"], self.epsilon)
         n, _, height, width = x.shape
-        count = n * backend.parts * height * width
-        unbiased = variance * (count / max(count - 1, 1))
-        for name, batch in (("mean", mean), ("variance", unbiased)):
-            updates[name] = self.momentum * own[name] + (1 - self.momentum) * batch
+        updates.update(self.running(own, mean, variance, n * backend.shards * height * width))
         return result
 
-    def sliding(self, inputs: Shape) -> Sliding | None:
-        """Pixel by pixel; the variance of a batch has to do with the background."""
-        return Sliding(1, 1, (0, 0), linear=False)
+    def affine(self, backend: Backend, own: dict[str, Array]) -> tuple[Array, Array]:
+        """Return the scale and the shift of prediction, (1, c, 1, 1) each."""
+        xp = backend.xp
+        scale = own["scale"] / xp.sqrt(own["variance"] + self.epsilon)
+        shift = xp.reshape(own["shift"] - own["mean"] * scale, (1, -1, 1, 1))
+        return xp.reshape(scale, (1, -1, 1, 1)), shift
+
+    def running(
+        self, own: dict[str, Array], mean: Array, variance: Array, count: int
+    ) -> dict[str, Array]:
+        """Return the running statistics after a batch of `count` numbers a channel.
+
+        `mean` and `variance`, (c,), are the batch's; the variance is the biased one.
+        """
+        batch = {"mean": mean, "variance": variance * (count / max(count - 1, 1))}
+        return {
+            name: self.momentum * own[name] + (1 - self.momentum) * moment
+            for name, moment in batch.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -595,11 +476,10 @@ class Flatten(_Plain):
         return (int(np.prod(inputs)),)
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
-        """Write the maps out in full."""
-        maps = _full(x, backend)
-        return backend.xp.reshape(maps, (maps.shape[0], -1))
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Reshape."""
+        return backend.xp.reshape(x, (x.shape[0], -1))
 
 
 @dataclass(frozen=True)
@@ -627,7 +507,7 @@ class Dense(_Plain):
         return inputs[0] * self.features
 
     def __call__(
-        self, backend: Backend, own: dict[str, Array], x: Maps, updates: dict[str, Array] | None
-    ) -> Maps:
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
         """Multiply."""
         return backend.xp.matmul(x, own["weight"]) + own["bias"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compare.backends import Array, Backend, load
 from compare.learned.architecture import Architecture
-from compare.learned.sparse.batches import maps, piece, split_maps
+from compare.learned.sparse.batches import from_chunks, microbatch, to_arrays
 from compare.learned.training import forward
 
 
@@ -91,13 +91,13 @@ class Model:
         inputs: (n, *architecture.inputs). Returns decoded answers, with the sample first.
         """
         backend, compiled = self.backend, forward(self.architecture, self.backend)
-        batch = maps([inputs])
-        step = piece(self.architecture, backend, len(inputs), batch)
-        shared, samples = split_maps(batch)
+        batch = from_chunks([inputs])
+        size = microbatch(self.architecture, backend, len(inputs), batch)
+        shared, samples = to_arrays(batch)
         shared = tuple(backend.asarray(array) for array in shared)
 
         def outputs(start: int) -> NDArray[Any]:
-            part = tuple(backend.asarray(array[start : start + step]) for array in samples)
+            part = tuple(backend.asarray(array[start : start + size]) for array in samples)
             return backend.to_numpy(compiled(self._on_device, shared, part))
 
-        return self.decode(np.concatenate(backend.map(outputs, range(0, len(inputs), step))))
+        return self.decode(np.concatenate(backend.map(outputs, range(0, len(inputs), size))))

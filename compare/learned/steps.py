@@ -7,11 +7,9 @@ from functools import cache, lru_cache
 
 from compare.backends import Array, Backend
 from compare.learned.architecture import Architecture
-from compare.learned.layers import Maps
 from compare.learned.losses import LOSSES
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import join_maps, piece
-from compare.learned.sparse.grouped import Grouped
+from compare.learned.sparse.batches import Batch, apply, from_arrays, microbatch
 from compare.learned.state import Arrays
 
 
@@ -20,7 +18,7 @@ def _indexed_step(
     architecture: Architecture, recipe: Recipe, backend: Backend
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array, Array]]:
     """Build the compiled step that finds its samples and rate on the device by its own number."""
-    step_on = cache(lambda together: _step(architecture, recipe, together))
+    step_on = cache(lambda sharded: _step(architecture, recipe, sharded))
     xp = backend.xp
 
     def step(
@@ -36,8 +34,8 @@ def _indexed_step(
     ) -> tuple[Arrays, Arrays, Arrays, Array, Array]:
         # An index of one number and not of none, which PyTorch would fetch to the host.
         chosen, rate = xp.reshape(batches[index], (-1,)), xp.reshape(rates[index], ())
-        together, chosen = backend.spread(chosen)
-        after = step_on(together)(
+        sharded, chosen = backend.shard(chosen)
+        after = step_on(sharded)(
             weights, mean, square, running_loss, rate, shared, *(a[chosen] for a in samples)
         )
         return *after, index + 1
@@ -53,11 +51,10 @@ def _step(
     decayed = [name for name, p in architecture.parameters().items() if p.decayed]
 
     def objective(
-        trained: Arrays, running: Arrays, maps: Maps | Grouped, targets: Array, share: float
+        trained: Arrays, running: Arrays, batch: Batch, targets: Array, share: float
     ) -> tuple[Array, Arrays]:
-        outputs, statistics = architecture.apply(
-            backend, {**running, **trained}, maps, training=True
-        )
+        weights = {**running, **trained}
+        outputs, statistics = apply(architecture, backend, weights, batch, training=True)
         return share * loss(backend, outputs, targets), statistics
 
     differentiated = backend.value_and_grad(objective)
@@ -82,18 +79,18 @@ def _step(
         count = targets.shape[0]
         size = count
         if not architecture.mixes_samples():
-            size = piece(architecture, backend, count, join_maps(shared, samples))
+            size = microbatch(architecture, backend, count, from_arrays(shared, samples))
 
         def differentiate(start: int) -> tuple[Array, Arrays, Arrays]:
-            part = slice(start, start + size)
-            maps = join_maps(shared, tuple(array[part] for array in samples))
+            chosen = slice(start, start + size)
+            batch = from_arrays(shared, tuple(array[chosen] for array in samples))
             share = min(size, count - start) / count
             result: tuple[Array, Arrays, Arrays] = differentiated(
-                trained, running, maps, targets[part], share
+                trained, running, batch, targets[chosen], share
             )
             return result
 
-        statistics: Arrays = {}  # of the last part; layers that keep any take the batch whole
+        statistics: Arrays = {}  # layers that have any take the batch whole
         for loss_, statistics, pulled in backend.map(differentiate, range(0, count, size)):  # noqa: B007
             value = value + loss_
             gradients = {name: gradients[name] + pulled[name] for name in gradients}
@@ -107,6 +104,6 @@ def _step(
             for k, w in trained.items()
         }
         weights = {**weights, **trained, **statistics}
-        return weights, mean, square, running_loss + value * (count * backend.parts)
+        return weights, mean, square, running_loss + value * (count * backend.shards)
 
     return step

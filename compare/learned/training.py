@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 from compare.backends import Array, Backend
 from compare.errors import RunError
 from compare.learned.architecture import Architecture
-from compare.learned.layers import Maps
 from compare.learned.optimizer import _adam_rate, _decay
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import join_maps, split_maps
-from compare.learned.sparse.grouped import Grouped, group
-from compare.learned.sparse.patches import Patched
+from compare.learned.sparse.batches import apply, from_arrays, to_arrays
+from compare.learned.sparse.patches import Patches
 from compare.learned.state import Arrays, HostArrays, State, read_checkpoint
 from compare.learned.steps import _indexed_step
 
@@ -40,7 +38,7 @@ class Progress:
 
 def train(
     architecture: Architecture,
-    inputs: Patched | NDArray[Any],
+    inputs: Patches | NDArray[Any],
     targets: NDArray[Any],
     recipe: Recipe,
     *,
@@ -53,7 +51,7 @@ def train(
 
     The seed decides the first weights and the order of the samples in every epoch, alike on every
     backend. With a `checkpoint` the state is written there now and then, and training goes on
-    from what lies there: on the NumPy backend to the same bits as without the interruption.
+    from what is there: on the NumPy backend to the same bits as without the interruption.
     A loss that is no longer finite ends training at the end of its epoch.
     """
     state = _resumed(architecture, seed, backend, checkpoint)
@@ -79,7 +77,7 @@ def train(
             if ended:
                 on_progress(Progress(len(state.losses), recipe.epochs, state.losses[-1]))
     except (RunError, KeyboardInterrupt) as error:
-        # Every process holds the same state; the one that writes keeps the last whole one. Where
+        # Every process has the same state; the one that writes keeps the last whole one. Where
         # memory ran out it may not be whole: a device says so only when it is asked for results.
         out_of_memory = isinstance(error.__cause__, MemoryError)
         if checkpoint is not None and backend.first and not out_of_memory:
@@ -90,7 +88,7 @@ def train(
 
 def states(
     architecture: Architecture,
-    inputs: Patched | NDArray[Any],
+    inputs: Patches | NDArray[Any],
     targets: NDArray[Any],
     recipe: Recipe,
     *,
@@ -115,18 +113,18 @@ def states(
         for epoch in range(state.steps // steps_an_epoch, recipe.epochs):
             if state.losses and not np.isfinite(state.losses[-1]):
                 return
-            for place, index, batch in _batches(
+            for queue, index, batch in _batches(
                 backend, recipe, count, seed=seed, epoch=epoch, done=state.steps
             ):
                 try:
-                    weights, mean, square, running_loss, place.index = step(
+                    weights, mean, square, running_loss, queue.index = step(
                         state.weights,
                         state.mean,
                         state.square,
                         state.running_loss,
-                        place.index,
-                        place.rates,
-                        place.batches,
+                        queue.index,
+                        queue.rates,
+                        queue.batches,
                         shared,
                         samples,
                     )
@@ -157,7 +155,7 @@ def forward(architecture: Architecture, backend: Backend) -> Callable[..., Array
     """Build the compiled function from (weights, shared, samples) to a batch's outputs."""
 
     def outputs(weights: Arrays, shared: tuple[Array, ...], samples: tuple[Array, ...]) -> Array:
-        return architecture.apply(backend, weights, join_maps(shared, samples))[0]
+        return apply(architecture, backend, weights, from_arrays(shared, samples))[0]
 
     return backend.jit(outputs)
 
@@ -176,13 +174,13 @@ def _resumed(
             pass
         except ValueError as error:
             warnings.warn(f"{error}; training starts anew", stacklevel=3)
-    arrays = backend.agreed(arrays)
+    arrays = backend.broadcast(arrays)
     return new if arrays is None else State.of(arrays, backend)
 
 
 @dataclass
-class _Place:
-    """Batches of one size on the device, and how far the steps have come in them.
+class _Queue:
+    """Batches of one size on the device, and the next of them.
 
     rates: (steps,) learning rates; batches: (steps, size) numbers of samples; index: (1,), the
     next step's. All an epoch needs is there before it starts, so that no step waits for the host.
@@ -195,8 +193,8 @@ class _Place:
 
 def _batches(
     backend: Backend, recipe: Recipe, count: int, *, seed: int, epoch: int, done: int
-) -> Iterator[tuple[_Place, int, int]]:
-    """Yield (place, step of the epoch, samples) for each step of an epoch that is not yet done.
+) -> Iterator[tuple[_Queue, int, int]]:
+    """Yield (queue, step of the epoch, samples) for each step of an epoch that is not yet done.
 
     `done` counts the steps since the first epoch; an epoch has `count` samples.
     """
@@ -211,20 +209,20 @@ def _batches(
     first = done % steps
     like = backend.asarray(np.zeros((), np.float32))
 
-    def place(rows: NDArray[Any], rates: list[float], index: int) -> _Place:
-        return _Place(
+    def queue(rows: NDArray[Any], rates: list[float], index: int) -> _Queue:
+        return _Queue(
             backend.asarray(np.asarray(rates), like=like),
             backend.asarray(rows),
             backend.asarray(np.asarray([index])),
         )
 
     if first < whole:
-        here = place(order[: whole * recipe.batch].reshape(whole, -1), rates[:whole], first)
+        full = queue(order[: whole * recipe.batch].reshape(whole, -1), rates[:whole], first)
         for index in range(first, whole):
-            yield here, index, recipe.batch
+            yield full, index, recipe.batch
     left = order[whole * recipe.batch :]
     if len(left):
-        yield place(left[None], rates[whole:], 0), whole, len(left)
+        yield queue(left[None], rates[whole:], 0), whole, len(left)
 
 
 def _out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: MemoryError) -> str:
@@ -249,16 +247,10 @@ def begin(architecture: Architecture, seed: int, backend: Backend) -> State:
 
 
 def prepared(
-    architecture: Architecture, inputs: Patched | NDArray[Any], recipe: Recipe, backend: Backend
+    architecture: Architecture, inputs: Patches | NDArray[Any], recipe: Recipe, backend: Backend
 ) -> tuple[Callable[..., Any], tuple[Array, ...], tuple[Array, ...]]:
     """Return the step, and the inputs on the device as it takes them: `shared`, and `samples`."""
-    batch: Maps | Grouped = inputs
-    if isinstance(inputs, Patched):
-        # Grouped where that leaves the first layers a quarter of a batch to compute, or less: of
-        # the whole batch, and on each device where several share it out.
-        most = min(recipe.batch, len(inputs.delta)) // 4
-        batch = group(architecture, inputs, most)
     shared, samples = (
-        tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(batch)
+        tuple(backend.asarray(array) for array in arrays) for arrays in to_arrays(inputs)
     )
     return _indexed_step(architecture, recipe, backend), shared, samples

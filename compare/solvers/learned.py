@@ -15,7 +15,7 @@ from compare.learned import training
 from compare.learned.architecture import Architecture
 from compare.learned.model import History, Model
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import maps
+from compare.learned.sparse.batches import from_chunks
 from compare.learned.training import Progress
 from compare.tasks.base import Supervision
 
@@ -42,7 +42,7 @@ class Learned:
         backend = self.backend or load("numpy")
         state = training.train(
             self.architecture,
-            maps(data.inputs(part) for part in data.chunks()),
+            from_chunks(data.inputs(part) for part in data.chunks()),
             self.supervision.encode(data.positions, *self.size),
             self.recipe,
             seed=seed,

@@ -2,7 +2,7 @@
 
 In a test file of the package that has the backend (pytest is needed, nothing else):
 
-    from compare.backends.contract import BackendContract
+    from compare.testing.backends import BackendContract
 
     class TestMine(BackendContract):
         name = "mine"
@@ -34,13 +34,10 @@ from compare.learned.architecture import Architecture
 from compare.learned.layers import Softmax
 from compare.learned.losses import LOSSES
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import join_maps, split_maps
-from compare.learned.sparse.grouped import Grouped, group
-from compare.learned.sparse.patches import Patched, gather
+from compare.learned.sparse.batches import apply, from_arrays, to_arrays
+from compare.learned.sparse.patches import Patches, gather
 from compare.learned.state import State
 from compare.learned.training import train
-
-pass
 
 Arrays: TypeAlias = list[NDArray[Any]]
 
@@ -123,14 +120,6 @@ def _cases() -> list[Case]:
             return b.max_pool(x, k)
 
         cases.append(Case(f"max_pool {kernel} of {shape}", pool, (normal(*shape),)))
-    top, left = np.array([1, -2, 3]), np.array([2, 3, -9])
-    for n in (1, 3):
-        for height, width in ((2, 2), (3, 4), (9, 9)):
-
-            def window(b: Backend, x: Array, h: int = height, w: int = width) -> Array:
-                return b.window(x, b.asarray(top), b.asarray(left), h, w)
-
-            cases.append(Case(f"window {height}x{width} of {n}", window, (normal(n, 2, 4, 5),)))
     for shape in ((4, 3, 2, 5), (3, 2, 1, 1)):
 
         def batch_norm(b: Backend, x: Array, scale: Array, shift: Array) -> Array:
@@ -138,36 +127,10 @@ def _cases() -> list[Case]:
 
         arrays = (normal(*shape), normal(shape[1]), normal(shape[1]))
         cases.append(Case(f"batch_norm of {shape}", batch_norm, arrays))
-    which, share = np.array([2, 0, 2, 1]), np.array([0.5, 0.2, 0.3]) / 30
-    extent = rng.uniform(size=(5, 4))
-    extent /= extent.sum()
-
-    for axis in (0, 2, 3):
-
-        def take(b: Backend, x: Array, axis: int = axis) -> Array:
-            return b.take(x, b.asarray(which), axis)
-
-        cases.append(Case(f"take along axis {axis}", take, (normal(3, 2, 4, 3),)))
-
-    def patched_batch_norm(b: Backend, *arrays: Array) -> Array:
-        background, delta, under, scale, shift = arrays
-        extents, shares = (b.asarray(part, like=delta) for part in (extent, share))
-        result = b.patched_batch_norm(background, delta, under, extents, shares, scale, shift, 1e-3)
-        return b.xp.concatenate([b.xp.reshape(array, (-1,)) for array in result[:2]], axis=0)
-
-    shapes = ((1, 2, 5, 4), (3, 2, 2, 3), (3, 2, 2, 3), (2,), (2,))
-    norms = tuple(normal(*shape) for shape in shapes)
-    cases.append(Case("patched_batch_norm", patched_batch_norm, norms))
-
-    def patched_relu(b: Backend, background: Array, delta: Array) -> Array:
-        top, left = b.asarray(np.array([-1, 0, 4])), b.asarray(np.array([2, -1, 1]))
-        return b.patched_relu(background, delta, top, left)
-
-    cases.append(Case("patched_relu", patched_relu, (normal(1, 2, 5, 4), normal(3, 2, 2, 3))))
-    places = np.array([5, 0, 5])
+    targets = np.array([5, 0, 5])
 
     def cross_entropy(b: Backend, outputs: Array) -> Array:
-        return b.softmax_cross_entropy(outputs, b.asarray(places))
+        return b.softmax_cross_entropy(outputs, b.asarray(targets))
 
     cases.append(Case("softmax_cross_entropy", cross_entropy, (normal(3, 1, 2, 3),)))
     a, c = normal(2, 3, 4), normal(3, 4)
@@ -184,6 +147,7 @@ def _cases() -> list[Case]:
         "where with infinity": lambda b, xp, a, c: xp.max(xp.where(a > -1, a, -xp.inf), axis=2),
         "matmul": lambda b, xp, a, c: xp.matmul(a, xp.reshape(c, (4, 3))),
         "@": lambda b, xp, a, c: a @ xp.reshape(c, (4, 3)),
+        "moveaxis": lambda b, xp, a, c: xp.moveaxis(a, 2, 0) * xp.moveaxis(c, 0, 1)[:, None],
         "slices and indices": lambda b, xp, a, c: a[:, 1:, ::2] + c[b.asarray(rows_chosen), 1:3],
         "comparisons": lambda b, xp, a, c: a * (a > 0) - c * ((c <= 1) & (c > -1)),
         "exp, log and tanh": lambda b, xp, a, c: xp.exp(a - c) + xp.log(a**2 + 1) + xp.tanh(c),
@@ -237,8 +201,8 @@ class Parity:
 def parity(backend: Backend, name: str) -> Parity:
     """Compare an architecture's outputs and gradients in training, over all kinds of input.
 
-    On a 16x20 canvas; on one of 24x28 where inputs are pictures, for then the examples of grouped
-    ones leave out rows and columns of it.
+    On a 16x20 canvas; on one of 24x28 where inputs are pictures, for windows soon cover half of a
+    smaller one.
     """
     ours, reference = _outputs_and_gradients(backend, _built(name)), _reference(name)
     outputs, gradients = [], []
@@ -266,8 +230,8 @@ def _difference(a: NDArray[Any], b: NDArray[Any], least: float = 0.0) -> float:
     return float(np.abs(a.astype(np.float64) - b).max()) / largest
 
 
-def _inputs(architecture: Architecture, count: int = 8) -> list[Patched | Grouped | NDArray[Any]]:
-    """Vectors; or pictures in full, grouped where that can be, and as differences from none."""
+def _inputs(architecture: Architecture, count: int = 8) -> list[Patches | NDArray[Any]]:
+    """Return vectors; or pictures in full and as patches."""
     rng = np.random.default_rng(1)
     if len(architecture.inputs) == 1:
         return [rng.uniform(0, 16, (count, *architecture.inputs)).astype(np.float32)]
@@ -275,10 +239,7 @@ def _inputs(architecture: Architecture, count: int = 8) -> list[Patched | Groupe
     pictures = np.zeros((count, channels, height, width), np.float32)
     y, x = rng.integers(height, size=count), rng.integers(width, size=count)
     pictures[np.arange(count), :, y, x] = 1
-    patched = gather([pictures])
-    grouped = group(architecture, patched, most=count)
-    full = rng.normal(size=pictures.shape).astype(np.float32)
-    return [full, patched] if grouped is patched else [full, grouped, patched]
+    return [rng.normal(size=pictures.shape).astype(np.float32), gather([pictures])]
 
 
 def _outputs_and_gradients(
@@ -293,9 +254,9 @@ def _outputs_and_gradients(
             drawn[name] = rng.normal(scale=0.1, size=drawn[name].shape).astype(np.float32)
     weights = {name: backend.asarray(array) for name, array in drawn.items()}
     results = []
-    for maps in _inputs(architecture):
+    for batch in _inputs(architecture):
         shared, samples = (
-            tuple(backend.asarray(array) for array in arrays) for arrays in split_maps(maps)
+            tuple(backend.asarray(array) for array in arrays) for arrays in to_arrays(batch)
         )
         count = 8
         shape = (count, *architecture.shapes()[-1])
@@ -308,8 +269,9 @@ def _outputs_and_gradients(
             shared: tuple[Array, ...],
             samples: tuple[Array, ...],
         ) -> tuple[Array, dict[str, Array]]:
-            joined = join_maps(shared, samples)
-            outputs, _ = architecture.apply(backend, {**running, **trained}, joined, training=True)
+            every = {**running, **trained}
+            batch = from_arrays(shared, samples)
+            outputs, _ = apply(architecture, backend, every, batch, training=True)
             return LOSSES["mse"](backend, outputs, targets), {"outputs": outputs}
 
         trained = {name: weights[name] for name in names}
@@ -335,13 +297,12 @@ def learning_curve(
 def _trained(
     backend: Backend, architecture: Architecture, recipe: Recipe, epochs: int, **arguments: Any
 ) -> State:
-    maps = _inputs(architecture, count=22)[-1]
-    assert not isinstance(maps, Grouped)  # training groups them by itself
+    inputs = _inputs(architecture, count=22)[-1]
     shape = (22, *architecture.shapes()[-1])
     targets = np.random.default_rng(3).uniform(size=shape).astype(np.float32)
     return train(
         architecture,
-        maps,
+        inputs,
         targets,
         replace(recipe, epochs=epochs),
         seed=0,
@@ -464,8 +425,7 @@ class BackendContract:
             return backend.xp.sum(outputs * backend.asarray(weights, like=outputs)), {}
 
         def loss(parameters: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
-            places = backend.asarray(targets)
-            return backend.softmax_cross_entropy(parameters["x"], places), {}
+            return backend.softmax_cross_entropy(parameters["x"], backend.asarray(targets)), {}
 
         shares = softmax(logits.astype(float), axis=(1, 2, 3))
         if as_layer:
@@ -485,13 +445,6 @@ class BackendContract:
         assert np.isnan(backend.to_numpy(Softmax()(backend, {}, logits, None))).all()
         loss = backend.softmax_cross_entropy(logits, backend.asarray(np.array([1])))
         assert np.isnan(backend.to_numpy(loss))
-
-    def test_a_window_is_zero_beyond_the_edge(self, backend: Backend) -> None:
-        """Whatever lies at the edge: a diverged network has infinities there."""
-        corner = backend.asarray(np.full((1, 1, 1, 1), np.inf, np.float32))
-        one = backend.asarray(np.ones(1, np.int64))
-        window = backend.to_numpy(backend.window(corner, -one, -one, 3, 3))
-        assert window[0, 0].tolist() == [[0, 0, 0], [0, np.inf, 0], [0, 0, 0]]
 
     def test_relu_has_no_derivative_at_0(self, backend: Backend) -> None:
         """As TensorFlow and PyTorch have it."""
@@ -560,23 +513,23 @@ class BackendContract:
         assert backend.map(lambda item: item * item, range(9)) == [k * k for k in range(9)]
 
     def test_its_size(self, backend: Backend) -> None:
-        """A piece and the free memory are positive numbers; what it says of itself is text."""
-        assert backend.piece() > 0
+        """A microbatch and the free memory are positive numbers; what it says of itself is text."""
+        assert backend.microbatch() > 0
         assert backend.memory_limit() > 1 << 20
         assert all(isinstance(text, str) for pair in backend.about().items() for text in pair)
 
-    def test_one_device_has_nobody_to_share_with(self, backend: Backend) -> None:
-        """The whole batch is its part, and its average is its own."""
-        assert (backend.parts, backend.first) == (1, True)
+    def test_one_device_has_the_whole_batch(self, backend: Backend) -> None:
+        """The batch is one shard, and an average over the shards is the array itself."""
+        assert (backend.shards, backend.first) == (1, True)
 
         def function(rows: Array) -> tuple[Array, Array]:
-            together, own = backend.spread(rows)
-            assert together.parts == 1
-            return own, together.average(rows)
+            sharded, own = backend.shard(rows)
+            assert sharded.shards == 1
+            return own, sharded.average(rows)
 
         for result in backend.jit(function)(backend.asarray(np.arange(6))):
             assert backend.to_numpy(result).tolist() == [0, 1, 2, 3, 4, 5]
-        assert backend.agreed({"a": 1}) == {"a": 1}
+        assert backend.broadcast({"a": 1}) == {"a": 1}
 
     @pytest.mark.parametrize("architecture", published())
     def test_parity(self, backend: Backend, architecture: str) -> None:
@@ -589,7 +542,7 @@ class BackendContract:
         ("architecture", "batch"), [("coordconv_regressor", 8), ("conv_regressor_quadrant", 22)]
     )
     def test_learning_curves_overlap(self, backend: Backend, architecture: str, batch: int) -> None:
-        """First weights and the order of the batches come from one place; a last batch is short."""
+        """NumPy draws first weights and the order of batches for all; a last batch is short."""
         built, recipe = published()[architecture](16, 16), Recipe(0.001, batch=batch)
         curve = learning_curve(backend, built, recipe, 4)
         expected = learning_curve(backends.load("numpy"), built, recipe, 4)
@@ -631,13 +584,13 @@ def _numerical(case: Case, reference: Backend, weights: NDArray[Any]) -> Arrays:
     gradients = []
     for k, array in enumerate(case.arrays):
         gradient = np.zeros_like(array)
-        for place in np.ndindex(array.shape):
+        for index in np.ndindex(array.shape):
             ends = []
             for step in (1e-6, -1e-6):
-                moved = array.copy()
-                moved[place] += step
-                arrays = (*case.arrays[:k], moved, *case.arrays[k + 1 :])
+                changed = array.copy()
+                changed[index] += step
+                arrays = (*case.arrays[:k], changed, *case.arrays[k + 1 :])
                 ends.append(float(np.sum(weights * case.function(reference, *arrays))))
-            gradient[place] = (ends[0] - ends[1]) / 2e-6
+            gradient[index] = (ends[0] - ends[1]) / 2e-6
         gradients.append(gradient)
     return gradients

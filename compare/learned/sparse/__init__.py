@@ -1,1 +1,6 @@
-"""The shortcut for sparse pictures: one background and a small window for each."""
+"""The shortcut for sparse pictures: one background and a small window for each.
+
+`patches` has the batch, `rules` what each layer makes of it, `kernels` the operations that the
+rules need beyond the backend's contract, and `batches` its way through a compiled step. Layers and
+backends know nothing of it.
+"""

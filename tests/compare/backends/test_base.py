@@ -9,12 +9,12 @@ from scipy.special import log_softmax, softmax
 
 from compare import backends
 from compare.backends import same_padding, without_negligible
-from compare.backends.base import Alone, host_memory
+from compare.backends.base import SingleDevice, host_memory
 
 NUMPY = backends.load("numpy")
 
 
-class ByDefinition(Alone):
+class ByDefinition(SingleDevice):
     """The shared definitions over NumPy's functions, which NumPy's own backend overrides."""
 
     xp = NUMPY.xp
@@ -94,19 +94,11 @@ def test_padding_by_hand(size, kernel, stride, zeros):
 
 
 def test_a_backend_alone_is_the_only_and_the_first():
-    assert (DEFINITIONS.parts, DEFINITIONS.first) == (1, True)
-    assert DEFINITIONS.spread("rows") == (DEFINITIONS, "rows")
+    assert (DEFINITIONS.shards, DEFINITIONS.first) == (1, True)
+    assert DEFINITIONS.shard("rows") == (DEFINITIONS, "rows")
     assert DEFINITIONS.average(3.5) == 3.5
-    assert DEFINITIONS.agreed("value") == "value"
+    assert DEFINITIONS.broadcast("value") == "value"
     assert DEFINITIONS.about() == {}
-
-
-@BOTH
-def test_take_along_each_axis(backend):
-    x = np.arange(3 * 2 * 4 * 5.0).reshape(3, 2, 4, 5)
-    which = np.array([2, 0, 2])
-    for axis in (0, 2, 3):
-        np.testing.assert_array_equal(backend.take(x, which, axis), np.take(x, which, axis))
 
 
 def test_free_memory_is_what_linux_says_in_kibibytes(monkeypatch):

@@ -104,7 +104,7 @@ assert (backend.device, one.device) == ("4 x cpu", "cpu:2")
 assert backends.load("jax").device == "cpu:0"
 shards = []
 def function(data, order):
-    _, chosen = backend.spread(order)
+    _, chosen = backend.shard(order)
     jax.debug.inspect_array_sharding(data[chosen], callback=shards.append)
     return data[chosen].sum(axis=0)
 data, order = (backend.asarray(a) for a in (np.eye(8, dtype=np.float32), np.arange(8)))
@@ -112,7 +112,7 @@ total = backend.jit(function)(data, order)
 assert total.sharding.is_fully_replicated, total.sharding
 assert shards[0].shard_shape((8, 8)) == (2, 8), shards
 assert backend.to_numpy(total).tolist() == [1] * 8
-assert backend.spread(np.arange(7))[1].tolist() == list(range(7))
+assert backend.shard(np.arange(7))[1].tolist() == list(range(7))
 """
     subprocess.run(
         [sys.executable, "-c", program], check=True, timeout=100,

@@ -28,14 +28,14 @@ def check_gradient(function, *arrays):
     for name, array in parameters.items():
         assert gradients[name].shape == array.shape
         numerical = np.zeros_like(array)
-        for place in np.ndindex(array.shape):
+        for index in np.ndindex(array.shape):
             step = 1e-6
             ends = []
             for sign in (1, -1):
-                moved = array.copy()
-                moved[place] += sign * step
-                ends.append(scalar({**parameters, name: moved})[0])
-            numerical[place] = (ends[0] - ends[1]) / (2 * step)
+                changed = array.copy()
+                changed[index] += sign * step
+                ends.append(scalar({**parameters, name: changed})[0])
+            numerical[index] = (ends[0] - ends[1]) / (2 * step)
         np.testing.assert_allclose(gradients[name], numerical, rtol=1e-6, atol=1e-7)
 
 
@@ -120,23 +120,6 @@ def test_max_pool_shares_the_gradient_among_ties():
     np.testing.assert_allclose(gradients["x"], np.array([[[[1, 1], [0, 1]]]]) / 3)
 
 
-@pytest.mark.parametrize("n", [1, 3], ids=["from one picture", "from a picture each"])
-def test_window(n):
-    """Windows that lie inside, over each edge, wholly outside, and around everything."""
-    x = RNG.normal(size=(n, 2, 4, 5))
-    top, left = np.array([1, -2, 3]), np.array([2, 3, -9])
-    for height, width in ((2, 2), (3, 4), (9, 9)):
-        y = BACKEND.window(x, top, left, height, width)
-        for item in range(3):
-            for i in range(height):
-                for j in range(width):
-                    row, column = top[item] + i, left[item] + j
-                    inside = 0 <= row < 4 and 0 <= column < 5
-                    expected = x[item % n, :, row, column] if inside else 0
-                    assert np.array_equal(y[item, :, i, j], np.broadcast_to(expected, 2))
-        check_gradient(lambda x, h=height, w=width: BACKEND.window(x, top, left, h, w), x)
-
-
 XP = BACKEND.xp
 A, B = RNG.normal(size=(2, 3, 4)), RNG.normal(size=(3, 4))
 
@@ -179,7 +162,6 @@ def test_every_primitive_keeps_the_dtype(dtype):
     def function(p):
         y = BACKEND.conv(p["x"], p["w"], None, 1, ((1, 1), (1, 1)))
         y = BACKEND.max_pool(y, 2)
-        y = BACKEND.window(y, np.array([0, -1]), np.array([1, 0]), 2, 2)
         return XP.sum(y), {"y": y}
 
     value, extra, gradients = BACKEND.value_and_grad(function)({"x": x, "w": w})

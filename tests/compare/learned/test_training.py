@@ -30,7 +30,7 @@ from compare.learned.layers import (
 from compare.learned.losses import LOSSES
 from compare.learned.optimizer import _adam_rate
 from compare.learned.recipe import Recipe
-from compare.learned.sparse.batches import split_maps
+from compare.learned.sparse.batches import to_arrays
 from compare.learned.sparse.patches import gather
 from compare.learned.state import State, read_checkpoint
 from compare.learned.steps import _step
@@ -169,7 +169,7 @@ def test_microbatches_leave_losses_and_weights_as_they_are(monkeypatch):
     recipe = Recipe(0.01, l2=0.1, batch=7, loss="mse of microbatches")
     for samples in (7, 3, 2):
         # The largest map of the network has 3 x 4 x 4 numbers a sample.
-        monkeypatch.setattr(type(BACKEND), "piece", lambda _, samples=samples: 48 * samples)
+        monkeypatch.setattr(type(BACKEND), "microbatch", lambda _, samples=samples: 48 * samples)
         states.append(train(network, inputs, targets, recipe, epochs=1, seed=0, backend=BACKEND))
     # They may be computed at the same time, in any order.
     assert (sizes[0], sorted(sizes[1:4]), sorted(sizes[4:])) == (7, [1, 3, 3], [1, 2, 2, 2])
@@ -180,7 +180,7 @@ def test_microbatches_leave_losses_and_weights_as_they_are(monkeypatch):
 
 
 def test_a_sample_larger_than_a_microbatch_is_computed_alone(monkeypatch):
-    monkeypatch.setattr(type(BACKEND), "piece", lambda _: 1)
+    monkeypatch.setattr(type(BACKEND), "microbatch", lambda _: 1)
     inputs = np.linspace(-1, 1, 6, dtype=np.float32).reshape(3, 2)
     network = Architecture((2,), (Dense(2),))
     state = train(network, inputs, inputs, Recipe(0.0, batch=3), epochs=1, seed=0, backend=BACKEND)
@@ -361,8 +361,8 @@ NETWORK = Architecture(
      Flatten()),
 )  # fmt: skip
 
-# Without the batch norm, which takes a batch whole, a step may go piece by piece.
-PIECEWISE = replace(NETWORK, layers=tuple(x for x in NETWORK.layers if x != BatchNorm()))
+# Without the batch norm, which takes a batch whole, a step may go by microbatches.
+MICROBATCHED = replace(NETWORK, layers=tuple(x for x in NETWORK.layers if x != BatchNorm()))
 
 
 def run(epochs=4, seed=0, batch=16, **arguments):
@@ -420,7 +420,7 @@ def test_one_step_is_adam():
     step = _step(NETWORK, recipe, backend)
     inputs, targets = INPUTS, TARGETS
     state = begin(NETWORK, 0, backend)
-    shared, samples = split_maps(inputs)
+    shared, samples = to_arrays(inputs)
     arrays = (state.weights, state.mean, state.square, np.zeros((), np.float32))
     m = v = 0.0
     for t in range(1, 4):
@@ -440,7 +440,7 @@ def test_one_step_is_adam():
 def test_the_penalty_pulls_kernels_and_leaves_biases():
     backend = backends.load("numpy")
     inputs, targets = INPUTS, TARGETS
-    shared, samples = split_maps(inputs)
+    shared, samples = to_arrays(inputs)
     means = {}
     for l2 in (0.0, 1.0):
         state = begin(NETWORK, 0, backend)
@@ -455,14 +455,14 @@ def test_the_penalty_pulls_kernels_and_leaves_biases():
     assert np.array_equal(means[1.0]["0.bias"], means[0.0]["0.bias"])
 
 
-def test_pieces_of_a_batch_add_up_to_the_whole(monkeypatch):
+def test_microbatches_add_up_to_the_whole(monkeypatch):
     network = Architecture((2,), (Tile(5, 6), CoordConv(8, 1), Relu(), Conv(1, 3), Flatten()))
     inputs = np.random.default_rng(0).normal(size=(13, 2))
     targets = np.random.default_rng(1).integers(30, size=13)
     backend = backends.load("numpy")
     means = []
-    for piece in (1 << 30, 240, 480):
-        monkeypatch.setattr(type(backend), "piece", lambda self, piece=piece: piece)
+    for size in (1 << 30, 240, 480):
+        monkeypatch.setattr(type(backend), "microbatch", lambda self, size=size: size)
         state = begin(network, 0, backend)
         weights = {name: array.astype(float) for name, array in state.weights.items()}
         step = _step(network, Recipe(0.01, loss="softmax"), backend)
@@ -479,13 +479,13 @@ def test_threads_leave_the_bits_as_they_are(monkeypatch):
 
     from compare.backends import numpy as numpy_backend
 
-    monkeypatch.setattr(numpy_backend.NumpyBackend, "piece", lambda self: 1 << 12)
+    monkeypatch.setattr(numpy_backend.NumpyBackend, "microbatch", lambda self: 1 << 12)
     states = []
     for threads in (1, 4, 4):
         with ThreadPoolExecutor(threads) as pool:
             monkeypatch.setattr(numpy_backend, "_threads", lambda: (pool, ThreadpoolController()))
             states.append(train(
-                PIECEWISE, INPUTS, TARGETS, Recipe(0.01, batch=64), epochs=2, seed=0,
+                MICROBATCHED, INPUTS, TARGETS, Recipe(0.01, batch=64), epochs=2, seed=0,
                 backend=backends.load("numpy"),
             ))  # fmt: skip
     assert same(states[0], states[1])

@@ -90,7 +90,9 @@ def test_every_position_in_layers_written_anew(size, coordinates, dtype):
     weights = coordconv_classifier(*size, 1, coordinates)
     for part in np.array_split(everywhere(*size), 4):
         logits = reference(weights, part, size, coordinates, dtype)[-1].astype(np.float32)
-        assert np.array_equal(TASK.supervision.decode(logits, *size, "softmax"), one_hot(part, *size))
+        assert np.array_equal(
+            TASK.supervision.decode(logits, *size, "softmax"), one_hot(part, *size)
+        )
 
 
 @pytest.mark.parametrize("coordinates", COORDINATES)
@@ -105,7 +107,9 @@ def test_every_column_and_every_row_of_large_canvases(size, coordinates):
     assert set(positions[:, 1]) == set(range(height))
     weights = coordconv_classifier(*size, 1, coordinates)
     logits = reference(weights, positions, size, coordinates, np.float32)[-1]
-    assert np.array_equal(TASK.supervision.decode(logits, *size, "softmax"), one_hot(positions, *size))
+    assert np.array_equal(
+        TASK.supervision.decode(logits, *size, "softmax"), one_hot(positions, *size)
+    )
 
 
 @pytest.mark.parametrize("coordinates", COORDINATES)
@@ -211,7 +215,9 @@ def test_the_answers_notice_every_number_whose_sign_changes_or_that_is_0(coordin
     missed = []
     for other, what in changed(weights, (-1, 0)):
         logits = reference(other, positions, size, coordinates, np.float32)[-1]
-        if np.array_equal(TASK.supervision.decode(logits, *size, "softmax"), one_hot(positions, *size)):
+        if np.array_equal(
+            TASK.supervision.decode(logits, *size, "softmax"), one_hot(positions, *size)
+        ):
             missed.append(what)
     assert missed == []
 

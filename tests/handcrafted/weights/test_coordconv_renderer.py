@@ -190,7 +190,9 @@ def test_the_answers_notice_every_number_whose_sign_changes_or_that_is_0(coordin
                 outputs = reference(
                     weights | {name: other}, positions, size, coordinates, np.float32, -55
                 )
-                if np.array_equal(TASK.supervision.decode(outputs, *size, loss), squares(positions, *size)):
+                if np.array_equal(
+                    TASK.supervision.decode(outputs, *size, loss), squares(positions, *size)
+                ):
                     missed.append((name, *map(int, place), factor))
     assert missed == []
 

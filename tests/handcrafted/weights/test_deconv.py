@@ -142,7 +142,7 @@ def test_every_position_in_the_project_s_own_layers(size, kernel, coordinates):
     weights = deconv_coord2onehot(*size, 1, kernel, coordinates)
     answers = predict(architecture, weights, positions, COORD2ONEHOT, size, "softmax")
     assert np.array_equal(answers, one_hot(positions, *size))
-    for loss in COORD2IMAGE.losses:  # also where the canvas cuts the square
+    for loss in COORD2IMAGE.supervision.losses:  # also where the canvas cuts the square
         weights = deconv_coord2image(*size, 1, kernel, coordinates, loss)
         answers = predict(architecture, weights, positions, COORD2IMAGE, size, loss)
         assert np.array_equal(answers, squares(positions, *size))
@@ -175,7 +175,7 @@ def test_every_pixel(kernel, coordinates):
 def test_every_square(kernel, coordinates):
     largest = {(3, "scaled"): [(39, 57)]}
     for size in [(9, 9), (9, 57), (20, 24), *largest.get((kernel, coordinates), [])]:
-        for loss in COORD2IMAGE.losses:
+        for loss in COORD2IMAGE.supervision.losses:
             weights = deconv_coord2image(*size, 1, kernel, coordinates, loss)
             missed = wrong(
                 weights, centres(*size), COORD2IMAGE, size, coordinates, loss, squares, np.float32
@@ -246,7 +246,7 @@ def test_every_library_gives_the_same(name, size):
     answers = predict(architecture, weights, positions, COORD2ONEHOT, size, "softmax", backend)
     assert np.array_equal(answers, one_hot(positions, *size))
     architecture = deconv(*size, 1, 4, "scaled")
-    for loss in COORD2IMAGE.losses:
+    for loss in COORD2IMAGE.supervision.losses:
         weights = deconv_coord2image(*size, 1, 4, "scaled", loss)
         answers = predict(architecture, weights, inner, COORD2IMAGE, size, loss, backend)
         assert np.array_equal(answers, squares(inner, *size))
