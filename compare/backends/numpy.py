@@ -99,7 +99,7 @@ class NumpyBackend(SingleDevice):
             # may while this one is computing.
             with _TRACING, trace_stack.new_trace() as trace:
                 boxes = {
-                    name: new_box(value, trace, _leaf(gradients, name))
+                    name: new_box(value, trace, _leaf(gradients, name, value.dtype))
                     for name, value in parameters.items()
                 }
                 _TRACING.release()
@@ -144,14 +144,14 @@ class NumpyBackend(SingleDevice):
 _TRACING = Lock()
 
 
-def _leaf(gradients: dict[str, Any], name: str) -> Any:
-    """Make a parameter's node in a trace, which keeps its gradient.
+def _leaf(gradients: dict[str, Any], name: str, dtype: Any) -> Any:
+    """Make a parameter's node in a trace, which keeps its gradient, in the parameter's dtype.
 
     autograd differentiates by a dict too, but then every use of one parameter makes zeros for all.
     """
 
     def keep(gradient: Any) -> tuple[()]:
-        gradients[name] = gradient
+        gradients[name] = np.asarray(gradient).astype(dtype, copy=False)
         return ()
 
     leaf = VJPNode.new_root()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from compare.backends import Array, Backend
+from compare.datasets.streams import random_stream
 from compare.learned.layers import BatchNorm, Layer, Parameter, Shape
 
 
@@ -54,7 +55,7 @@ class Architecture:
 
     def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]]:
         """Draw the first weights; the same on every backend, since NumPy draws them."""
-        rng = np.random.default_rng(seed)
+        rng = random_stream(seed, "weights")
         return {name: _draw(rng, parameter) for name, parameter in self.parameters().items()}
 
     def bound(self, weights: dict[str, Array]) -> Iterator[tuple[str, Layer, dict[str, Array]]]:

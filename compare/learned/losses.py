@@ -5,6 +5,7 @@ Each takes (backend, outputs, targets) with outputs as the network puts them out
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -15,7 +16,7 @@ Loss: TypeAlias = Callable[[Backend, Array, Array], Array]
 
 def mse(backend: Backend, outputs: Array, targets: Array) -> Array:
     """Mean squared difference over samples and their numbers."""
-    return backend.xp.mean((outputs - targets) ** 2)
+    return _mean(backend, (outputs - targets) ** 2)
 
 
 def softmax(backend: Backend, outputs: Array, targets: Array) -> Array:
@@ -31,7 +32,12 @@ def sigmoid(backend: Backend, outputs: Array, targets: Array) -> Array:
     xp = backend.xp
     size = xp.maximum(outputs, -outputs)
     positive = (size + outputs) / 2
-    return xp.mean(positive - outputs * targets + xp.log(1 + xp.exp(-size)))
+    return _mean(backend, positive - outputs * targets + xp.log(1 + xp.exp(-size)))
+
+
+def _mean(backend: Backend, values: Array) -> Array:
+    """Return the mean. autograd's own sends float64 back, whatever the type of the values."""
+    return backend.xp.sum(values) / math.prod(values.shape)
 
 
 LOSSES: dict[str, Loss] = {"mse": mse, "softmax": softmax, "sigmoid": sigmoid}

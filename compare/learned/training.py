@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Array, Backend
+from compare.datasets.streams import random_stream
 from compare.errors import RunError
 from compare.learned.architecture import Architecture
 from compare.learned.optimizer import _adam_rate, _decay
@@ -198,8 +199,7 @@ def _batches(
 
     `done` counts the steps since the first epoch; an epoch has `count` samples.
     """
-    # Drawn from the seed and the epoch alone, so that a resumed run needs no generator's state.
-    order = np.random.default_rng([seed, epoch]).permutation(count)
+    order = random_stream(seed, "order", epoch).permutation(count)
     steps = -(-count // recipe.batch)
     rates = [
         _adam_rate(recipe, epoch * steps + index + 1) * _decay(recipe, epoch)

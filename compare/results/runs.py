@@ -32,7 +32,7 @@ from compare.files import (
     write_sealed_json,
 )
 
-FORMAT = 3
+FORMAT = 4
 """Rises when the meaning of a file changes, so that an old one is not taken for a new one."""
 
 

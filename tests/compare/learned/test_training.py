@@ -410,6 +410,14 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path):
 
 def test_weights_and_statistics_stay_float32():
     assert {array.dtype for array in run().weights.values()} == {np.dtype(np.float32)}
+    # A dense layer's gradient comes straight from the loss, with no primitive of ours between.
+    for loss, dense in (("mse", Dense(2)), ("sigmoid", Dense(2)), ("softmax", Dense(3))):
+        targets = np.zeros(3, int) if loss == "softmax" else np.zeros((3, 2), np.float32)
+        state = train(
+            Architecture((2,), (dense,)), np.ones((3, 2), np.float32), targets,
+            Recipe(0.1, loss=loss), epochs=2, seed=0, backend=backends.load("numpy"),
+        )  # fmt: skip
+        assert {array.dtype for array in state.weights.values()} == {np.dtype(np.float32)}, loss
 
 
 def test_one_step_is_adam():

@@ -35,7 +35,7 @@ def run(out, name="a", status="finished"):
 
 
 def test_a_directory_is_named_after_what_was_run_and_a_digest():
-    text = json.dumps([3, "1.2", ARGUMENTS], sort_keys=True)
+    text = json.dumps([4, "1.2", ARGUMENTS], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     expected = f"coord2image-48x64-quadrant-deconv-seed12-torch-{digest[:8]}"
     assert directory_name(ARGUMENTS, "1.2") == expected
@@ -71,13 +71,13 @@ def test_files_beside_a_record_are_checked_only_where_that_is_asked(tmp_path, ch
 @pytest.mark.parametrize("version", [FORMAT - 1, FORMAT + 1, None])
 def test_a_record_of_another_format_is_refused(tmp_path, version):
     write_sealed_json(tmp_path / "run.json", {**RECORD, "format": version})
-    with pytest.raises(ValueError, match=f"is of format {version}; this version reads format 3"):
+    with pytest.raises(ValueError, match=f"is of format {version}; this version reads format 4"):
         read_record(tmp_path)
 
 
 def test_a_record_without_arguments_is_refused(tmp_path):
     write_sealed_json(tmp_path / "run.json", {"format": FORMAT})
-    with pytest.raises(ValueError, match=r"run\.json is of format 3"):
+    with pytest.raises(ValueError, match=r"run\.json is of format 4"):
         read_record(tmp_path)
 
 

@@ -133,14 +133,14 @@ SPOILT = {
     "edited": lambda path: path.write_text(path.read_text().replace('"seed": 3', '"seed": 4')),
     "a directory": lambda path: (path.unlink(), path.mkdir()),
     "of another run": _put_beside_another,
-    "old": lambda path: _rewritten(path, lambda record: record.update(format=2)),
+    "old": lambda path: _rewritten(path, lambda record: record.update(format=3)),
     "foreign": lambda path: write_sealed_json(path, {"a": 1}),
 }
 
 
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_record_that_is_not_to_be_trusted_is_named_and_skipped(copy, how):
-    message = r"run\.json is (damaged[,:]|of format (2|None);)"
+    message = r"run\.json is (damaged[,:]|of format (3|None);)"
     path = copy / plan(solver="coordconv", seeds=(3,)).name() / "run.json"
     SPOILT[how](path)
     with pytest.raises(ValueError, match=message):
