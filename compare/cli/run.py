@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
     recipe = parser.add_argument_group("training", "instead of the preset's, for every learner")
     for option in OPTIONS:
-        choices = f"{', '.join(option.choices)}: " if option.choices else ""
+        choices = f"{' or '.join(option.choices)}: " if option.choices else ""
         recipe.add_argument(
             "--" + option.name.replace("_", "-"),
             metavar=option.metavar,

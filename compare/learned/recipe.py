@@ -106,7 +106,7 @@ class Recipe:
     loss: str = _option("mse", "one of the task's", from_task=True)
     lr_schedule: Literal["constant", "step"] = _option(
         "constant",
-        "step: a tenth of the rate after each fifth of the epochs, as in the published grids",
+        "the rate as it is, or a tenth of it after each fifth of the epochs, as published",
         choices=("constant", "step"),
     )
     width: int = _option(1, "multiplies the channels", int, "N", (1, 2, 3), architectural=True)
@@ -116,7 +116,7 @@ class Recipe:
     )
     coordinates: Coordinates = _option(
         "scaled",
-        "given to networks in pixels, as published, or scaled to [-1, 1]",
+        "as networks get them: in [-1, 1], or in pixels, as published",
         choices=("scaled", "pixels"),
         architectural=True,
     )

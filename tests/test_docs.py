@@ -1,0 +1,61 @@
+"""Documents say what there is: every command and option, and every module's tests."""
+
+import argparse
+import runpy
+from pathlib import Path
+
+import pytest
+
+from compare.cli import COMMANDS
+
+DOCS = runpy.run_path("docs/command_line.py")
+PARSERS = dict(DOCS["commands"]())
+
+
+def test_the_reference_is_the_parsers_own(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    above, _, below = Path("docs/command-line.md").read_text().partition(DOCS["MARK"])
+    assert below == DOCS["reference"](), "run: python docs/command_line.py"
+    assert PARSERS.keys() == COMMANDS.keys()
+    for name in COMMANDS:
+        assert f"`compare {name}" in above, name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_has_its_help(name):
+    assert PARSERS[name].description
+    for action in PARSERS[name]._actions:
+        assert action.help, action.dest
+        assert action.help != argparse.SUPPRESS
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    missing = []
+    for package in ("handcrafted", "compare"):
+        for path in sorted(Path(package).rglob("*.py")):
+            mirrored = Path("tests") / path.parent / f"test_{path.name}"
+            if not (path.stem.startswith("__") or str(path) in ELSEWHERE or mirrored.exists()):
+                missing.append(str(path))
+    assert missing == []
+
+
+def test_no_module_that_has_a_test_file_is_said_to_have_none():
+    for path in map(Path, ELSEWHERE):
+        assert path.exists()
+        assert not (Path("tests") / path.parent / f"test_{path.name}").exists()
+
+
+ELSEWHERE = {
+    "compare/errors.py": "three exceptions, without code",
+    "compare/solvers/base.py": "protocols and data, without code",
+    **dict.fromkeys(
+        (
+            *("handcrafted/proofs/cases.py", "handcrafted/proofs/claims.py"),
+            *("handcrafted/proofs/lemmas.py", "handcrafted/proofs/symbolic.py"),
+            "handcrafted/proofs/two_object_lemmas.py",
+        ),
+        "tests/proofs",
+    ),
+}
+"""Modules without a test file of their name, and where they are tested or why they are not."""

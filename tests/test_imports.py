@@ -1,0 +1,139 @@
+"""Who may import whom: imports inside functions and under TYPE_CHECKING count too."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ALLOWED = {
+    "cli": ("report", "experiments", "figures"),
+    "api": ("experiments", "results"),
+    "report": ("figures", "results", "solvers"),
+    "experiments": ("solvers", "results"),
+    "figures": ("results",),
+    "solvers": ("learned", "tasks"),
+    "results": ("learned.recipe", "tasks"),
+    "learned": ("backends", "datasets"),
+    "tasks": ("backends", "datasets"),
+    "testing": ("learned",),
+    "backends": (),
+    "datasets": (),
+    "learned.recipe": (),
+}
+"""The arrows between rooms. What is reachable along them may be imported too."""
+
+BELOW = ("files", "plugins", "errors")
+"""What every room may import, beside `handcrafted`, which imports none of them."""
+
+FILES = sorted((*Path("compare").rglob("*.py"), *Path("handcrafted").rglob("*.py")))
+
+
+def module_of(path):
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imports(module):
+    """Return the modules of ours that a module imports, however deep the statement."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {name.name for name in node.names if name.name in MODULES}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            for name in node.names:
+                inner = f"{node.module}.{name.name}"
+                found.add(inner if inner in MODULES else node.module)
+    return found & MODULES.keys()
+
+
+def room(module):
+    """Return the room of a module of `compare`; "" for the package itself."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def reachable(start):
+    seen, waiting = set(), [start]
+    while waiting:
+        for target in ALLOWED[waiting.pop()]:
+            if target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    return seen
+
+
+def forbidden(module, target):
+    """Whether a module must not import another."""
+    if module.startswith("handcrafted"):
+        return not target.startswith("handcrafted")
+    if target.startswith("handcrafted"):
+        return False
+    here, there = room(module), room(target)
+    if there in ("", *BELOW) or here in ("", "__main__"):
+        return here in BELOW and there not in ("", *BELOW)
+    if here in BELOW:
+        return True
+    if here == there:
+        return False
+    known = reachable(here)
+    return there not in known and target.partition(".")[2] not in known
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_follow_the_arrows(module):
+    assert [target for target in sorted(imports(module)) if forbidden(module, target)] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "target"),
+    [
+        ("compare.backends.numpy", "compare.learned.layers"),
+        ("compare.learned.training", "compare.results.runs"),
+        ("compare.results.table", "compare.learned.training"),
+        ("compare.experiments.run", "compare.figures.style"),
+        ("compare.files", "compare.results.runs"),
+        ("compare.solvers.learned", "compare.testing.backends"),
+        ("handcrafted.network", "compare.errors"),
+        ("compare.datasets.not_so_clevr", "compare.tasks.base"),
+    ],
+)
+def test_a_forbidden_import_would_be_noticed(module, target):
+    assert forbidden(module, target)
+
+
+def test_layers_and_architectures_never_know_the_shortcut():
+    for module in ("layers", "architecture", "published", "losses", "recipe", "optimizer"):
+        known = imports(f"compare.learned.{module}")
+        assert not [target for target in known if target.startswith("compare.learned.sparse")]
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    graph = {
+        # A package's own modules may look up what its __init__ says.
+        module: {target for target in imports(module) if not module.startswith(f"{target}.")}
+        for module in MODULES
+    }
+    done, path = set(), []
+
+    def visit(module):
+        assert module not in path, " -> ".join([*path[path.index(module) :], module])
+        if module in done:
+            return
+        path.append(module)
+        for target in graph[module]:
+            visit(target)
+        done.add(path.pop())
+
+    for module in graph:
+        visit(module)
+
+
+def test_few_modules_stand_outside_of_the_rooms():
+    outside = {path.stem for path in Path("compare").glob("*.py")}
+    assert outside <= {"__init__", "__main__", "api", "errors", "files", "plugins"}
+    assert {path.name for path in Path("compare").iterdir() if path.is_dir()} - {"__pycache__"} <= {
+        name for name in ALLOWED if "." not in name
+    }
