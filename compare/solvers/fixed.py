@@ -51,7 +51,7 @@ def _handcrafted(task: str) -> Entry:
 
         network = NETWORKS[task](setting.height, setting.width)
         cost = network.cost()
-        return Fixed(network, Cost(0, cost.constants, cost.multiply_adds))
+        return Fixed(network.run, Cost(0, cost.constants, cost.multiply_adds))
 
     return Entry("a network of fixed operations; no weight learned", built)
 

@@ -74,6 +74,12 @@ def test_one_number_is_replaced():
         assert changed.numbers() == tuple(expected)
 
 
+@pytest.mark.parametrize("index", [-1, 28, 10**6])
+def test_a_number_that_is_not_there_is_not_replaced(index):
+    with pytest.raises(IndexError, match=f"no number {index}; give an index from 0 to 27"):
+        onehot2coord.network(3, 4).with_number(index, 5)
+
+
 def test_a_large_batch_is_the_same_as_a_small_one():
     network = onehot2coord.network(64, 64)
     pictures = bitmaps(positions(64, 64)[::3], 64, 64, np.float32)
