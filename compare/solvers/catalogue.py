@@ -129,6 +129,10 @@ _OFFERED: dict[str, dict[str, Entry]] = {
         "argmax": _ready_made(
             "argmax", "numpy.argmax and unravel_index, what a programmer would write"
         ),
+        "verified-argmax": _ready_made(
+            "verified_argmax", "argmax, and a check that nothing else is set"
+        ),
+        "expectation": _ready_made("expectation", "sum(A X) / sum(A), as DSNT computes it"),
     },
     "coord2onehot": {
         "handcrafted": _handcrafted("coord2onehot"),
