@@ -59,7 +59,8 @@ def _search(flat: NDArray[Any], place: NDArray[np.intp]) -> bool:
     line, hot = bits.reshape(-1), place + np.arange(0, flat.size, flat.shape[1])
     if not (flat.reshape(-1)[hot] == 1).all():
         return False
-    edges = np.stack([hot, hot + 1], axis=1).reshape(-1)
+    edges = hot.repeat(2)
+    edges[1::2] += 1
     edges = edges[: -1 if edges[-1] == line.size else None]
     behind_each = np.maximum.reduceat(line, edges)[1::2]
     return np.count_nonzero(line[: hot[0]]) == 0 and not behind_each.any()

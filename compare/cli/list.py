@@ -18,7 +18,7 @@ def _list(options: argparse.Namespace) -> int:
     for name in tasks.known():
         show(f"  {name}: {tasks.summary(name)}", 4)
         for solver, entry in offered(name).items():
-            show(f"    {solver:<12} {entry.summary}", 17)
+            show(f"    {solver:<15} {entry.summary}", 20)
     print("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.

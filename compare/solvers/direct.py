@@ -34,7 +34,7 @@ def expectation(bitmaps: NDArray[Any], height: int, width: int) -> NDArray[np.fl
     """
     rows, columns = np.indices((height, width), dtype=np.float32).reshape(2, -1)
     weights = np.stack([columns, rows, np.ones_like(rows)], axis=1)
-    sums = bitmaps.reshape(len(bitmaps), -1).astype(np.float32) @ weights
+    sums = bitmaps.reshape(len(bitmaps), -1).astype(np.float32, copy=False) @ weights
     answers: NDArray[np.float32] = sums[:, :2] / sums[:, 2:]
     return answers
 
