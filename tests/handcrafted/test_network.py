@@ -1,7 +1,16 @@
+from threading import Thread
+
 import numpy as np
 import pytest
 
-from handcrafted import NETWORKS, Network, coord2image, image2coord, onehot2coord
+from handcrafted import (
+    NETWORKS,
+    Network,
+    coord2image,
+    image2coord,
+    onehot2coord,
+    verified_argmax,
+)
 from handcrafted.proofs.cases import bitmaps, positions
 
 
@@ -78,6 +87,20 @@ def test_one_number_is_replaced():
 def test_a_number_that_is_not_there_is_not_replaced(index):
     with pytest.raises(IndexError, match=f"no number {index}; give an index from 0 to 27"):
         onehot2coord.network(3, 4).with_number(index, 5)
+
+
+def test_no_call_starts_a_thread(monkeypatch):
+    """Where no thread may start, as after the main thread's end, networks work all the same."""
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    places = np.random.default_rng(0).integers(64, size=(600, 2))
+    pictures = bitmaps(places, 64, 64, np.float32)
+    for find in (onehot2coord.network(64, 64), verified_argmax.verified_argmax):
+        assert (find(pictures) == places).all()
+    assert (coord2image.network(64, 64)(places).sum(axis=(1, 2, 3)) > 0).all()
 
 
 def test_a_large_batch_is_the_same_as_a_small_one():
