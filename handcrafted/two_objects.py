@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot, isqrt
 
-from handcrafted.domains import first_true, require_canvas, whole
+from handcrafted.domains import any_true, first_true, require_canvas, shown, whole
 from handcrafted.network import Network
 from handcrafted.operations import (
     Array,
@@ -45,6 +45,7 @@ def network(height: int, width: int) -> Network:
     and shape; those of the shapes that are not there stay empty), one convolution draws a disc or
     a square around each, and a relu takes from the blue object what the red one covers.
     """
+    height, width = require_canvas(height, width)
     return Network("two-objects", Objects(height, width), steps(height, width))
 
 
@@ -146,6 +147,7 @@ def inverse_network(height: int, width: int) -> Network:
     would pass for its lower end. An object is a square if one of its corners is seen at least: a
     disc has none, and of a blue square's four the red object can cover two, no more.
     """
+    height, width = require_canvas(height, width)
     return Network("two-objects back", Scenes(height, width), inverse_steps(height, width))
 
 
@@ -262,7 +264,7 @@ class Objects:
     def check(self, x: Array, first: int) -> None:
         """See `handcrafted.network.Domain.check`."""
         wrong = self.wrong(x)
-        if bool(namespace(x).any(wrong)):
+        if any_true(wrong):
             item = first_true(wrong)
             values = [float(x[item, k]) for k in range(8)]
             raise ValueError(f"item {first + item} of the batch {self._complaint(values)}")
@@ -273,9 +275,11 @@ class Objects:
         right = whole(x[:, 0], limits[0][1], limits[0][2])
         for k, (_, low, high) in enumerate(limits):
             right = right & whole(x[:, k], low, high)
-        # Beyond 20 pixels it does not matter how far, and clipped the squares are exact.
+        # Beyond 20 pixels it does not matter how far, and clipped the squares are exact. What is
+        # not on the canvas is wrong already, and clipped its differences do not overflow.
         xp = namespace(x)
-        apart = [xp.clip(xp.abs(x[:, k] - x[:, k + 4]), 0, DISTANCE) for k in (0, 1)]
+        on_canvas = [xp.clip(x[:, k], *limits[k][1:]) for k in range(8)]
+        apart = [xp.clip(xp.abs(on_canvas[k] - on_canvas[k + 4]), 0, DISTANCE) for k in (0, 1)]
         far = apart[0] * apart[0] + apart[1] * apart[1] >= DISTANCE**2
         return ~(right & (x[:, 2] != x[:, 6]) & far)
 
@@ -290,7 +294,7 @@ class Objects:
     def _complaint(self, values: list[float]) -> str:
         for value, (name, low, high) in zip(values, 2 * self._limits(), strict=True):
             if not (low <= value <= high and value == int(value)):
-                return f"has {name} = {value:g}; expected a whole number from {low} to {high}"
+                return f"has {name} = {shown(value)}; expected a whole number from {low} to {high}"
         if values[2] == values[6]:
             return "has two objects of one colour; expected one blue (0) and one red (1)"
         apart = hypot(values[0] - values[4], values[1] - values[5])
@@ -326,14 +330,14 @@ class Scenes:
         Draws what the network finds: exactly the valid scenes come out the same again.
         """
         xp = namespace(x)
-        found = x
+        found = xp.clip(x, -1, 1)  # other values are wrong, whatever is found, and may overflow
         for operation in inverse_steps(self.height, self.width):
             found = operation(found)
         drawn = found
         for operation in steps(self.height, self.width):
             drawn = operation(drawn)
         wrong = xp.any(drawn != x, axis=(1, 2, 3)) | Objects(self.height, self.width).wrong(found)
-        if bool(xp.any(wrong)):
+        if any_true(wrong):
             raise ValueError(
                 f"scene {first + first_true(wrong)} of the batch is not one blue and one red "
                 "object on white; see handcrafted.two_objects for the rules"

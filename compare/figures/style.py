@@ -31,7 +31,9 @@ _SOLVERS = {
     "coordconv": ("#0072b2", "o"),
     "conv": ("#009e73", "s"),
     "deconv": ("#9a5fb5", "^"),
-    **dict.fromkeys(("argmax", "indexing", "slicing", "centroid"), _READY_MADE),
+    **dict.fromkeys(
+        ("argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid"), _READY_MADE
+    ),
 }
 _OTHERS = (("#cc79a7", "v"), ("#88511d", "P"), ("#3f9aa6", "X"), ("#999933", "h"))
 

@@ -114,6 +114,10 @@ _SOLVERS: dict[str, dict[str, SolverSpec]] = {
         "argmax": closed_form(
             "argmax", "numpy.argmax and unravel_index, what a programmer would write"
         ),
+        "verified-argmax": closed_form(
+            "verified_argmax", "argmax, and a check that nothing else is set"
+        ),
+        "expectation": closed_form("expectation", "sum(A X) / sum(A), as DSNT computes it"),
     },
     "coord2onehot": {
         "handcrafted": handcrafted("coord2onehot"),

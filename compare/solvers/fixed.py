@@ -63,8 +63,7 @@ def handcrafted(task: str) -> SolverSpec:
         from handcrafted import NETWORKS
 
         network = NETWORKS[task](setting.height, setting.width)
-        cost = network.cost()
-        return Fixed(network, Cost(0, cost.constants, cost.multiply_adds))
+        return Fixed(network.run, Cost(0, network.constants(), network.multiply_adds()))
 
     return SolverSpec("a network of fixed operations; no weight learned", build)
 

@@ -79,7 +79,7 @@ def test_one_wrong_case_among_all_is_found():
 
     class Once:
         def __init__(self, network):
-            self.network, self.name, self.shortcut = network, network.name, None
+            self.network, self.name = network, network.name
 
         def run(self, x):
             answers = self.network.run(x)

@@ -5,7 +5,9 @@ import random
 import pytest
 
 from handcrafted.network import numbers, with_number
+from handcrafted.operations import Convolution, Tap
 from handcrafted.proofs.claims import CLAIMS, enumerate_canvas
+from handcrafted.proofs.lemmas import _inner_product_lemmas
 from handcrafted.proofs.symbolic import ProofError
 
 pytest.importorskip("z3")  # a test extra, so always there in CI
@@ -27,7 +29,7 @@ def changes(claim):
     return [(index, delta) for index in range(NUMBERS[claim.name]) for delta in (1, -1)]
 
 
-def unnoticed(claim, changes):
+def unnoticed(prove, changes):
     """Change one number of the symbolic network after the other; return the changes missed."""
     missed = []
     for index, delta in changes:
@@ -36,7 +38,7 @@ def unnoticed(claim, changes):
             return with_number(operations, index, numbers(operations)[index] + delta)
 
         try:
-            claim.lemmas(change)
+            prove(change)
         except ProofError:
             continue
         missed.append((index, delta))
@@ -52,13 +54,26 @@ def test_the_lemmas_notice_every_number(claim):
     every = changes(claim)
     if "objects" in claim.name:
         every = random.Random(0).sample(every, 40)
-    assert unnoticed(claim, every) == []
+    assert unnoticed(claim.lemmas, every) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["two-objects", "two-objects back"])
 def test_the_lemmas_notice_every_number_of_the_largest_networks(name):
-    assert unnoticed(EVERY[name], changes(EVERY[name])) == []
+    assert unnoticed(EVERY[name].lemmas, changes(EVERY[name])) == []
+
+
+def test_the_inner_product_notices_every_number_and_the_relu():
+    """Another network than `onehot2coord` is not the inner product W - A.(W - X)."""
+    assert unnoticed(_inner_product_lemmas, changes(EVERY["onehot2coord"])) == []
+
+    def without_relu(operations):
+        coordinates, convolution, _, *rest = operations
+        same = Convolution((Tap(0, 0, 1), Tap(1, 1, 1)), bias=(0, 0))
+        return (coordinates, convolution, same, *rest)
+
+    with pytest.raises(ProofError, match=r"'relu.W A - X. is A .W - X.' does not hold"):
+        _inner_product_lemmas(without_relu)
 
 
 NOTICED = {

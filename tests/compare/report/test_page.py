@@ -140,11 +140,15 @@ def test_two_ways_of_training_are_two_solvers(runs):
 def test_commands_name_no_more_than_they_must(runs):
     """All solvers, all splits, and whatever is the default are not named."""
     found = sections(read_runs(runs)[0])[0]
-    (conv,) = [
-        replace(run, record={**run.record, "arguments": {**run.arguments, "solver": "conv"}})
+    others = [
+        replace(
+            found.runs[0],
+            record={**run.record, "arguments": {**run.arguments, "solver": solver}},
+        )
         for run in found.runs[:1]
+        for solver in ("conv", "verified-argmax", "expectation")
     ]
-    everything = replace(found, size=(64, 64), runs=(*found.runs, conv))
+    everything = replace(found, size=(64, 64), runs=(*found.runs, *others))
     (command,) = commands(everything, "runs")
     assert command == "compare run --task onehot2coord --seeds 2 --epochs 1"
 
@@ -219,7 +223,9 @@ def test_solvers_are_told_apart_without_colour():
         for task in ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
         for solver in solvers_of(task)
     }
-    closed_forms = {"argmax", "indexing", "slicing", "centroid"}
+    closed_forms = {
+        *("argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid"),
+    }
     looks = {(colour(name), marker(name)) for name in named - closed_forms}
     assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 4
     assert {colour(name) for name in closed_forms} == {colour("argmax")}
