@@ -255,7 +255,7 @@ def on_processes(
     """
     items = [{"arguments": plan.arguments(), "out": str(out), "force": force} for plan in plans]
     waiting = deque(enumerate(items))
-    for index, result in _answers(_attempt_item, waiting, min(workers, len(plans)), TRIES):
+    for index, result in _answers(_attempt_item, waiting, min(workers, len(plans) or 1), TRIES):
         plan = plans[index]
         if result is None:
             outcome = Outcome("", "failed", f"its process died {TRIES} times")
