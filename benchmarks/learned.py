@@ -22,10 +22,11 @@ from torch import nn
 from compare import backends
 from compare.learned import layers, training
 from compare.learned.architecture import Architecture
+from compare.learned.model import Model
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import from_chunks
 from compare.solvers.base import Setting
-from compare.solvers.catalogue import offered
+from compare.solvers.catalogue import solvers_of
 from compare.tasks import load
 
 SIZE = 64
@@ -133,11 +134,11 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
     """Return a step here and one in PyTorch on the same batch, and the recipe."""
     task_name, solver, split, kernel, _ = CASES[name]
     task, backend = load(task_name), backends.load("numpy")
-    entry = offered(task_name)[solver]
-    recipe = replace(entry.recipes["quick"], kernel=kernel)
-    learned = entry.build(Setting(task, split, SIZE, SIZE, backend), recipe, None)
+    spec = solvers_of(task_name)[solver]
+    recipe = replace(spec.recipes["quick"], kernel=kernel)
+    learned = spec.build(Setting(task, split, SIZE, SIZE, backend), recipe)
     data = task.split(split, SIZE, SIZE).train
-    targets = task.encode(data.positions, SIZE, SIZE)
+    targets = task.supervision.encode(data.positions, SIZE, SIZE)
     inputs = data.inputs()
 
     state = training.begin(learned.architecture, 0, backend)
@@ -171,17 +172,9 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
 def full_recipe() -> float:
     """Return the seconds that the published CoordConv regressor takes to train."""
     task, backend = load("onehot2coord"), backends.load("numpy")
-    recipe = offered("onehot2coord")["coordconv"].recipes["paper"]
-    learned = offered("onehot2coord")["coordconv"].build(
-        Setting(task, "uniform", SIZE, SIZE, backend), recipe, None
-    )
-    data = task.split("uniform", SIZE, SIZE).train
-    inputs, targets = from_chunks([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
-    before = time.perf_counter()
-    training.train(
-        learned.architecture, inputs, targets, recipe, epochs=100, seed=0, backend=backend
-    )
-    return time.perf_counter() - before
+    spec = solvers_of("onehot2coord")["coordconv"]
+    solver = spec.build(Setting(task, "uniform", SIZE, SIZE, backend), spec.recipes["paper"])
+    return solver.fit(task.split("uniform", SIZE, SIZE).train).history.seconds
 
 
 def until_right(split: str, seed: int) -> float:
@@ -191,28 +184,28 @@ def until_right(split: str, seed: int) -> float:
     positions first, for which the clock stops. Infinite where the recipe ends before.
     """
     task, backend = load("coord2onehot"), backends.load("numpy")
-    entry = offered("coord2onehot")["coordconv"]
-    recipe = entry.recipes["quick"]
-    learned = entry.build(Setting(task, split, SIZE, SIZE, backend), recipe, None)
+    spec = solvers_of("coord2onehot")["coordconv"]
+    recipe, encode = spec.recipes["quick"], task.supervision.encode
+    learned = spec.build(Setting(task, split, SIZE, SIZE, backend), recipe)
     data = task.split(split, SIZE, SIZE)
-    inputs, targets = data.train.inputs(), task.encode(data.train.positions, SIZE, SIZE)
-    everywhere = np.concatenate([inputs, data.test.inputs()])
-    hot = np.concatenate([targets, task.encode(data.test.positions, SIZE, SIZE)])
+    inputs, targets = data.train.inputs(), encode(data.train.positions, SIZE, SIZE)
+    all_inputs = np.concatenate([inputs, data.test.inputs()])
+    hot = np.concatenate([targets, encode(data.test.positions, SIZE, SIZE)])
 
-    def right(places: slice) -> bool:
-        bitmaps = learned.predict(everywhere[places])
-        return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[places]).all())
+    def right(model: Model, part: slice) -> bool:
+        bitmaps = model.predict(all_inputs[part])
+        return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[part]).all())
 
     states = training.states(
-        learned.architecture, from_chunks([inputs]), targets, recipe, epochs=1, seed=seed,
+        learned.architecture, from_chunks([inputs]), targets, recipe, seed=seed,
         backend=backend, state=training.begin(learned.architecture, seed, backend),
     )  # fmt: skip
     took, before = 0.0, time.perf_counter()
     for state in states:
         took += time.perf_counter() - before
         if state.steps % 25 == 0:
-            learned.state = state
-            if right(slice(None, None, 30)) and right(slice(None)):
+            model = learned.load(state.weights)
+            if right(model, slice(None, None, 30)) and right(model, slice(None)):
                 return took
         before = time.perf_counter()
     return float("inf")

@@ -124,14 +124,14 @@ class _Worker:
     """A process of this machine that is sent the arguments of runs and sends outcomes back.
 
     What is sent is JSON. It is started afresh, since a fork would copy the threads' locks, and
-    ignores interruptions from the start: whoever started it ends it.
+    gets no interruption: whoever started it ends it.
     """
 
     def __init__(self, function: Callable[[dict[str, Any]], Any], threads: int) -> None:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, function, threads))
-        with _interruptions_ignored():
+        with _interruptions_blocked():
             self.process.start()
         theirs.close()
 
@@ -154,16 +154,16 @@ class _Worker:
 
 
 @contextmanager
-def _interruptions_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment; processes that are started then ignore it for good."""
-    if threading.current_thread() is not threading.main_thread():
+def _interruptions_blocked() -> Iterator[None]:
+    """Block Ctrl-C for a moment; processes that are started then never get it."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(connection: Connection, function: Callable[[dict[str, Any]], Any], threads: int) -> None:
