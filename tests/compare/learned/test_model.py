@@ -1,6 +1,6 @@
 """A model takes only its architecture's weights, predicts in batches and counts what it is made of."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -123,3 +123,10 @@ def test_models_are_told_apart_by_identity():
     model = Model(LINEAR, WEIGHTS)
     assert model == model
     assert model != replace(model)
+
+
+def test_models_costs_and_histories_do_not_change():
+    model = Model(LINEAR, WEIGHTS)
+    for each, name in ((model, "weights"), (model.cost, "parameters"), (model.history, "losses")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(each, name, None)

@@ -116,26 +116,28 @@ def line(weight, bias):
     return arrays, zeros, dict(zeros)
 
 
-def test_a_step_by_hand():
+@pytest.mark.parametrize(
+    ("betas", "moved"), [((0.9, 0.99), 0.25), ((0.25, 0.36), 0.25 * 0.75 / 0.8)]
+)
+def test_a_step_by_hand(betas, moved):
     """y = 2 x + 1 for x = 1 and 3, where the targets are 1 and 4: the errors are 2 and 3.
 
     The loss is (4 + 9) / 2 = 6.5. Its gradients are 2 x (2 x 1 + 3 x 3) / 2 = 11 for the weight and
-    2 + 3 = 5 for the bias. Adam's means are a tenth and a hundredth of a square, so the first step
-    is rate x 0.1 g / (0.1 |g|), whatever g: the rate.
+    2 + 3 = 5 for the bias. Adam's means are shares of 1 - beta of g and g^2, so the first step is
+    rate x (1 - beta1) / sqrt(1 - beta2), whatever g: the rate itself for 0.9 and 0.99.
     """
-    step = _step(LINE, Recipe(1.0, l2=0.0), backends.load("numpy"))
+    recipe = Recipe(1.0, l2=0.0, beta1=betas[0], beta2=betas[1])
+    step = _step(LINE, recipe, backends.load("numpy"))
     inputs, targets = np.float32([[1], [3]]), np.float32([[1], [4]])
     weights, mean, square, running = step(
         *line(2, 1), np.float32(10), np.float32(0.25), (), targets, inputs
     )
     # What an epoch adds up is the loss times the samples.
     assert running == 10 + 2 * 6.5
-    np.testing.assert_allclose(mean["0.weight"], [[1.1]], rtol=1e-6)
-    np.testing.assert_allclose(mean["0.bias"], [0.5], rtol=1e-6)
-    np.testing.assert_allclose(square["0.weight"], [[1.21]], rtol=1e-6)
-    np.testing.assert_allclose(square["0.bias"], [0.25], rtol=1e-6)
-    np.testing.assert_allclose(weights["0.weight"], [[1.75]], rtol=1e-6)
-    np.testing.assert_allclose(weights["0.bias"], [0.75], rtol=1e-6)
+    for name, gradient, before in (("0.weight", 11, 2), ("0.bias", 5, 1)):
+        np.testing.assert_allclose(mean[name].item(), (1 - betas[0]) * gradient, rtol=1e-6)
+        np.testing.assert_allclose(square[name].item(), (1 - betas[1]) * gradient**2, rtol=1e-6)
+        np.testing.assert_allclose(weights[name].item(), before - moved, rtol=1e-6)
 
 
 def test_the_indexed_step_takes_its_own_samples_and_rate():
