@@ -1,7 +1,7 @@
 """From a request in text to plans, and from a record back to its plan."""
 
 import json
-from dataclasses import fields, replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
@@ -69,6 +69,13 @@ def test_arguments_are_json_and_come_back_as_the_plan():
     for plan in (fixed, coordconv):
         assert plan_of(json.loads(json.dumps(plan.arguments()))) == plan
     assert (PLAN.epochs, fixed.epochs) == (2, 0)
+
+
+def test_plans_and_requests_are_keys_that_do_not_change():
+    for key, name in ((PLAN, "seed"), (asked(), "task")):
+        with pytest.raises(FrozenInstanceError):
+            setattr(key, name, None)
+    assert hash(replace(PLAN)) == hash(PLAN)
 
 
 def test_plans_come_by_split_solver_and_seed():
