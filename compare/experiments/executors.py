@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,7 @@ def _interruptions_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # which unblocks it, if this is the first process
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -255,7 +256,7 @@ def on_processes(
     """
     items = [{"arguments": plan.arguments(), "out": str(out), "force": force} for plan in plans]
     waiting = deque(enumerate(items))
-    for index, result in _answers(_attempt_item, waiting, min(workers, len(plans)), TRIES):
+    for index, result in _answers(_attempt_item, waiting, min(workers, len(plans) or 1), TRIES):
         plan = plans[index]
         if result is None:
             outcome = Outcome("", "failed", f"its process died {TRIES} times")

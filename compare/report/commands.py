@@ -33,9 +33,8 @@ def commands(section: Section, out: str) -> list[str]:
     lines = []
     for index, (options, group) in enumerate(groups.items()):
         # What learns nothing goes with the first command.
-        solvers = [
-            name for name in specs if name in group["solvers"] or (not index and name in fixed)
-        ]
+        asked = {**group["solvers"], **(fixed if not index else {})}
+        solvers = [name for name in {**specs, **asked} if name in asked]
         words = ["compare", "run", "--task", section.task.name]
         if solvers != list(specs):
             words += ["--solver", ",".join(solvers)]

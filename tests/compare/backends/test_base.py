@@ -116,3 +116,13 @@ def test_free_memory_is_half_a_gigabyte_where_nothing_says(monkeypatch, text):
 
     monkeypatch.setattr(builtins, "open", opened)
     assert host_memory() == 2**29
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+@pytest.mark.parametrize("kernel", range(1, 6))
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_same_padding_shrinks_by_the_stride_alone(size, kernel, stride):
+    before, after = same_padding(size, kernel, stride)
+    assert 0 <= before <= after <= before + 1
+    if kernel >= stride:
+        assert (size + before + after - kernel) // stride + 1 == -(-size // stride)

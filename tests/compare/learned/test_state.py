@@ -1,7 +1,7 @@
 """A checkpoint holds everything that training needs, under fixed names, and nothing else."""
 
 import re
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -69,6 +69,11 @@ def test_a_run_begins_with_the_seeds_weights_and_no_means():
             assert array.dtype == np.float32
             assert not array.any()
     assert (state.steps, state.losses, state.seconds, float(state.running_loss)) == (0, (), 0, 0)
+
+
+def test_a_state_does_not_change():
+    with pytest.raises(FrozenInstanceError):
+        begin(NETWORK, 5, BACKEND).steps = 1
 
 
 def test_the_names_and_shapes_of_a_checkpoint(state, tmp_path):

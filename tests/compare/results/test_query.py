@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from compare import cli
-from compare.errors import UsageError
 from compare.report.text import FORMATS, render
 from compare.results.table import group, load, sort, where
 
@@ -183,76 +182,6 @@ def test_check_reads_every_file(store, capsys):
         assert "argmax" not in out
     finally:
         path.write_bytes(good)
-
-
-def test_a_run_repeated_from_its_record_scores_the_same(store, capsys):
-    (path,) = (
-        p.parent
-        for p in store.glob("*-conv-*/run.json")
-        if '"learning_rate": 0.01' in p.read_text()
-    )
-    for given in (path, path / "run.json"):
-        code, out, err = compare(capsys, "rerun", str(given))
-        assert (code, err) == (0, "")
-        assert out.startswith(path.name)
-        for what in ("scores", "predictions", "weights"):
-            assert f"The {what} are the same, to the last bit." in out
-        assert "has changed" not in out
-
-
-def test_a_run_that_comes_out_otherwise_is_said_to(store, capsys, monkeypatch):
-    from compare.learned.optimizer import _adam_rate
-
-    (path,) = (
-        p.parent
-        for p in store.glob("*-conv-*/run.json")
-        if '"learning_rate": 0.01' in p.read_text()
-    )
-    rate = _adam_rate
-    monkeypatch.setattr("compare.learned.training._adam_rate", lambda *a: 1.001 * rate(*a))
-    monkeypatch.setattr("compare.experiments.environment._processor", lambda: "an abacus")
-    code, out, _ = compare(capsys, "rerun", str(path))
-    assert code == 1
-    assert "The scores are NOT the same." in out
-    assert "processor: " in out
-    assert "then, an abacus now" in out
-
-
-def test_a_diverged_run_repeats_as_one(store, capsys):
-    (path,) = (
-        p.parent for p in store.glob("*/run.json") if '"status": "diverged"' in p.read_text()
-    )
-    code, out, _ = compare(capsys, "rerun", str(path))
-    assert code == 0
-    assert "diverged  diverged" in out
-
-
-def test_what_cannot_be_repeated_is_refused(store, tmp_path, capsys):
-    code, _, err = compare(capsys, "rerun", str(tmp_path))
-    assert code == 2
-    assert f"'{tmp_path}' holds no finished run" in err
-    (tmp_path / "run.json").write_text("{}")
-    code, _, err = compare(capsys, "rerun", str(tmp_path))
-    assert code == 2
-    assert f"{tmp_path}/run.json is damaged" in err
-
-
-def test_records_of_unknown_things_are_refused():
-    from compare.experiments.plan import Request, make_plans, plan_of
-
-    (plan,) = make_plans(Request("onehot2coord", (0,), "argmax", "uniform", size="16"))
-    assert plan_of(plan.arguments()) == plan
-    for changes, message in (
-        ({"task": "x"}, "unknown task 'x'"),
-        ({"solver": "x"}, "unknown solver 'x'"),
-        ({"split": "x"}, "unknown split 'x'"),
-        ({"size": 3}, "these are not the arguments of a run: TypeError"),
-        ({"more": 3}, "these are not the arguments of a run: TypeError"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            plan_of({**plan.arguments(), **changes})
-    with pytest.raises(UsageError, match="these are not the arguments of a run: KeyError"):
-        plan_of({})
 
 
 @pytest.mark.parametrize("grouped", [False, True])
