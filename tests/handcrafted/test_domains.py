@@ -204,8 +204,8 @@ def test_what_one_hot_bitmaps_are():
         ([np.nan], "has a pixel of value nan"),
         ([1, 1], "has 2 pixels that are not 0"),
         ([1, 1, 1], "has 3 pixels that are not 0"),
-        ([2, 1], "has a pixel of value 2.0"),
-        ([1, -1], "has a pixel of value -1.0"),
+        ([2, 1], "has a pixel of value 2"),
+        ([1, -1], "has a pixel of value -1"),
         # Only the first two are looked at for one to name.
         ([1, 1, 3], "has 3 pixels that are not 0"),
     ],

@@ -107,7 +107,9 @@ def test_solvers_are_told_apart_without_colour():
         for task in ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
         for solver in solvers_of(task)
     }
-    closed_forms = {"argmax", "indexing", "slicing", "centroid"}
+    closed_forms = {
+        *("argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid"),
+    }
     looks = {(colour(name), marker(name)) for name in named - closed_forms}
     assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 4
     assert {colour(name) for name in closed_forms} == {colour("argmax")}

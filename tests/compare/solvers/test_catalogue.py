@@ -75,7 +75,10 @@ def test_the_papers_recipes_are_the_authors_settings():
 @pytest.mark.parametrize(
     ("task", "solvers"),
     [
-        ("onehot2coord", ["handcrafted", "coordconv", "conv", "argmax"]),
+        (
+            "onehot2coord",
+            ["handcrafted", "coordconv", "conv", "argmax", "verified-argmax", "expectation"],
+        ),
         ("coord2onehot", ["handcrafted", "coordconv", "deconv", "indexing"]),
         ("coord2image", ["handcrafted", "coordconv", "deconv", "slicing"]),
         ("image2coord", ["handcrafted", "coordconv", "conv", "centroid"]),
@@ -152,5 +155,6 @@ def test_other_packages_solvers_come_after_the_built_in_ones(tmp_path):
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    offered = [("handcrafted", False), ("coordconv", False), ("conv", False), ("argmax", False)]
+    built_in = ("handcrafted", "coordconv", "conv", "argmax", "verified-argmax", "expectation")
+    offered = [(name, False) for name in built_in]
     assert answer.stdout.splitlines() == [str([*offered, ("own", True)]), "{'own': 'theirs'}"]
