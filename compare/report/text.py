@@ -241,15 +241,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")
+COST = ("solver", "learned", "M MACs", "train s", "us", "success", "95 %")
 
 
 def legend(task: Task) -> str:
     """Say what the columns of the costs mean."""
     return (
         f"Over seeds: the median (smallest..largest). success: seeds with {task.criterion}, and "
-        "the Wilson interval of that share. learned: parameters. multiply-adds: for one sample, "
-        "computed densely. us/sample: median microseconds to predict one."
+        "the Wilson interval of that share. learned: parameters that were trained; 0: none, its "
+        "numbers were written down or computed, whatever the samples. M MACs: millions of "
+        "multiply-adds for one sample, computed densely. us: median microseconds to predict one."
     )
 
 
@@ -280,7 +281,7 @@ def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["solver"],
         f"{row['cost']['parameters']:,}",
-        f"{row['cost']['multiply_adds']:,}",
+        _number(row["cost"]["multiply_adds"] / 1e6),
         _number(row["train_seconds"]["median"]),
         _number(row["predict_microseconds"]["median"]),
         f"{row['success']['runs']}/{row['success']['of']}"
