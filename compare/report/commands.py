@@ -34,7 +34,8 @@ def commands(section: Section, out: str) -> list[str]:
         options = tuple(_options(arguments, specs.get(solver)))
         group = groups.setdefault(options, {"solvers": {}, "splits": {}, "seeds": 0})
         group["solvers"][solver] = group["splits"][arguments["split"]] = None
-        group["seeds"] = max(group["seeds"], arguments["seed"] + 1)
+        if arguments["recipe"] is not None:
+            group["seeds"] = max(group["seeds"], arguments["seed"] + 1)
     if not groups:
         groups[()] = {"solvers": {}, "splits": dict.fromkeys(section.splits()), "seeds": 0}
     lines = []

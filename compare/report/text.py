@@ -85,7 +85,7 @@ def _in_order(texts: NDArray[Any]) -> list[str]:
     return list(dict.fromkeys(texts.tolist()))
 
 
-def _folded(rows: list[list[str]], keys: int, width: int = 80) -> list[list[list[str]]]:
+def _folded(rows: Sequence[Sequence[str]], keys: int, width: int = 80) -> list[list[list[str]]]:
     """Cut a table between columns so that each part fits; its first columns stand in each."""
     wide = [2 + max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     parts: list[list[int]] = [[]]
@@ -175,7 +175,8 @@ def comparison(
         rows = [row for row in summaries if row["split"] == split]
         for part, title in score_parts(rows[0]).items():
             cells = score_cells(task, [(row["solver"], row["scores"].get(part)) for row in rows])
-            parts += ["", f"{split} split, {title}", columns(cells)]
+            tables = [columns(part) for part in _folded(cells, 1)]
+            parts += ["", f"{split} split, {title}", "\n\n".join(tables)]
         parts += ["", f"{split} split: cost, and success over seeds"]
         parts += [columns([COST, *map(cost_cells, rows)])]
         parts += ["", f"{split} split: how the solvers compare"]

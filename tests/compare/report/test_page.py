@@ -140,11 +140,16 @@ def test_two_ways_of_training_are_two_solvers(runs):
 def test_commands_name_no_more_than_they_must(runs):
     """All solvers, all splits, and whatever is the default are not named."""
     found = sections(read_runs(runs)[0])[0]
-    (conv,) = [
-        replace(run, record={**run.record, "arguments": {**run.arguments, "solver": "conv"}})
-        for run in found.runs[:1]
+
+    def another(run, **arguments):
+        return replace(run, record={**run.record, "arguments": {**run.arguments, **arguments}})
+
+    others = [
+        another(found.runs[0], solver="conv"),
+        another(found.runs[-1], solver="handcrafted-coordconv"),
+        another(found.runs[-1], solver="handcrafted-conv", options={"width": 1}),
     ]
-    everything = replace(found, size=(64, 64), runs=(*found.runs, conv))
+    everything = replace(found, size=(64, 64), runs=(*found.runs, *others))
     (command,) = commands(everything, "runs")
     assert command == "compare run --task onehot2coord --seeds 2 --epochs 1"
 
@@ -221,7 +226,7 @@ def test_solvers_are_told_apart_without_colour():
     }
     closed_forms = {"argmax", "indexing", "slicing", "centroid"}
     looks = {(colour(name), marker(name)) for name in named - closed_forms}
-    assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 4
+    assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 7
     assert {colour(name) for name in closed_forms} == {colour("argmax")}
     assert ERROR_COLOURS == "cividis"
     assert colour("someone's own") == colour("someone's own")
