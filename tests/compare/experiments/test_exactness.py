@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from compare.backends import load
 from compare.experiments.exactness import CASES, Claim, claims, prove, prove_all
 from handcrafted.proofs.claims import Proved, Skipped
 from handcrafted.proofs.symbolic import ProofError
@@ -100,3 +101,16 @@ def test_nothing_is_claimed_of_other_dtypes_or_where_there_are_no_weights():
     small = prove(claims("image2coord")[0], 8, 8)
     assert "8x8" in small.reason
     assert not small.gap
+
+
+@EACH
+@pytest.mark.slow
+def test_some_answers_in_bf16(claim):
+    pytest.importorskip("torch")
+    for side in (64, 128) if "onehot2coord handcrafted-coordconv" in claim.name else (64,):
+        model = replace(claim.build(side, side).model(), backend=load("torch", "cpu", "bf16"))
+        cases, draw_inputs, draw_targets = CASES[claim.task]
+        positions = cases(side, side)
+        some = positions[:: len(positions) // 24][:24]
+        answers = model.predict(draw_inputs(some, side, side))
+        assert (answers == draw_targets(some, side, side)).all() == (side == 64)
