@@ -20,11 +20,11 @@ from timing import medians, report
 from torch import nn
 
 from compare import backends
-from compare.learned import layers, training
-from compare.learned.architecture import Architecture
+from compare.learned import training
 from compare.learned.model import Model
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import from_chunks
+from compare.learned.torch_twin import twin
 from compare.solvers.base import Setting
 from compare.solvers.catalogue import solvers_of
 from compare.tasks import load
@@ -45,82 +45,6 @@ SEEDS = (0, 1, 2)
 """Of the classifier that is trained until it is right everywhere."""
 TURN = 0.25
 """Seconds of steps in a row that are timed together, as in an epoch."""
-
-
-class Dense(nn.Module):
-    """An architecture as a PyTorch user writes it, on full maps."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        """Give each layer its module."""
-        super().__init__()
-        shapes = architecture.shapes()
-        pairs = zip(architecture.layers, shapes, strict=False)
-        self.steps = nn.ModuleList(_module(layer, shape) for layer, shape in pairs)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map a batch."""
-        for step in self.steps:
-            x = step(x)
-        return x
-
-
-class _Coordinates(nn.Module):
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__()
-        channels = torch.tensor(layers.coordinates(height, width), dtype=torch.float32)
-        self.register_buffer("channels", channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([x, self.channels.expand(len(x), -1, -1, -1)], dim=1)
-
-
-class _Function(nn.Module):
-    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function(x)
-
-
-def _module(layer: layers.Layer, shape: tuple[int, ...]) -> nn.Module:
-    channels = shape[0]
-    match layer:
-        case layers.Conv(outputs, kernel, stride):
-            above, left = (layers.same_padding(size, kernel, stride) for size in shape[1:])
-            before: list[nn.Module] = []
-            if isinstance(layer, layers.CoordConv):
-                before, channels = [_Coordinates(*shape[1:])], channels + 2
-            padding = (above[0], left[0])
-            if padding != (above[1], left[1]):
-                before, padding = [*before, nn.ZeroPad2d((*left, *above))], (0, 0)
-            return nn.Sequential(*before, nn.Conv2d(channels, outputs, kernel, stride, padding))
-        case layers.ConvTranspose(outputs, kernel, stride):
-            cut = (kernel - stride + 1) // 2
-            more = 2 * cut - kernel + stride
-            return nn.ConvTranspose2d(channels, outputs, kernel, stride, cut, more)
-        case layers.BatchNorm(momentum, epsilon):
-            return nn.BatchNorm2d(channels, epsilon, 1 - momentum)
-        case layers.MaxPool(kernel):
-            return nn.MaxPool2d(kernel)
-        case layers.GlobalMaxPool():
-            return nn.AdaptiveMaxPool2d(1)
-        case layers.GlobalMeanPool():
-            return nn.AdaptiveAvgPool2d(1)
-        case layers.Dense(features):
-            return nn.Linear(channels, features)
-        case layers.Relu():
-            return nn.ReLU()
-        case layers.Flatten():
-            return nn.Flatten()
-        case layers.Softmax():
-            return _Function(lambda x: torch.softmax(x.flatten(1), dim=1).reshape(x.shape))
-        case layers.Tile(height, width):
-            return _Function(lambda x: x[:, :, None, None].expand(-1, -1, height, width))
-        case layers.Scale(height, width):
-            factor = torch.tensor([2 / (width - 1), 2 / (height - 1)])
-            return _Function(lambda x: x * factor - 1)
-    raise NotImplementedError(layer)
 
 
 LOSSES = {
@@ -154,7 +78,7 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
             np.zeros(1, np.int64), rates, order[None], shared, (targets, *samples),
         )  # fmt: skip
 
-    network = Dense(learned.architecture)
+    network = twin(learned.architecture)
     adam = torch.optim.Adam(network.parameters(), 1e-3, (recipe.beta1, recipe.beta2))
     batch_inputs = torch.tensor(inputs[order], dtype=torch.float32)
     batch_targets = torch.tensor(targets[order])

@@ -19,7 +19,7 @@ from compare.errors import RunError, StorageError, UsageError
 COMMANDS = {
     "run": "run solvers on a task and print how exact each is, and at what cost",
     "prove": "prove that the handcrafted networks are exact",
-    "export": "write a handcrafted network as an ONNX file",
+    "export": "write a network and its weights as a file for other libraries",
     "sweep": "carry out every run of a grid in a TOML file",
     "results": "list, filter, group and sort the runs in a directory",
     "rerun": "repeat a finished run and say whether its scores are the same",

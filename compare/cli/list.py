@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     for name in tasks.known():
         show(f"  {name}: {tasks.summary(name)}", 4)
         for solver, spec in solvers_of(name).items():
-            show(f"    {solver:<15} {spec.summary}", 20)
+            show(f"    {solver:<21} {spec.summary}", 26)
     print("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.

@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
     from compare.files import writable_directory
     from compare.results.runs import read_record
 
-    plans = make_plans(_request(options))
+    plans = make_plans(_request(options), warn=progress.warn)
     if options.dry_run:
         return _dry_run(options, plans)
     place = plans[0]

@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     from compare.files import writable_directory
 
     on_cluster = options.scheduler is not None
-    plans = read_plans(Path(options.file), on_workers if on_cluster else here)
+    plans = read_plans(Path(options.file), on_workers if on_cluster else here, progress.warn)
     out = writable_directory(Path(options.out))
     client = connect(options.scheduler) if on_cluster else None
     try:

@@ -93,19 +93,24 @@ def _seeds(value: Any, where: str) -> tuple[int, ...]:
 
 
 def read_plans(
-    file: Path, find_backend: Callable[[str, str, str | None], Place] = here
+    file: Path,
+    find_backend: Callable[[str, str, str | None], Place] = here,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Plan]:
     """Plan every run of a sweep's file, each once; `UsageError` names the file and the fault.
 
-    `find_backend` is as for `make_plans`.
+    `find_backend` and `warn` are as for `make_plans`; each line is said once.
     """
     plans: dict[str, Plan] = {}
+    lines: dict[str, None] = {}
     find_backend = cache(find_backend)
     for request in read(file):
         try:
-            points = make_plans(request, str, find_backend)
+            points = make_plans(request, str, find_backend, lines.setdefault)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
         for plan in points:
             plans.setdefault(plan.name(), plan)
+    for line in lines:
+        warn(line)
     return list(plans.values())

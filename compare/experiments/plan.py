@@ -43,12 +43,16 @@ class Plan:
     backend: str
     device: str
     precision: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Of a solver that learns nothing, the variant of its architecture; see `SolverSpec`."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the plan as JSON has it."""
         arguments = asdict(self)
         arguments["size"] = list(self.size)
         arguments["eval_sizes"] = [list(size) for size in self.eval_sizes]
+        if not self.options:
+            del arguments["options"]  # which most solvers have no use for
         return arguments
 
     @property
@@ -72,7 +76,8 @@ class Plan:
         """
         task = tasks.load(self.task)
         backend = load_backend(self.backend, self.device, self.precision) if compute else None
-        setting = Setting(task, self.split, *(size or self.size), backend)
+        height, width = size or self.size
+        setting = Setting(task, self.split, height, width, backend, self.options)
         return _spec(task, self.solver).build(setting, self.recipe)
 
 
@@ -141,11 +146,14 @@ def make_plans(
     request: Request,
     spell: Callable[[str], str] = flag,
     find_backend: Callable[[str, str, str | None], Place] = here,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Plan]:
     """Check every name and number, and return the runs in the order of the table.
 
     `spell` names a field of the request in messages; `find_backend` finds the backend, its device
-    and its precision. Raises `UsageError` for the first thing that cannot be done.
+    and its precision. Where no solver is named, those whose weights are not known for the canvas or
+    the options are left out, and `warn` is called with a line for each. Raises `UsageError` for
+    anything else that cannot be done.
     """
     task = tasks.load(request.task)
     if request.preset is not None:
@@ -153,7 +161,7 @@ def make_plans(
     specs = _specs(task.name)
     splits = names("split", request.split, task.splits)
     chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
-    recipes = _recipes(request, task, chosen, spell)
+    changes = _changes(request, task, chosen, spell)
     size = pixels(spell("size"), request.size)
     others = request.eval_size.split(",") if request.eval_size is not None else ()
     eval_sizes = tuple(dict.fromkeys(pixels(spell("eval_size"), text) for text in others))
@@ -163,9 +171,19 @@ def make_plans(
     plans = []
     for split in splits:
         task.split(split, *size)
-        for name, recipe in recipes.items():
-            first = Plan(task.name, split, size, name, 0, recipe, eval_sizes, *place)
-            _require_possible(first)
+        for name, spec in chosen.items():
+            preset = request.preset or spec.preset
+            recipe = changed(spec.recipes[preset], changes, spec.options) if spec.recipes else None
+            variant = spec.variants.get(preset, {})
+            options = {key: changes.get(key, value) for key, value in variant.items()}
+            first = Plan(task.name, split, size, name, 0, recipe, eval_sizes, *place, options)
+            try:
+                _require_possible(first)
+            except UsageError as error:
+                if request.solver is None and spec.variants:
+                    warn(f"{error}; {split} split left out")
+                    continue
+                raise
             plans += [replace(first, seed=seed) for seed in (request.seeds if recipe else (0,))]
     return plans
 
@@ -204,10 +222,10 @@ def _require_possible(plan: Plan) -> None:
             ) from error
 
 
-def _recipes(
+def _changes(
     request: Request, task: Task, chosen: Mapping[str, SolverSpec], spell: Callable[[str], str]
-) -> dict[str, Recipe | None]:
-    """Return each solver's recipe with what the request changes in it."""
+) -> dict[str, Any]:
+    """Return the options that the request gives, read and checked."""
     losses = task.supervision.losses if task.supervision else ()
     changes = {}
     for each in OPTIONS:
@@ -222,9 +240,4 @@ def _recipes(
                 f"{spell(each.name)} changes nothing here: "
                 f"none of the solvers {', '.join(chosen)} has it"
             )
-    return {
-        name: changed(spec.recipes[request.preset or spec.preset], changes, spec.options)
-        if spec.recipes
-        else None
-        for name, spec in chosen.items()
-    }
+    return changes

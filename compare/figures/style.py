@@ -31,6 +31,10 @@ _SOLVERS = {
     "coordconv": ("#0072b2", "o"),
     "conv": ("#009e73", "s"),
     "deconv": ("#9a5fb5", "^"),
+    # The same architectures with computed weights: lighter, and the markers turned.
+    "handcrafted-coordconv": ("#56b4e9", "p"),
+    "handcrafted-conv": ("#6cc4a1", "d"),
+    "handcrafted-deconv": ("#c59ad6", "<"),
     **dict.fromkeys(
         ("argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid"), _READY_MADE
     ),

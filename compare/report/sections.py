@@ -193,11 +193,11 @@ def _training(run: Run) -> str:
 
 
 def _way(run: Run) -> dict[str, Any]:
-    """Return how a solver was trained; for one that learns nothing, nothing."""
+    """Return how a solver was trained; for one that learns nothing, its variant if it has any."""
     arguments = run.arguments
     recipe: dict[str, Any] | None = arguments["recipe"]
     if recipe is None:
-        return {}
+        return dict(arguments.get("options", {}))
     return {**recipe, "backend": arguments["backend"], "precision": arguments["precision"]}
 
 

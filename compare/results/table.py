@@ -50,12 +50,13 @@ def tidy(found: Mapping[str, Record]) -> np.recarray[Any, Any]:
 
 
 _RECIPE = {option.name: "" if option.is_text else None for option in OPTIONS}
-"""The columns of the recipe, and what stands there for a run without one."""
+"""The columns of the recipe, and what stands there for a run without one; one with options has
+those."""
 
 
 def _row(name: str, record: Record) -> Record:
     arguments = record.get("arguments", {})
-    recipe = arguments.get("recipe") or {}
+    recipe = arguments.get("recipe") or arguments.get("options", {})
     environment = record.get("environment", {})
     return {
         "run": name,
