@@ -13,6 +13,7 @@ NETWORKS: dict[str, Callable[..., Network]] = {
     "coord2onehot": coord2onehot.network,
     "coord2image": coord2image.network,
     "image2coord": image2coord.network,
-    "two-objects": two_objects.network,
+    "objects2image": two_objects.network,
+    "image2objects": two_objects.inverse_network,
 }
 """Each task's network, a function of the canvas's height and width."""

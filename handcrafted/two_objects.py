@@ -45,7 +45,7 @@ def network(height: int, width: int) -> Network:
     and shape; those of the shapes that are not there stay empty), one convolution draws a disc or
     a square around each, and a relu takes from the blue object what the red one covers.
     """
-    return Network("two-objects", Objects(height, width), steps(height, width))
+    return Network("objects2image", Objects(height, width), steps(height, width))
 
 
 def steps(height: int, width: int) -> tuple[Operation, ...]:
@@ -146,7 +146,7 @@ def inverse_network(height: int, width: int) -> Network:
     would pass for its lower end. An object is a square if one of its corners is seen at least: a
     disc has none, and of a blue square's four the red object can cover two, no more.
     """
-    return Network("two-objects back", Scenes(height, width), inverse_steps(height, width))
+    return Network("image2objects", Scenes(height, width), inverse_steps(height, width))
 
 
 _ENDS = ((-RADIUS, 0), (RADIUS, 0), (0, -RADIUS), (0, RADIUS))

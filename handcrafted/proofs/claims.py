@@ -42,7 +42,7 @@ from handcrafted.proofs.lemmas import (
     _without_coordinates_lemmas,
 )
 from handcrafted.proofs.symbolic import ProofError
-from handcrafted.proofs.two_object_lemmas import _two_objects_back_lemmas, _two_objects_lemmas
+from handcrafted.proofs.two_object_lemmas import _image2objects_lemmas, _objects2image_lemmas
 
 _ELEMENTS = 1 << 18
 """Of the inputs generated at a time, so that they and a network's maps stay in the cache."""
@@ -184,14 +184,18 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     "image2coord": (
         Claim("image2coord", image2coord.network, squares, themselves, _image2coord_lemmas),
     ),
-    "two-objects": (
-        Claim("two-objects", two_objects.network, themselves, scenes, _two_objects_lemmas, pairs),
+    "objects2image": (
         Claim(
-            "two-objects back",
+            "objects2image", two_objects.network, themselves, scenes, _objects2image_lemmas, pairs
+        ),
+    ),
+    "image2objects": (
+        Claim(
+            "image2objects",
             two_objects.inverse_network,
             scenes,
             themselves,
-            _two_objects_back_lemmas,
+            _image2objects_lemmas,
             pairs,
         ),
     ),

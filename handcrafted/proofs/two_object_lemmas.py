@@ -31,7 +31,7 @@ def _room(c: Canvas, x: Formula, y: Formula, *flags: Formula) -> None:
     c.assume(*(c.z3.Or(flag == 0, flag == 1) for flag in flags))
 
 
-def _two_objects_lemmas(change: Change = _unchanged) -> int:
+def _objects2image_lemmas(change: Change = _unchanged) -> int:
     c = Canvas()
     given = c.z3.Ints("x0 y0 c0 s0 x1 y1 c1 s1")
     for x, y, colour, shape in (given[:4], given[4:]):
@@ -126,7 +126,7 @@ def _two_objects_lemmas(change: Change = _unchanged) -> int:
     return c.proved()
 
 
-def _two_objects_back_lemmas(change: Change = _unchanged) -> int:
+def _image2objects_lemmas(change: Change = _unchanged) -> int:
     c = Canvas()
     bx, by, bs, rx, ry, rs = c.z3.Ints("bx by bs rx ry rs")
     _room(c, bx, by, bs)

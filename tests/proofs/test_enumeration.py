@@ -21,8 +21,8 @@ CASES = {
     "image2coord": 4096,
     # Either object at each of its 44 x 44 places; and twice each way for them to stand within 21
     # pixels of each other, of which 1245 are nearer than 20. All in 4 combinations of shapes.
-    "two-objects": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
-    "two-objects back": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
+    "objects2image": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
+    "image2objects": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
 }
 
 WITHOUT_COORDINATES = CLAIMS["onehot2coord"][1]

@@ -17,8 +17,8 @@ NUMBERS = {
     "coord2onehot": 70,
     "coord2image": 76,
     "image2coord": 112,
-    "two-objects": 656,
-    "two-objects back": 328,
+    "objects2image": 656,
+    "image2objects": 328,
 }
 
 
@@ -56,7 +56,7 @@ def test_the_lemmas_notice_every_number(claim):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["two-objects", "two-objects back"])
+@pytest.mark.parametrize("name", ["objects2image", "image2objects"])
 def test_the_lemmas_notice_every_number_of_the_largest_networks(name):
     assert unnoticed(EVERY[name], changes(EVERY[name])) == []
 
