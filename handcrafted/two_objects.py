@@ -15,6 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot, isqrt
 
+import numpy as np
+from numpy.typing import NDArray
+
 from handcrafted.domains import any_true, first_true, require_canvas, shown, whole
 from handcrafted.network import Network
 from handcrafted.operations import (
@@ -46,7 +49,7 @@ def network(height: int, width: int) -> Network:
     a square around each, and a relu takes from the blue object what the red one covers.
     """
     height, width = require_canvas(height, width)
-    return Network("two-objects", Objects(height, width), steps(height, width))
+    return Network("objects2image", Objects(height, width), steps(height, width))
 
 
 def steps(height: int, width: int) -> tuple[Operation, ...]:
@@ -92,6 +95,17 @@ def steps(height: int, width: int) -> tuple[Operation, ...]:
             bias=(1, 0, 1, 0),
         ),
         Relu(),
+        *drawing_steps(),
+    )
+
+
+def drawing_steps() -> tuple[Operation, ...]:
+    """Return the operations from four one-hot maps to the scene.
+
+    The maps, (n, 4, height, width), mark the centre of a blue disc, a blue square, a red disc and
+    a red square; one of each colour is empty.
+    """
+    return (
         Convolution(
             tuple(tap for colour in range(2) for tap in _brushes(colour)),
             bias=(0, 0),
@@ -148,7 +162,7 @@ def inverse_network(height: int, width: int) -> Network:
     disc has none, and of a blue square's four the red object can cover two, no more.
     """
     height, width = require_canvas(height, width)
-    return Network("two-objects back", Scenes(height, width), inverse_steps(height, width))
+    return Network("image2objects", Scenes(height, width), inverse_steps(height, width))
 
 
 _ENDS = ((-RADIUS, 0), (RADIUS, 0), (0, -RADIUS), (0, RADIUS))
@@ -226,6 +240,27 @@ def inverse_steps(height: int, width: int) -> tuple[Operation, ...]:
             bias=(0, 0, 0, 1, 0, 0, 1, 1),
         ),
     )
+
+
+def nearer_taps(output: int, channel: int, value: int) -> tuple[Tap, ...]:
+    """Return the disc of all offsets nearer than `DISTANCE`, row by row."""
+    return tuple(
+        Tap(output, channel, value, columns=2 * reach + 1, top=row, left=-reach)
+        for row in range(1 - DISTANCE, DISTANCE)
+        for reach in (isqrt(DISTANCE**2 - 1 - row**2),)
+    )
+
+
+def free_places(height: int, width: int) -> NDArray[np.int64]:
+    """Count the places that a first object leaves for the second.
+
+    Returns (height - 20, width - 20), for the first centre at (10 + column, 10 + row). ValueError
+    for a canvas without room for two objects.
+    """
+    _require_room(height, width)
+    places = np.ones((1, 1, height - 2 * RADIUS, width - 2 * RADIUS), dtype=np.int64)
+    taken = Convolution(nearer_taps(0, 0, 1), (0,))(places)
+    return np.asarray(places.size - taken[0, 0])
 
 
 def _require_room(height: int, width: int) -> None:

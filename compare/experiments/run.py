@@ -122,6 +122,8 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         on_progress=on_progress,
     )
     parts = {"train": split.train, "test": split.test}
+    if split.train is split.test:  # nothing is held out
+        del parts["train"]
     evaluations = {part: task.evaluate(model, data) for part, data in parts.items()}
     other_scores = {f"{h}x{w}": _scores_on(plan, model, (h, w)) for h, w in plan.eval_sizes}
     record = {

@@ -179,11 +179,9 @@ def comparison(
             parts += ["", f"{split} split, {title}", "\n\n".join(tables)]
         parts += ["", f"{split} split: cost, and success over seeds"]
         parts += [columns([COST, *map(cost_cells, rows)])]
-        parts += ["", f"{split} split: how the solvers compare"]
-        parts += [
-            fill(f"- {line}", 80, subsequent_indent="  ")
-            for line in conclusions(task, rows, pairs[split])
-        ]
+        if lines := conclusions(task, rows, pairs[split]):
+            parts += ["", f"{split} split: how the solvers compare"]
+            parts += [fill(f"- {line}", 80, subsequent_indent="  ") for line in lines]
     diverged = sum(row["diverged"] for row in summaries)
     if diverged:
         parts += ["", f"{counted(diverged, 'run')} diverged: the loss was no longer finite."]
@@ -229,10 +227,13 @@ def _seeds(seeds: Sequence[int]) -> str:
 def score_parts(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the parts of the data that a summary has scores of, each with its title."""
     samples = row["samples"]
-    titles = {
-        "test": f"{samples['test']:,} held-out positions",
-        "train": f"{samples['train']:,} positions trained on",
-    }
+    if "train" in samples:
+        titles = {
+            "test": f"{samples['test']:,} held-out positions",
+            "train": f"{samples['train']:,} positions trained on",
+        }
+    else:
+        titles = {"test": f"{samples['test']:,} samples"}
     others = {part: f"every position of a {part} canvas" for part in row["scores"]}
     return {**titles, **{part: title for part, title in others.items() if part not in titles}}
 

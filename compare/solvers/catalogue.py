@@ -9,7 +9,7 @@ from typing import Any
 from compare.learned.recipe import Recipe
 from compare.plugins import plugins
 from compare.solvers.base import Setting, Solver, SolverSpec
-from compare.solvers.fixed import closed_form, handcrafted
+from compare.solvers.fixed import closed_form, handcrafted, scene_generator
 
 PRESETS = ("quick", "paper")
 """quick: a first look, stopped long before the published number of epochs; paper: in full."""
@@ -253,4 +253,5 @@ _SOLVERS: dict[str, dict[str, SolverSpec]] = {
         **_regressors("image2coord"),
         "centroid": closed_form("centroid", "the mean position of the lit pixels"),
     },
+    "two-objects": {"handcrafted": scene_generator()},
 }

@@ -17,6 +17,7 @@ BUILT_IN = {
     "coord2onehot": "(x, y) to the bitmap with that one pixel hot",
     "coord2image": "(x, y) to the picture of a 9x9 square centred there",
     "image2coord": "the picture of a 9x9 square to its centre's (x, y)",
+    "two-objects": "random numbers to a picture of two objects, as the paper's GAN",
 }
 """What each built-in task maps to what."""
 
@@ -35,7 +36,7 @@ def summary(name: str) -> str:
 def load(name: str) -> Task:
     """Import a task; UsageError lists the tasks if there is no such."""
     if name in BUILT_IN:
-        task: Task = import_module(f"compare.tasks.{name}").TASK
+        task: Task = import_module(f"compare.tasks.{name.replace('-', '_')}").TASK
         return task
     for point in plugins("compare.tasks").select(name=name):
         task = point.load()

@@ -7,7 +7,13 @@ from handcrafted.proofs.cases import positions
 from handcrafted.proofs.claims import CLAIMS
 
 LIBRARIES = ["array_api_strict", "torch", "jax.numpy"]
-EVERY = {claim.name: claim for claims in CLAIMS.values() for claim in claims}
+# Not every dtype holds the generator's numbers; test_scene_generator.py has it.
+EVERY = {
+    claim.name: claim
+    for task, claims in CLAIMS.items()
+    for claim in claims
+    if task != "two-objects"
+}
 
 
 def cases(claim, dtype):

@@ -232,10 +232,10 @@ def test_prove_covers_every_task_in_every_dtype(capsys):
         code, out, _ = compare(capsys, "prove", "--max-size", "12", "--dtype", dtype)
         assert code == 0
         assert f"{dtype} holds every integer to " in out
-        for name in ("coord2onehot", "coord2image", "image2coord", "two-objects back"):
+        for name in ("coord2onehot", "coord2image", "image2coord", "image2objects"):
             assert f"proved   {name}\n         exact on every canvas" in out
         # Two objects have no room on a canvas so small, which is said and is no gap.
-        assert "SKIPPED  two-objects\n         enumeration" in out
+        assert "SKIPPED  objects2image\n         enumeration" in out
 
 
 def test_prove_fails_loudly(capsys, monkeypatch):
@@ -270,7 +270,7 @@ def test_prove_without_the_solver_says_what_is_missing(capsys, monkeypatch):
     assert "Not everything was proved (see SKIPPED)" in out
 
 
-@pytest.mark.parametrize("task", ["onehot2coord", "coord2image", "two-objects"])
+@pytest.mark.parametrize("task", ["onehot2coord", "coord2image", "objects2image", "image2objects"])
 def test_export_writes_a_model_that_runs(task, capsys, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     from handcrafted.proofs.claims import CLAIMS

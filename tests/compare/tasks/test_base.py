@@ -13,11 +13,11 @@ from compare.errors import UsageError
 from compare.tasks import known, load, summary
 from compare.tasks.base import Column, Evaluation, by_sample
 
-NAMES = ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
+NAMES = ("onehot2coord", "coord2onehot", "coord2image", "image2coord", "two-objects")
 
 
 def test_the_built_in_tasks_come_first_in_their_order():
-    assert known()[:4] == NAMES
+    assert known()[:5] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
