@@ -87,8 +87,7 @@ def scene_generator() -> SolverSpec:
             digits = np.floor((latents[:, :LATENTS].astype(dtype) + 1) * (BASE // 2))
             return np.asarray(generator(digits), dtype=np.float32)
 
-        cost = generator.cost()
-        return Fixed(generate, Cost(0, cost.constants, cost.multiply_adds))
+        return Fixed(generate, Cost(0, generator.constants(), generator.multiply_adds()))
 
     return SolverSpec("a generator of fixed operations; no weight learned", build)
 
