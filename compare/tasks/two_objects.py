@@ -373,20 +373,20 @@ TASK = Task(
     evaluate=evaluate,
     columns=(
         Column("valid_0", "valid", share=True),
-        Column("valid_10", "to 10 px", share=True),
-        Column("valid_40", "to 40 px", share=True),
-        Column("blue_coverage", "blue places", share=True),
-        Column("red_coverage", "red places", share=True),
-        Column("distance", "distance", digits=3),
+        Column("valid_10", "10 px", share=True),
+        Column("valid_40", "40 px", share=True),
+        Column("blue_coverage", "blue", share=True),
+        Column("red_coverage", "red", share=True),
+        Column("distance", "distance", digits=2),
     ),
     legend="""\
-valid: after rounding to white, blue and red the picture is a scene; to 10 or 40
-px: but for so many pixels. places: those where some valid picture's object is.
-distance: between the histograms of both centres, in 4x4 blocks each, of valid
-pictures and of the published distribution; total variation, 0 to 1.""",
+valid: after rounding to white, blue and red the picture is a scene; 10 px and
+40 px: but for so many pixels. Of the valid ones at 40 px: blue and red, the
+places where some object of the colour is; distance, between the joint histogram
+of the centres, in 4x4 blocks each, and the true one; total variation, 0 to 1.""",
     error="wrong pixels",
     criterion=(
-        "95 % of the pictures valid to 10 px and a distance that includes, within its interval, "
-        "what as many real scenes have"
+        "95 % of the pictures valid but for 10 px and a distance whose interval includes what as "
+        "many real scenes have"
     ),
 )
