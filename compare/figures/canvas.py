@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ from compare.figures.style import (
 
 _MARGIN = 0.1
 """Shown of what lies beyond the canvas, as a share of it."""
+
+_LETTER = 0.065
+"""Width of a letter of a title, in inches."""
 
 _NAMES = {"train": "trained on", "test": "held out"}
 
@@ -99,14 +103,15 @@ def error_maps(
     columns = len(runs)
     side = (TWO_COLUMNS - 1.1) / max(columns, 3)
     figure = _figure(
-        1.1 + side * columns, 0.8 + 2 * (side * size[0] / size[1] + 0.22), "compressed"
+        1.1 + side * columns, 1.1 + 2 * (side * size[0] / size[1] + 0.33), "compressed"
     )
     axes = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for run, column in zip(runs, axes.T, strict=True):
         for part, ax in zip(_NAMES, column, strict=True):
             image = _error_image(ax, run.positions[part], run.errors[part], size, largest)
-            words = _in_words(run.errors[part])
-            ax.set_title(f"{run.solver}\n{words}" if part == "train" else words)
+            words = _fitting(_in_words(run.errors[part]), side)
+            name = _fitting(run.solver, side)
+            ax.set_title(f"{name}\n{words}" if part == "train" else words)
         column[1].set_xlabel("x (pixels)")
     for part, ax in zip(_NAMES, axes[:, 0], strict=True):
         ax.set_ylabel(f"{_NAMES[part]}\ny (pixels)")
@@ -115,6 +120,11 @@ def error_maps(
     )
     figure.suptitle(title)
     return figure
+
+
+def _fitting(title: str, inches: float) -> str:
+    """Break a title so that it is about as wide as the picture below it."""
+    return "\n".join(wrap(title, max(12, int(inches / _LETTER))))
 
 
 def _error_image(
@@ -184,7 +194,7 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
     """
     columns = len(runs) + 1
     side = (TWO_COLUMNS - 0.5) / max(columns, 3)
-    figure = _figure(0.5 + side * columns, 0.8 + side * size[0] / size[1], "compressed")
+    figure = _figure(0.5 + side * columns, 1.1 + side * size[0] / size[1], "compressed")
     axes = figure.subplots(1, columns, sharex=True, sharey=True)
     targets = Answers("targets", runs[0].positions, runs[0].positions, {})
     height, width = size
@@ -201,7 +211,8 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
                 abs(y / height - 0.5) <= 0.5 + _MARGIN
             )
             outside += int(np.sum(~inside))
-        ax.set_title(f"{run.solver}\n" + (f"{outside:,} lie further out" if outside else ""))
+        words = _fitting(f"{outside:,} lie further out", side) if outside else ""
+        ax.set_title(f"{_fitting(run.solver, side)}\n{words}")
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
     figure.suptitle(title)

@@ -14,6 +14,7 @@ from compare.figures import argument
 from compare.figures.canvas import Answers, data, error_maps, pictures, predictions
 from compare.figures.curves import Price, cost_against_error, learning_curves
 from compare.report.sections import Run, Section
+from compare.solvers.catalogue import solvers_of
 
 EXAMPLES = 6
 """Pictures shown of those that a task draws."""
@@ -136,11 +137,24 @@ def point(section: Section) -> Plot | None:
     split = next((name for name in ("quadrant", "uniform") if name in section.splits()), None)
     if section.task.name != "onehot2coord" or split is None:
         return None
-    runs = [run for run in section.typical(split) if run.record["cost"]["multiply_adds"]][:3]
+    specs = solvers_of(section.task.name)
+    computed = {name for name, spec in specs.items() if spec.variants}
+    every = [run for run in section.typical(split) if run.record["cost"]["multiply_adds"]]
+    runs = [run for run in every if run.arguments["solver"] not in computed][:3]
+    if not runs:
+        return None
+    exact = [
+        run.solver
+        for run in every
+        if run.arguments["solver"] in computed and not run.samples["test_error"].any()
+    ]
+    twins = f" The same networks with computed weights, {', '.join(exact)}, have no error."
     return Plot(
         "point",
         "Above, the handcrafted network's four steps find x; below, the error of every solver. "
-        "A learned solver is shown at its median seed." + section.unfinished(),
+        "A learned solver is shown at its median seed."
+        + (twins if exact else "")
+        + section.unfinished(),
         lambda: argument.point(
             [run.answers() for run in runs],
             {run.answers().solver: run.record["cost"]["parameters"] for run in runs},

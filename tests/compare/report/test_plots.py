@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from compare import cli
 from compare.figures.style import svg
 from compare.report.plots import all_plots, data_plots, on_canvas, plots, point, points
-from compare.report.sections import sections
+from compare.report.sections import read_runs, sections
 
 
 def endings(section):
@@ -129,3 +130,32 @@ def test_all_figures_begin_with_the_point_and_the_data(made):
     names = [plot.name for plot in all_plots(sections([made("argmax"), made()]))]
     assert names[:3] == ["point", "data-12x16", "onehot2coord-12x16-uniform-predictions"]
     assert len(names) == len(set(names)) == 6
+
+
+def captioned(out, solvers):
+    command = ["run", "--quiet", "--task", "onehot2coord", "--size", "16", "--split", "quadrant"]
+    assert (
+        cli.main(
+            [*command, "--solver", solvers, "--epochs", "1", "--seeds", "1", "--out", str(out)]
+        )
+        == 0
+    )
+    (section,) = sections(read_runs(out)[0])
+    return point(section)
+
+
+def test_the_same_networks_computed_are_named_and_not_drawn(tmp_path):
+    assert captioned(tmp_path, "handcrafted-conv") is None
+    plot = captioned(tmp_path, "handcrafted,handcrafted-coordconv,conv")
+    assert (
+        " The same networks with computed weights, handcrafted-coordconv, handcrafted-conv, have "
+        "no error." in plot.caption
+    )
+    titles = [
+        ax.get_title().replace(",", ":").split(":")[0]
+        for sub in plot.draw().subfigs
+        for ax in sub.axes
+    ]
+    assert [title for title in titles if title in ("handcrafted", "conv", "handcrafted-conv")] == [
+        "handcrafted", "conv",
+    ]  # fmt: skip
