@@ -184,9 +184,21 @@ def plan_of(arguments: Mapping[str, Any]) -> Plan:
         )
         task = tasks.load(plan.task)
         choice("split", plan.split, task.splits)
+        for height, width in (plan.size, *plan.eval_sizes):
+            pixels("the canvas", f"{height}x{width}")
         task.split(plan.split, *plan.size)
-    except (KeyError, TypeError) as error:
+    except UsageError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"these are not the arguments of a run: {error!r}") from error
+    learns = bool(_spec(task, plan.solver).recipes)
+    if learns != (plan.recipe is not None):
+        raise UsageError(
+            f"solver '{plan.solver}' {'needs a' if learns else 'learns nothing, so it has no'} "
+            "recipe: these are not the arguments of a run"
+        )
+    if plan.recipe and task.supervision:
+        choice("loss", plan.recipe.loss, task.supervision.losses)
     _require_possible(plan)
     return plan
 

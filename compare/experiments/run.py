@@ -22,13 +22,13 @@ from compare.experiments.plan import Plan, load_backend
 from compare.files import Record, refused
 from compare.learned.training import Progress
 from compare.results.runs import (
-    FORMAT,
     complete_new_files,
     locked,
     read_record,
     write_failure,
     write_run,
 )
+from compare.results.schema import FORMAT
 from compare.solvers.base import Model
 from compare.solvers.catalogue import published_epochs
 from compare.tasks.base import Scores
