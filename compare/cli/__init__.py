@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Container
 from importlib import import_module
 from typing import Any, NoReturn
@@ -41,6 +42,17 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _show(message)
+        return _main(given)
+
+
+def _show(message: Warning | str) -> None:
+    """Print a warning as every other message: on one line."""
+    print("compare:", " ".join(str(message).split()), file=sys.stderr)
+
+
+def _main(given: list[str]) -> int:
     try:
         options = make_parser([word for word in given if word in COMMANDS][:1]).parse_args(given)
         progress.level.set(getattr(options, "loudness", progress.NORMAL))

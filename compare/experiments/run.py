@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare import tasks
-from compare.errors import StorageError
+from compare.errors import RunError, StorageError
 from compare.experiments.environment import environment
 from compare.experiments.plan import Plan, load_backend
 from compare.files import Record, refused
@@ -80,12 +80,15 @@ def load_or_run(
         try:
             with _warnings_to(warn):
                 return _run(plan, directory, on_progress)
-        except StorageError:
+        except (StorageError, KeyboardInterrupt):
             raise
-        except Exception as error:
-            record = failure(plan, f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            message = f"{type(error).__name__}: {error}"
+            record = failure(plan, message)
             write_failure(directory, {**record, "traceback": traceback.format_exc()})
-            raise
+            if isinstance(error, Exception):
+                raise
+            raise RunError(message) from error  # a solver may not end the program
 
 
 def failure(plan: Plan, error: str) -> Record:

@@ -134,9 +134,12 @@ def write_run(
 def write_record(folder: Path, record: Record, files: Sequence[str], owner: str) -> Record:
     """Write `run.json` for the directory named `owner`, and return it.
 
-    It holds digests of the `files` that already are beside it, in `folder`.
+    It holds digests of the `files` that already are beside it, in `folder`. Raises ValueError for
+    a record that would be refused when it is read.
     """
     record = {**record, "files": {name: _file_digest(folder / name) for name in files}}
+    path = folder / "run.json"
+    _require_scores(checked(json.loads(json.dumps(record)), str(path), "run.json"), path)
     write_sealed_json(folder / "run.json", record, owner)
     return record
 

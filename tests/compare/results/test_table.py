@@ -103,7 +103,8 @@ def test_a_directory_of_runs_is_one_table_with_a_warning_for_each_that_is_damage
         (tmp_path / name).mkdir()
         for file in FILES:
             (tmp_path / name / file).write_bytes(b"")
-        write_record(tmp_path / name, {"format": FORMAT, **LEARNED}, FILES, name)
+        record = {"format": FORMAT, **LEARNED, "arguments": {**LEARNED["arguments"], "task": "x"}}
+        write_record(tmp_path / name, record, FILES, name)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(tmp_path)["run"].tolist() == ["a", "b"]

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,3 +94,15 @@ def test_samples_are_measured_in_parts_and_joined_in_order():
     assert evaluation.samples["error"].tolist() == [0.0] * 7 + [1.0] + [0.0] * 12
     assert evaluation.scores == {"worst": 1.0}
     assert evaluation.success is False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_of_another_shape_are_refused_and_not_broadcast(name):
+    task = load(name)
+    data = task.split("uniform", 16, 16).test
+    right = data.targets()
+    for answers in (right[:1], right[0], right[..., :1], right[:, :, None], 0.0, right.astype(str)):
+        model = SimpleNamespace(predict=lambda _, answers=answers: answers)
+        with pytest.raises(ValueError, match=r"numbers of shape \(9, .*\) were expected"):
+            task.evaluate(model, data)
+    assert task.evaluate(SimpleNamespace(predict=lambda _: right), data).success
