@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Container
@@ -15,7 +16,13 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from compare.cli import progress
-from compare.errors import RunError, StorageError, UsageError
+from compare.errors import (
+    RunError,
+    StorageError,
+    TerminatedError,
+    UsageError,
+    terminations_raised,
+)
 
 COMMANDS = {
     "run": "run solvers on a task and print how exact each is, and at what cost",
@@ -42,7 +49,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), terminations_raised():
         warnings.showwarning = lambda message, *_, **__: _show(message)
         return _main(given)
 
@@ -72,6 +79,10 @@ def _main(given: list[str]) -> int:
     except BrokenPipeError:  # whoever read, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except TerminatedError as error:
+        name = signal.Signals(error.number).name
+        print(f"compare: ended by {name}; the same command resumes what was begun", file=sys.stderr)
+        return 128 + error.number
     except KeyboardInterrupt:
         print("\ncompare: interrupted; the same command resumes what was begun", file=sys.stderr)
         return 130
