@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 import warnings
@@ -55,7 +56,7 @@ def load_or_run(
     backend = load_backend(plan.backend, plan.device, plan.precision)
     if not backend.first:
         # Several processes compute together; the first locks the directory and reads it for all.
-        mine, found = backend.broadcast(None)
+        mine, found = json.loads(backend.broadcast(b""))
         if mine and found is None:
             return _run(plan, directory, on_progress)
         theirs: Record | None = found
@@ -66,7 +67,7 @@ def load_or_run(
         raise refused(directory, error) from error
     with locked(directory) as mine:
         if not mine:
-            backend.broadcast((False, None))
+            backend.broadcast(b"[false, null]")
             return None
         complete_new_files(directory)
         try:
@@ -74,7 +75,7 @@ def load_or_run(
         except ValueError as error:
             warn(f"{error}; running it again")
             record = None
-        backend.broadcast((True, record))
+        backend.broadcast(json.dumps([True, record]).encode())
         if record is not None:
             return record
         try:
@@ -130,7 +131,7 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
     record = {
         "format": FORMAT,
         "arguments": plan.arguments(),
-        "status": "diverged" if model.history.diverged else "finished",
+        "status": "diverged" if _diverged(model) else "finished",
         "published_epochs": published_epochs(plan.task, plan.solver),
         "samples": {part: len(data) for part, data in parts.items()},
         "correct": {
@@ -160,6 +161,16 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         for name, array in evaluation.samples.items()
     }
     return write_run(directory, record, model.history.losses, samples, model.weights)
+
+
+def _diverged(model: Model) -> bool:
+    """Whether the last loss or a weight is not finite.
+
+    A loss may stay finite where a variance overflowed: the batch norm divides by it.
+    """
+    return model.history.diverged or not all(
+        np.isfinite(array).all() for array in model.weights.values()
+    )
 
 
 def _scores_on(plan: Plan, model: Model, size: tuple[int, int]) -> Scores | None:

@@ -51,7 +51,8 @@ class Model:
     """An architecture with weights: it predicts.
 
     `Model(architecture, weights)` is all it takes for weights from anywhere. Raises ValueError for
-    weights of other names or shapes than the architecture's.
+    weights of other names or shapes than the architecture's, or of another dtype than the backend
+    computes in: float64 on the one of that precision, else float32.
     """
 
     architecture: Architecture
@@ -73,6 +74,13 @@ class Model:
                 raise ValueError(
                     f"weight {name} has shape {given.get(name)}; this architecture has "
                     f"{expected.get(name)} there"
+                )
+        computed = np.dtype("float64" if self.backend.precision == "float64" else "float32")
+        for name, array in self.weights.items():
+            if array.dtype != computed:
+                raise ValueError(
+                    f"weight {name} is in {array.dtype}; {self.backend.name} computes in "
+                    f"{self.backend.precision} here: give {computed}"
                 )
 
     @cached_property

@@ -5,14 +5,18 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import stat
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import compare
+import handcrafted
 from compare import cli
 from compare.errors import StorageError, UsageError
 from compare.files import (
@@ -551,3 +555,13 @@ def test_arrays_of_every_kind_and_order_come_back():
         assert back[name].dtype == array.dtype
         assert back[name].flags.writeable
         np.testing.assert_array_equal(back[name], array, strict=True)
+
+
+def test_no_module_unpickles():
+    """Pickles are code; what is stored or sent is JSON and arrays."""
+    ways = (
+        r"\b(c?pickle|dill|joblib|marshal|shelve|torch\.load|\w*_object_list|allow_pickle=True)\b"
+    )
+    for package in (compare, handcrafted):
+        for path in Path(package.__file__).parent.rglob("*.py"):
+            assert not re.search(ways, path.read_text().replace("No pickle is", "")), path

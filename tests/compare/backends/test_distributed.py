@@ -120,6 +120,26 @@ assert backend.shard(np.arange(7))[1].tolist() == list(range(7))
     )  # fmt: skip
 
 
+BYTES = """
+import sys
+from compare import backends
+backend = backends.load(sys.argv[1])
+for content in (b"", b"\\x00", bytes(range(256)) * 300):
+    assert backend.broadcast(content if backend.first else b"not this") == content
+"""
+
+
+@pytest.mark.parametrize("backend", ["torch", pytest.param("jax", marks=pytest.mark.slow)])
+def test_the_bytes_of_the_first_process_come_to_all(backend):
+    pytest.importorskip(backend)
+    port = free_port()
+    processes = [
+        subprocess.Popen([sys.executable, "-c", BYTES, backend], env=joined(backend, rank, port))
+        for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=100) for process in processes] == [0, 0]
+
+
 # The command, but for the ten seconds that it waits before it writes a first checkpoint.
 IMPATIENT = """
 from compare.learned import training
@@ -129,19 +149,24 @@ raise SystemExit(main())
 """
 
 
-def start(backend, rank, port, out):
-    """One of two processes, as their launchers start them, to go on for longer than the test."""
-    arguments = [*RUN, "--split", "uniform", "--solver", "coordconv", "--backend", backend]
-    arguments[arguments.index("--epochs") + 1] = "100000"
+def joined(backend, rank, port):
+    """The environment of one of two processes, as their launchers make it."""
     variables = {
         "torch": {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
                   "MASTER_PORT": str(port), "LOCAL_RANK": str(rank)},
         "jax": {"JAX_COORDINATOR_ADDRESS": f"127.0.0.1:{port}", "JAX_NUM_PROCESSES": "2",
                 "JAX_PROCESS_ID": str(rank)},
     }[backend]  # fmt: skip
+    return environment(**variables)
+
+
+def start(backend, rank, port, out):
+    """One of two processes, as their launchers start them, to go on for longer than the test."""
+    arguments = [*RUN, "--split", "uniform", "--solver", "coordconv", "--backend", backend]
+    arguments[arguments.index("--epochs") + 1] = "100000"
     return subprocess.Popen(
         [sys.executable, "-c", IMPATIENT, *arguments, "--out", str(out)],
-        env=environment(**variables), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=joined(backend, rank, port), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 

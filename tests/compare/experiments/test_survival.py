@@ -220,3 +220,103 @@ with locked(Path(sys.argv[1])) as mine:
     holder.communicate()
     with locked(tmp_path) as mine:
         assert mine
+
+
+# In every process: a first checkpoint soon, and no other until the process ends.
+ONE_CHECKPOINT = """
+from compare.learned import state, training
+training.CHECKPOINT_SECONDS = 0.3
+save = state.State.save
+def saved(self, *rest):
+    training.CHECKPOINT_SECONDS = float("inf")
+    save(self, *rest)
+state.State.save = saved
+"""
+
+
+def begun(command, tmp_path):
+    """Start a training that would take hours; return it, its checkpoint and the steps in that."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(ONE_CHECKPOINT)
+    path = os.pathsep.join([str(tmp_path / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "compare", *command, "--out", str(tmp_path / "runs")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+    )  # fmt: skip
+    while not (found := list(tmp_path.glob("runs/*/checkpoint.npz"))):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    time.sleep(0.2)
+    return process, found[0], int(read_arrays(found[0])["steps"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.timeout(120)
+def test_a_run_that_is_asked_to_end_saves_how_far_it_has_come(tmp_path, number):
+    command = [*RUN, "--solver", "coordconv", "--epochs", "1000000"]
+    process, checkpoint, before = begun(command, tmp_path)
+    process.send_signal(number)
+    code, out, err = finish(process)
+    assert (code, out) == (128 + number, "")
+    line = f"compare: ended by {number.name}; the same command resumes what was begun\n"
+    assert err == line
+    assert int(read_arrays(checkpoint)["steps"]) > before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.timeout(120)
+def test_the_processes_of_a_sweep_save_how_far_they_have_come(tmp_path, number):
+    sweep = tmp_path / "sweep.toml"
+    sweep.write_text("""
+task = "onehot2coord"
+solver = "coordconv"
+split = "uniform"
+size = 16
+seeds = 1
+epochs = 1000000
+""")
+    process, checkpoint, before = begun(["sweep", str(sweep), "--workers", "1"], tmp_path)
+    process.send_signal(number)
+    code, _, err = finish(process)
+    assert code == 128 + number
+    assert len([line for line in err.splitlines() if line]) == 1
+    assert int(read_arrays(checkpoint)["steps"]) > before
+
+
+@pytest.mark.parametrize("what", ["results", "progress"])
+def test_a_run_that_fails_while_writing_keeps_how_far_it_has_come(tmp_path, monkeypatch, what):
+    """Its training is not done again once there is room."""
+    from compare import cli
+    from compare.experiments import run
+    from compare.learned import training
+
+    trained = []
+    progress = training.Progress
+
+    def counted(*arguments):
+        trained.append(arguments)
+        if what == "progress" and arguments[0] == 4:
+            raise OSError(28, "No space left on device")
+        return progress(*arguments)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    command = [*RUN, "-q", "--solver", "coordconv", "--epochs", "5", "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "Progress", counted)
+        patch.setattr(training, "WORTH_SAVING", 0.0)
+        if what == "results":
+            patch.setattr(run, "write_run", full)
+        assert cli.main(command) == 1
+    (checkpoint,) = tmp_path.glob("*/checkpoint.npz")
+    assert len(read_arrays(checkpoint)["losses"]) == len(trained) == (5 if what == "results" else 4)
+    with monkeypatch.context() as patch:
+        trained.clear()
+        what = ""
+        patch.setattr(training, "Progress", counted)
+        assert cli.main(command) == 0
+    assert [arguments[0] for arguments in trained] in ([], [5])
+    (history,) = tmp_path.glob("*/history.csv")
+    assert len(history.read_text().splitlines()) == 6

@@ -56,6 +56,16 @@ def test_weights_of_another_canvas_are_refused_where_they_do_not_fit():
         built("conv", setting=other).load(weights)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int32", "bool", ">f4"])
+def test_weights_of_another_dtype_are_refused(dtype):
+    """The table would say float32 of what was computed in another."""
+    weights = dict(built("coordconv", 1).fit(SPLIT.train).weights)
+    name = next(iter(weights))
+    weights[name] = weights[name].astype(dtype)
+    with pytest.raises(ValueError, match=rf"weight {name} is in {dtype}; .*: give float32"):
+        built("coordconv").load(weights)
+
+
 def test_the_baseline_is_the_one_published_for_the_split():
     counts = {
         split: built("conv", setting=Setting(TASK, split, 64, 64)).architecture.count()
