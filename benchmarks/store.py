@@ -33,7 +33,7 @@ QUESTIONS = {
 def fill(out: Path, runs: int) -> None:
     """Write `runs` records below `out`."""
     with tempfile.TemporaryDirectory() as scratch:
-        plans = make_plans(Request("onehot2coord", (0,), size="16", recipe={"epochs": "1"}))
+        plans = make_plans(Request("onehot2coord", seeds=(0,), size="16", recipe={"epochs": "1"}))
         templates = [load_or_run(plan, Path(scratch)) for plan in plans]
     draw = random.Random(0)
     for index in range(runs):

@@ -1,6 +1,12 @@
-"""The exceptions that are said in one line: what was asked for, the disk, a run under way."""
+"""The exceptions that are said in one line, and signals that become one."""
 
 from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 
 class UsageError(ValueError):
@@ -24,3 +30,37 @@ class RunError(RuntimeError):
     The command line prints the message on one line and exits with code 1. Runs that were finished
     before are kept.
     """
+
+
+class TerminatedError(KeyboardInterrupt):
+    """The process was asked to end by a signal, and does as it does at Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the signal's number."""
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def terminations_raised() -> Iterator[None]:
+    """Raise `TerminatedError` in the main thread at SIGTERM and SIGHUP, so that state is saved.
+
+    A signal that is ignored, such as SIGHUP under nohup, or handled by somebody else is left alone;
+    after the first, others are ignored until everything is saved.
+    """
+    chosen = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+    main = threading.current_thread() is threading.main_thread()
+    ours = [n for n in chosen if main and signal.getsignal(n) == signal.SIG_DFL]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)
+        raise TerminatedError(number)
+
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import warnings
 from collections.abc import Container
 from importlib import import_module
 from typing import Any, NoReturn
 
 from compare.cli import progress
-from compare.errors import RunError, StorageError, UsageError
+from compare.errors import (
+    RunError,
+    StorageError,
+    TerminatedError,
+    UsageError,
+    terminations_raised,
+)
 
 COMMANDS = {
     "run": "run solvers on a task and print how exact each is, and at what cost",
@@ -41,6 +49,17 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    with warnings.catch_warnings(), terminations_raised():
+        warnings.showwarning = lambda message, *_, **__: _show(message)
+        return _main(given)
+
+
+def _show(message: Warning | str) -> None:
+    """Print a warning as every other message: on one line."""
+    print("compare:", " ".join(str(message).split()), file=sys.stderr)
+
+
+def _main(given: list[str]) -> int:
     try:
         options = make_parser([word for word in given if word in COMMANDS][:1]).parse_args(given)
         progress.level.set(getattr(options, "loudness", progress.NORMAL))
@@ -60,6 +79,10 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except TerminatedError as error:
+        name = signal.Signals(error.number).name
+        print(f"compare: ended by {name}; the same command resumes what was begun", file=sys.stderr)
+        return 128 + error.number
     except KeyboardInterrupt:
         print("\ncompare: interrupted; the same command resumes what was begun", file=sys.stderr)
         return 130

@@ -19,6 +19,7 @@ def run(options: argparse.Namespace) -> int:
     from textwrap import fill
 
     from compare import backends, tasks
+    from compare.errors import UsageError
     from compare.solvers.catalogue import solvers_of
 
     def show(line: str, indent: int) -> None:
@@ -35,7 +36,10 @@ def run(options: argparse.Namespace) -> int:
         if not backend.installed:
             state = f"not installed; {backend.install}"
         elif options.devices:
-            state = f"devices: {', '.join(backend.backend_class().devices())}"
+            try:
+                state = f"devices: {', '.join(backend.devices())}"
+            except UsageError as error:
+                state = f"broken: {error}"
         else:
             state = "installed; compare list --devices asks it for its devices"
         show(f"  {backend.name:<8} {state}", 11)

@@ -74,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     from compare.experiments.plan import load_backend, make_plans
     from compare.files import writable_directory
     from compare.results.runs import read_record
+    from compare.solvers.catalogue import added_by
 
     plans = make_plans(_request(options), warn=progress.warn)
     if options.dry_run:
@@ -84,10 +85,16 @@ def run(options: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     start = partial(in_this_process, plans, out, options.force)
+    left_out = set()
     for plan, outcome in progress.watch(plans, out, start, shown=first):
         if not outcome.stored:
             raise StorageError(outcome.error)
-        if outcome.status == "failed":
+        if outcome.status != "failed":
+            continue
+        if options.solver is None and (package := added_by(plan.task, plan.solver)):
+            progress.warn(f"solver '{plan.solver}' of {package} failed ({outcome.error}); left out")
+            left_out.add(plan.solver)
+        else:
             raise RunError(f"{outcome.error} ({plan.directory(out) / 'failure.json'} says more)")
     if not first:
         return 0  # of several processes that compute together, one reports
@@ -96,8 +103,10 @@ def run(options: argparse.Namespace) -> int:
     from compare import tasks
     from compare.results.statistics import compare_all, summarise
 
-    records = [read_record(plan.directory(out)) for plan in plans]
+    records = [read_record(plan.directory(out)) for plan in plans if plan.solver not in left_out]
     found = [record for record in records if record is not None]
+    if not found:
+        raise RunError(f"no solver of task '{place.task}' works")
     summaries, pairs = summarise(found), compare_all(found)
     header = _header(options, plans)
     if options.json:

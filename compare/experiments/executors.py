@@ -22,7 +22,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from compare.errors import RunError, StorageError, UsageError
+from compare.errors import (
+    RunError,
+    StorageError,
+    TerminatedError,
+    UsageError,
+    terminations_raised,
+)
 from compare.experiments.environment import cores
 from compare.experiments.plan import Plan, load_backend, plan_of
 from compare.experiments.run import failure, load_or_run
@@ -31,6 +37,9 @@ from compare.results.runs import locked, read_record, write_failure
 
 TRIES = 3
 """How many processes may die of a run before it counts as failed."""
+
+_MOMENT = 5.0
+"""Seconds that a process is given to save how far it has come."""
 
 PAUSE = 0.2
 """Seconds between attempts at a run whose directory another process has locked."""
@@ -146,8 +155,13 @@ class _Worker:
         except OSError as error:
             raise EOFError from error
 
+    def ask_to_end(self) -> None:
+        """Let the process save how far it has come, and end."""
+        self.process.terminate()
+
     def end(self) -> None:
-        """End the process now: what it has done is on disk."""
+        """Wait a moment for a process that was asked to end; then end it."""
+        self.process.join(_MOMENT)
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -181,12 +195,15 @@ def _serve(connection: Connection, function: Callable[[dict[str, Any]], Any], th
             os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-    while True:
-        try:
-            arguments = json.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        connection.send_bytes(json.dumps(function(arguments)).encode())
+    try:
+        with terminations_raised():
+            while True:
+                arguments = json.loads(connection.recv_bytes())
+                connection.send_bytes(json.dumps(function(arguments)).encode())
+    except EOFError:
+        return
+    except TerminatedError as error:
+        os._exit(128 + error.number)  # what it was at is saved
 
 
 def map_on_processes(
@@ -238,6 +255,8 @@ def _answers(
                     result = None
                 yield index, result
     finally:
+        for worker in (*idle, *busy):
+            worker.ask_to_end()
         for worker in (*idle, *busy):
             worker.end()
 

@@ -13,6 +13,7 @@ from typing import Any
 from compare.errors import UsageError
 from compare.experiments.plan import Place, Plan, Request, here, make_plans
 from compare.experiments.values import MOST_SEEDS
+from compare.files import read_input
 from compare.learned.recipe import LARGEST, OPTIONS
 
 _JOINED = ("solver", "split", "eval_size")
@@ -24,6 +25,10 @@ _KEYS = (*(field.name for field in fields(Request) if field.name != "recipe"), *
 """All that a grid may have: the options of `compare run`."""
 
 
+_LARGEST = 1 << 20
+"""Bytes of a sweep's file."""
+
+
 def read(file: Path) -> list[Request]:
     """Read a sweep's file: every point of every grid in it, unchecked but for the keys and types.
 
@@ -32,9 +37,7 @@ def read(file: Path) -> list[Request]:
     a number of seeds, as of the option, or a list of seeds. Raises `UsageError`.
     """
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read '{file}': {error.strerror}") from error
+        content = tomllib.loads(read_input(file, _LARGEST).decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(f"{file} is not TOML: {error}") from error
     grids = content.pop("grid", [{}])

@@ -17,9 +17,10 @@ from compare import backends, tasks
 from compare.errors import UsageError
 from compare.experiments.values import choice, names, option, pixels
 from compare.learned.recipe import OPTIONS, Recipe, changed
+from compare.plugins import PluginError, guarded
 from compare.results.runs import directory_name
 from compare.solvers.base import Setting, Solver, SolverSpec
-from compare.solvers.catalogue import PRESETS, solvers_of
+from compare.solvers.catalogue import PRESETS, added_by, solvers_of
 from compare.tasks.base import Task
 
 Place: TypeAlias = tuple[str, str, str]
@@ -100,13 +101,13 @@ def _version() -> str:
 
 
 @cache
-def _specs(task: str) -> dict[str, SolverSpec]:
+def _specs(task: str, asked: str | None) -> dict[str, SolverSpec]:
     # What is installed is looked up once: it takes longer than all else here.
-    return solvers_of(task)
+    return solvers_of(task, asked)
 
 
 def _spec(task: Task, solver: str) -> SolverSpec:
-    specs = _specs(task.name)
+    specs = _specs(task.name, solver)
     choice("solver", solver, tuple(specs))
     return specs[solver]
 
@@ -158,7 +159,7 @@ def make_plans(
     task = tasks.load(request.task)
     if request.preset is not None:
         choice("preset", request.preset, PRESETS)
-    specs = _specs(task.name)
+    specs = _specs(task.name, request.solver)
     splits = names("split", request.split, task.splits)
     chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
     changes = _changes(request, task, chosen, spell)
@@ -179,12 +180,19 @@ def make_plans(
             first = Plan(task.name, split, size, name, 0, recipe, eval_sizes, *place, options)
             try:
                 _require_possible(first)
+            except PluginError as error:
+                if request.solver is not None:
+                    raise
+                warn(f"{error}; left out")
+                continue
             except UsageError as error:
                 if request.solver is None and spec.variants:
                     warn(f"{error}; {split} split left out")
                     continue
                 raise
             plans += [replace(first, seed=seed) for seed in (request.seeds if recipe else (0,))]
+    if not plans:
+        raise UsageError(f"no solver of task '{task.name}' can be used")
     return plans
 
 
@@ -202,9 +210,21 @@ def plan_of(arguments: Mapping[str, Any]) -> Plan:
         )
         task = tasks.load(plan.task)
         choice("split", plan.split, task.splits)
+        for height, width in (plan.size, *plan.eval_sizes):
+            pixels("the canvas", f"{height}x{width}")
         task.split(plan.split, *plan.size)
-    except (KeyError, TypeError) as error:
+    except UsageError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"these are not the arguments of a run: {error!r}") from error
+    learns = bool(_spec(task, plan.solver).recipes)
+    if learns != (plan.recipe is not None):
+        raise UsageError(
+            f"solver '{plan.solver}' {'needs a' if learns else 'learns nothing, so it has no'} "
+            "recipe: these are not the arguments of a run"
+        )
+    if plan.recipe and task.supervision:
+        choice("loss", plan.recipe.loss, task.supervision.losses)
     _require_possible(plan)
     return plan
 
@@ -213,13 +233,29 @@ def _require_possible(plan: Plan) -> None:
     """Build the solver for each canvas, or raise `UsageError` for the first it cannot do."""
     for height, width in (plan.size, *plan.eval_sizes):
         try:
-            plan.build((height, width), compute=False)
+            _built(plan, (height, width))
         except UsageError:
             raise
         except ValueError as error:
             raise UsageError(
                 f"solver '{plan.solver}' cannot do {height}x{width}: {error}"
             ) from error
+
+
+def _built(plan: Plan, size: tuple[int, int]) -> Solver:
+    """Build a plan's solver without a backend; `PluginError` for a broken one of a package."""
+
+    def build() -> Solver | ValueError:
+        try:
+            return plan.build(size, compute=False)
+        except ValueError as error:  # a canvas that it cannot do
+            return error
+
+    package = added_by(plan.task, plan.solver)
+    built = guarded(f"solver '{plan.solver}' of {package}", build) if package else build()
+    if isinstance(built, ValueError):
+        raise built
+    return built
 
 
 def _changes(

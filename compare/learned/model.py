@@ -51,8 +51,8 @@ class Model:
     """An architecture with weights: it predicts.
 
     `Model(architecture, weights)` is all it takes for weights from anywhere. Raises ValueError for
-    weights of other names or shapes than the architecture's and, unless they were trained, for
-    others than finite float32.
+    weights of other names or shapes than the architecture's, or of another dtype than the backend
+    computes in, float64 or float32; and of numbers that are not finite, unless they were trained.
     """
 
     architecture: Architecture
@@ -79,10 +79,14 @@ class Model:
                     f"weight {name} has shape {given.get(name)}; this architecture has "
                     f"{expected.get(name)} there"
                 )
-        for name, array in () if self.trained else self.weights.items():
-            if array.dtype != np.float32:
-                raise ValueError(f"weight {name} is {array.dtype}; give float32")
-            if not np.isfinite(array).all():
+        computed = np.dtype("float64" if self.backend.precision == "float64" else "float32")
+        for name, array in self.weights.items():
+            if array.dtype != computed:
+                raise ValueError(
+                    f"weight {name} is in {array.dtype}; {self.backend.name} computes in "
+                    f"{self.backend.precision} here: give {computed}"
+                )
+            if not self.trained and not np.isfinite(array).all():
                 raise ValueError(f"weight {name} is not finite; give numbers")
 
     @cached_property

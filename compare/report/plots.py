@@ -96,7 +96,8 @@ def _predictions(
             "A learned solver is shown at its median seed." + section.unfinished(),
             lambda: predictions(answers, section.size, title),
         )
-    if shapes != {(-(-height * width // 8),)}:
+    bits = all(run.predictions["test"].dtype == np.uint8 for run in answers)
+    if not bits or shapes != {(-(-height * width // 8),)}:
         return None
     positions = answers[0].positions["test"]
     chosen = np.unique(np.linspace(0, len(positions) - 1, EXAMPLES).round().astype(int))
@@ -106,8 +107,8 @@ def _predictions(
         return None
     drawn: dict[str, NDArray[Any]] = {"target": targets[:, 0] > 0.5}
     for run in answers:
-        bits = np.unpackbits(run.predictions["test"][chosen], axis=1, count=height * width)
-        drawn[run.solver] = bits.reshape(-1, height, width)
+        pixels = np.unpackbits(run.predictions["test"][chosen], axis=1, count=height * width)
+        drawn[run.solver] = pixels.reshape(-1, height, width)
     return (
         "Held-out pictures, rounded to black and white, beside the targets, whose outline is "
         "drawn into each; above them the centre's (x, y). A learned solver is shown at its "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from compare.learned.recipe import Recipe
-from compare.plugins import plugins
+from compare.plugins import distribution, load, load_working, plugins
 from compare.solvers.base import Setting, Solver, SolverSpec
 from compare.solvers.fixed import closed_form, handcrafted, scene_generator
 
@@ -15,18 +16,49 @@ PRESETS = ("quick", "paper")
 """quick: a first look, stopped long before the published number of epochs; paper: in full."""
 
 
-def solvers_of(task: str) -> dict[str, SolverSpec]:
+def solvers_of(task: str, asked: str | None = None) -> dict[str, SolverSpec]:
     """Return the solvers of a task by name, the built-in ones first.
 
     Other packages add theirs under the entry-point group `compare.solvers`: the entry's name is
-    "TASK.SOLVER", its value "module:SPEC".
+    "TASK.SOLVER", its value "module:SPEC". What is broken is left out with a warning; `UsageError`
+    if it is among the comma-separated names that are `asked` for.
     """
     solvers = dict(_SOLVERS.get(task, {}))
+    wanted = [name.strip() for name in asked.split(",")] if asked else []
+    for name, point in _added(task).items():
+        spec = load(point, _fault) if name in wanted else load_working(point, _fault)
+        if spec is not None:
+            solvers.setdefault(name, spec)
+    return solvers
+
+
+def _added(task: str) -> dict[str, EntryPoint]:
+    """Return the entry points of the solvers that other packages add to a task."""
+    points: dict[str, EntryPoint] = {}
     for point in plugins("compare.solvers"):
         owner, _, name = point.name.rpartition(".")
-        if owner == task:
-            solvers.setdefault(name, point.load())
-    return solvers
+        if owner == task and name not in _SOLVERS.get(task, {}):
+            points.setdefault(name, point)
+    return points
+
+
+def added_by(task: str, solver: str) -> str:
+    """Return the distribution that adds a solver; empty for one of this package."""
+    point = _added(task).get(solver)
+    return distribution(point) if point else ""
+
+
+def _fault(name: str, spec: Any) -> str:
+    """Say what is wrong with the solver of another package; nothing if it can be used."""
+    if not isinstance(spec, SolverSpec):
+        return f"it is of type {type(spec).__name__}, not a compare.solvers.base.SolverSpec"
+    if not isinstance(spec.summary, str) or not callable(spec.build):
+        return "its summary is no text or its build no function"
+    if not all(isinstance(recipe, Recipe) for recipe in spec.recipes.values()):
+        return "its recipes are not of compare.learned.recipe.Recipe"
+    if spec.recipes and (spec.preset not in spec.recipes or not spec.recipes.keys() <= {*PRESETS}):
+        return f"its recipes are not for {', '.join(PRESETS)}, or none is for its own preset"
+    return ""
 
 
 def published_epochs(task: str, solver: str) -> int | None:

@@ -97,7 +97,7 @@ def test_a_backend_alone_is_the_only_and_the_first():
     assert (DEFINITIONS.shards, DEFINITIONS.first) == (1, True)
     assert DEFINITIONS.shard("rows") == (DEFINITIONS, "rows")
     assert DEFINITIONS.average(3.5) == 3.5
-    assert DEFINITIONS.broadcast("value") == "value"
+    assert DEFINITIONS.broadcast(b"value") == b"value"
     assert DEFINITIONS.about() == {}
 
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -92,19 +93,43 @@ def test_two_processes_are_as_good_as_one(same_on_several):
     ].replace("torch on cpu", "torch on 2 x cpu")
 
 
+def joined(rank, port):
+    """The variables that PyTorch's launcher gives one of two processes."""
+    return {
+        "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port), "LOCAL_RANK": str(rank),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "fault", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)]
 )
 def test_a_lost_worker_stops_all_and_the_run_goes_on_from_there(goes_on_after_a_loss, fault):
     pytest.importorskip("torch")
+    goes_on_after_a_loss("torch", joined, fault)
 
-    def variables(rank, port):
-        return {
-            "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port), "LOCAL_RANK": str(rank),
-        }  # fmt: skip
 
-    goes_on_after_a_loss("torch", variables, fault)
+BYTES = """
+from compare import backends
+backend = backends.load("torch")
+for content in (b"", b"\\x00", bytes(range(256)) * 300):
+    assert backend.broadcast(content if backend.first else b"not this") == content
+"""
+
+
+def test_the_bytes_of_the_first_process_come_to_all():
+    pytest.importorskip("torch")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", BYTES],
+            env={**os.environ, "OMP_NUM_THREADS": "1", **joined(rank, port)},
+        )
+        for rank in (0, 1)
+    ]
+    assert [process.wait(timeout=100) for process in processes] == [0, 0]
 
 
 def test_arrays_are_copies_of_the_same_type():

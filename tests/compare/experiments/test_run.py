@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,8 +19,19 @@ from compare.errors import StorageError, UsageError
 from compare.experiments import plan as plan_module
 from compare.experiments import run
 from compare.experiments.plan import Request, make_plans
-from compare.experiments.run import TIMED_SAMPLES, failure, load_or_run, microseconds_a_sample
+from compare.experiments.run import (
+    TIMED_SAMPLES,
+    _diverged,
+    failure,
+    load_or_run,
+    microseconds_a_sample,
+)
 from compare.files import read_arrays, read_sealed_json
+from compare.learned.architecture import Architecture
+from compare.learned.layers import BatchNorm, Conv, Flatten
+from compare.learned.model import History, Model
+from compare.learned.recipe import Recipe
+from compare.learned.training import train
 from compare.results.runs import locked, read_record
 from compare.results.table import load
 from compare.tasks import load as load_task
@@ -506,3 +518,136 @@ def test_another_process_computes_with_the_first_and_writes_nothing(tmp_path, mo
     assert record["status"] == "finished"
     assert "files" not in record
     assert list(tmp_path.iterdir()) == []
+
+
+NETWORK = Architecture((1, 2, 2), (Conv(1, kernel=1), BatchNorm(), Flatten()))
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.filterwarnings("ignore:invalid value encountered")
+def test_a_variance_that_overflowed_is_a_divergence_though_the_loss_is_finite():
+    backend = backends.load("numpy")
+    inputs = np.random.default_rng(0).normal(size=(8, 1, 2, 2)).astype(np.float32) * np.float32(
+        1e30
+    )
+    state = train(
+        NETWORK, inputs, np.zeros((8, 4), np.float32), Recipe(0.1, epochs=2), seed=0,
+        backend=backend,
+    )  # fmt: skip
+    model = Model(NETWORK, state.weights, history=History(state.losses))
+    assert np.isfinite(state.losses).all()
+    assert np.isinf(model.weights["1.variance"]).all()
+    assert not model.history.diverged
+    assert _diverged(model)
+
+
+@pytest.mark.parametrize(
+    ("losses", "weight", "diverged"),
+    [
+        ((), 1.0, False), ((0.5,), 1.0, False), ((0.5, np.nan), 1.0, True),
+        ((0.5,), np.inf, True), ((0.5,), np.nan, True),
+    ],
+)  # fmt: skip
+def test_a_run_diverged_where_a_loss_or_a_weight_is_not_finite(losses, weight, diverged):
+    model = SimpleNamespace(history=History(losses), weights={"w": np.asarray([0.0, weight])})
+    assert _diverged(model) is diverged
+
+
+# In every process: a first checkpoint soon, and no other until the process ends.
+ONE_CHECKPOINT = """
+from compare.learned import state, training
+training.CHECKPOINT_SECONDS = 0.3
+save = state.State.save
+def saved(self, *rest):
+    training.CHECKPOINT_SECONDS = float("inf")
+    save(self, *rest)
+state.State.save = saved
+"""
+
+
+def begun(command, tmp_path):
+    """Start a training that would take hours; return it, its checkpoint and the steps in that."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(ONE_CHECKPOINT)
+    path = os.pathsep.join([str(tmp_path / "site"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "compare", *command, "--out", str(tmp_path / "runs")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path},
+    )  # fmt: skip
+    while not (found := list(tmp_path.glob("runs/*/checkpoint.npz"))):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    time.sleep(0.2)
+    return process, found[0], int(read_arrays(found[0])["steps"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.timeout(120)
+def test_a_run_that_is_asked_to_end_saves_how_far_it_has_come(tmp_path, number):
+    command = [*RUN, "--solver", "coordconv", "--epochs", "1000000"]
+    process, checkpoint, before = begun(command, tmp_path)
+    process.send_signal(number)
+    code, out, err = finish(process)
+    assert (code, out) == (128 + number, "")
+    line = f"compare: ended by {number.name}; the same command resumes what was begun\n"
+    assert err == line
+    assert int(read_arrays(checkpoint)["steps"]) > before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.timeout(120)
+def test_the_processes_of_a_sweep_save_how_far_they_have_come(tmp_path, number):
+    sweep = tmp_path / "sweep.toml"
+    sweep.write_text("""
+task = "onehot2coord"
+solver = "coordconv"
+split = "uniform"
+size = 16
+seeds = 1
+epochs = 1000000
+""")
+    process, checkpoint, before = begun(["sweep", str(sweep), "--workers", "1"], tmp_path)
+    process.send_signal(number)
+    code, _, err = finish(process)
+    assert code == 128 + number
+    assert len([line for line in err.splitlines() if line]) == 1
+    assert int(read_arrays(checkpoint)["steps"]) > before
+
+
+@pytest.mark.parametrize("what", ["results", "progress"])
+def test_a_run_that_fails_while_writing_keeps_how_far_it_has_come(tmp_path, monkeypatch, what):
+    """Its training is not done again once there is room."""
+    from compare import cli
+    from compare.experiments import run
+    from compare.learned import training
+
+    trained = []
+    progress = training.Progress
+
+    def counted(*arguments):
+        trained.append(arguments)
+        if what == "progress" and arguments[0] == 4:
+            raise OSError(28, "No space left on device")
+        return progress(*arguments)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    command = [*RUN, "-q", "--solver", "coordconv", "--epochs", "5", "--out", str(tmp_path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "Progress", counted)
+        patch.setattr(training, "WORTH_SAVING", 0.0)
+        if what == "results":
+            patch.setattr(run, "write_run", full)
+        assert cli.main(command) == 1
+    (checkpoint,) = tmp_path.glob("*/checkpoint.npz")
+    assert len(read_arrays(checkpoint)["losses"]) == len(trained) == (5 if what == "results" else 4)
+    with monkeypatch.context() as patch:
+        trained.clear()
+        what = ""
+        patch.setattr(training, "Progress", counted)
+        assert cli.main(command) == 0
+    assert [arguments[0] for arguments in trained] in ([], [5])
+    (history,) = tmp_path.glob("*/history.csv")
+    assert len(history.read_text().splitlines()) == 6

@@ -4,6 +4,7 @@ A loss of the test's own records the targets, the numbers of the samples, of eve
 """
 
 import inspect
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -248,7 +249,14 @@ def test_a_checkpoint_is_written_every_ten_seconds(tmp_path, monkeypatch, clock)
     saved = []
     monkeypatch.setattr(State, "save", lambda self, path, backend: saved.append(self.steps))
     trained(tmp_path / "checkpoint.npz", epochs=5)
-    assert saved == [3, 6, 9]
+    assert saved == [3, 6, 9, 10]  # the last before it is predicted and written
+
+
+def test_the_end_of_a_short_training_is_not_written(tmp_path, monkeypatch):
+    assert training.WORTH_SAVING == 1
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.0)
+    trained(tmp_path / "checkpoint.npz", epochs=5)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_a_path_nothing_is_saved(tmp_path, monkeypatch, clock):
@@ -259,7 +267,8 @@ def test_without_a_path_nothing_is_saved(tmp_path, monkeypatch, clock):
     trained(None, epochs=5)
 
 
-def test_the_seconds_of_interrupted_runs_add_up(tmp_path, clock):
+def test_the_seconds_of_interrupted_runs_add_up(tmp_path, monkeypatch, clock):
+    monkeypatch.setattr(training, "WORTH_SAVING", math.inf)
     path = tmp_path / "checkpoint.npz"
     state = trained(path, epochs=5)
     assert (state.steps, state.seconds) == (10, 40.0)
@@ -291,11 +300,14 @@ def stopped_by(error, path):
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RunError("a worker was lost")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), RunError("a worker was lost"), OSError(28, "No space left")]
+)
 def test_what_ends_a_run_leaves_a_checkpoint(tmp_path, error):
     path = tmp_path / "checkpoint.npz"
     stopped_by(error, path)
-    assert read_checkpoint(path, like=begin(LINE, 0, BACKEND))["steps"] == 2
+    like = begin(LINE, 0, BACKEND).arrays(BACKEND)
+    assert read_checkpoint(path, like, epochs=3, steps_an_epoch=2)["steps"] == 2
 
 
 def test_any_other_error_leaves_none(tmp_path):
@@ -455,9 +467,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, steps):
     with pytest.raises(KilledError):
         run(checkpoint=checkpoint)
     monkeypatch.setattr(State, "save", save)
-    backend = backends.load("numpy")
-    begun = begin(NETWORK, 0, backend)
-    assert State.of(read_checkpoint(checkpoint, like=begun), backend).steps == steps
+    assert read_arrays(checkpoint)["steps"] == steps
     assert same(run(checkpoint=checkpoint), run())
 
 

@@ -3,13 +3,15 @@
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from compare import cli
 from compare.errors import UsageError
-from compare.files import write_sealed_json
+from compare.files import read_arrays, write_arrays, write_sealed_json
 from compare.report.sections import read_runs, sections
-from compare.results.runs import read_record
+from compare.results.runs import read_record, write_record
+from compare.results.schema import FILES
 
 
 def test_bad_runs_are_named_and_left_out(runs, tmp_path, capsys):
@@ -33,6 +35,54 @@ def test_bad_runs_are_named_and_left_out(runs, tmp_path, capsys):
         assert line.startswith(f"compare: {place}")
         assert line.endswith("left out")
     assert "unknown task &#39;juggling&#39;" in out.read_text()
+
+
+def _resealed(folder, name, write):
+    """Replace a file of a run, and the record's digest of it."""
+    record = read_record(folder)
+    write(folder / name)
+    write_record(folder, record, FILES, folder.name)
+
+
+ODD_ARRAYS = {
+    "too few": ("test_error", lambda a: a[:-1], "test_error is float64 of shape"),
+    "a number": ("test_error", lambda a: a[0], "test_error is float64 of shape"),
+    "a column more": ("test_error", lambda a: a[:, None], "test_error is float64 of shape"),
+    "texts": ("test_error", lambda a: a.astype(str), "test_error is <U32 of shape"),
+    "shares for yes and no": ("test_exact", lambda a: a * 0.5, "test_exact is float64 of shape"),
+    "complex": ("test_prediction", lambda a: a * 1j, "_prediction is "),
+    "moved": ("test_position", lambda a: a + 1, "test_position are not those of the split"),
+    "far off": ("test_position", lambda a: a * 10**9, "test_position are not those of the split"),
+    "of one part only": ("test_extra", lambda a: np.zeros(9), "test_extra is not in both parts"),
+    "of no part": ("error", lambda a: np.zeros(9), "error is not in both parts"),
+}
+
+
+@pytest.mark.parametrize("how", ODD_ARRAYS)
+def test_arrays_that_do_not_fit_the_samples_are_named_and_left_out(runs, tmp_path, how):
+    name, change, why = ODD_ARRAYS[how]
+    for solver in ("handcrafted", "argmax"):
+        (folder,) = runs.glob(f"onehot2coord-*-uniform-{solver}-*")
+        shutil.copytree(folder, tmp_path / folder.name)
+    arrays = read_arrays(tmp_path / folder.name / "predictions.npz")
+    arrays[name] = change(arrays.get(name))
+    _resealed(tmp_path / folder.name, "predictions.npz", lambda path: write_arrays(path, arrays))
+    found, (complaint,) = read_runs(tmp_path)
+    assert [run.solver for run in found] == ["handcrafted"]
+    assert complaint.startswith(f"{tmp_path / folder.name / 'predictions.npz'} cannot be used (")
+    assert why in complaint
+
+
+@pytest.mark.parametrize("losses", [[], [0.5, 0.25], ["nan", "x"]])
+def test_losses_that_do_not_fit_the_epochs_are_named_and_left_out(runs, tmp_path, losses):
+    for solver in ("handcrafted", "coordconv-seed0"):
+        (folder,) = runs.glob(f"onehot2coord-*-uniform-{solver}-*")
+        shutil.copytree(folder, tmp_path / folder.name)
+    text = "\n".join(["epoch,loss", *(f"{i},{loss}" for i, loss in enumerate(losses, 1))])
+    _resealed(tmp_path / folder.name, "history.csv", lambda path: path.write_text(text))
+    found, (complaint,) = read_runs(tmp_path)
+    assert [run.solver for run in found] == ["handcrafted"]
+    assert complaint.startswith(f"{tmp_path / folder.name / 'history.csv'} ")
 
 
 def test_unfinished_trainings_are_named_once_each(made):

@@ -220,3 +220,32 @@ def test_a_reader_that_stops_early_is_no_error(store):
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
     )
     assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_questions_to_an_empty_store_have_an_empty_answer(tmp_path, capsys, style):
+    questions = ["--where", "test_exact>0.5", "--where", "solver=conv", "--by", "solver",
+                 "--sort", "test_exact", "--columns", "solver,test_exact"]  # fmt: skip
+    code, out, err = compare(capsys, "results", str(tmp_path), *questions, "--format", style)
+    assert code == 0
+    if style in ("table", "markdown"):
+        assert (out, err) == ("", f"compare: no runs in {tmp_path}/ that match, of 0\n")
+    else:
+        assert err == ""
+        assert out == "[]\n" if style == "json" else out.startswith("run,task,split,")
+        assert out.count("\n") == 1
+    code, _, err = compare(capsys, "results", str(tmp_path), "--where", "test_exact")
+    assert code == 2
+    assert "'test_exact' is not a condition" in err
+
+
+def test_a_filter_on_scores_where_every_run_failed_finds_none(tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise MemoryError("too big")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("compare.experiments.run._run", broken)
+        assert cli.main([*RUN, "--solver", "argmax", "--out", str(tmp_path)]) == 1
+    capsys.readouterr()
+    code, _, err = compare(capsys, "results", str(tmp_path), "--where", "test_exact>0.5")
+    assert (code, err) == (0, f"compare: no runs in {tmp_path}/ that match, of 1\n")

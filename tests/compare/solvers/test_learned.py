@@ -43,3 +43,13 @@ def test_weights_of_another_canvas_are_refused_where_they_do_not_fit():
     weights = built("conv", 1).fit(SPLIT.train).weights
     with pytest.raises(ValueError, match=r"weight 12\.weight has shape \(64, 64\)"):
         built("conv", setting=other).load(weights)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "int32", "bool", ">f4"])
+def test_weights_of_another_dtype_are_refused(dtype):
+    """The table would say float32 of what was computed in another."""
+    weights = dict(built("coordconv", 1).fit(SPLIT.train).weights)
+    name = next(iter(weights))
+    weights[name] = weights[name].astype(dtype)
+    with pytest.raises(ValueError, match=rf"weight {name} is in {dtype}; .*: give float32"):
+        built("coordconv").load(weights)

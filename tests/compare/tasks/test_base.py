@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,3 +135,15 @@ def test_samples_that_fit_in_one_part_are_measured_at_once():
     assert model.sizes[-1] == 2
     assert evaluation.samples["right"].tolist() == [True, True]
     assert evaluation.success is True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_of_another_shape_are_refused_and_not_broadcast(name):
+    task = load(name)
+    data = task.split("uniform", 16, 16).test
+    right = data.targets()
+    for answers in (right[:1], right[0], right[..., :1], right[:, :, None], 0.0, right.astype(str)):
+        model = SimpleNamespace(predict=lambda _, answers=answers: answers)
+        with pytest.raises(ValueError, match=r"numbers of shape \(9, .*\) were expected"):
+            task.evaluate(model, data)
+    assert task.evaluate(SimpleNamespace(predict=lambda _: right), data).success
