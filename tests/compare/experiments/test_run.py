@@ -506,3 +506,24 @@ def test_another_process_computes_with_the_first_and_writes_nothing(tmp_path, mo
     assert record["status"] == "finished"
     assert "files" not in record
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_process_tells_the_others_what_it_has_found(tmp_path, monkeypatch):
+    """Whether the directory is theirs, and the record of a run that is finished."""
+    asked, told = plan(), []
+
+    class First(Another):
+        first = True
+
+        def broadcast(self, value):
+            told.append(value)
+            return value
+
+    monkeypatch.setitem(
+        plan_module._LOADED, (asked.backend, asked.device, asked.precision), First(None)
+    )
+    record = load_or_run(asked, tmp_path)
+    assert load_or_run(asked, tmp_path) == record
+    with locked(asked.directory(tmp_path)):
+        assert load_or_run(asked, tmp_path) is None
+    assert told == [(True, None), (True, record), (False, None)]
