@@ -111,7 +111,7 @@ def test_solvers_are_told_apart_without_colour():
         *("argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid"),
     }
     looks = {(colour(name), marker(name)) for name in named - closed_forms}
-    assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 4
+    assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 7
     assert {colour(name) for name in closed_forms} == {colour("argmax")}
     assert ERROR_COLOURS == "cividis"
     assert colour("someone's own") == colour("someone's own")

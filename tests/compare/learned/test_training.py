@@ -542,3 +542,9 @@ def test_progress_is_reported_after_each_epoch():
     state = run(epochs=3, on_progress=seen.append)
     assert [(p.epoch, p.epochs) for p in seen] == [(1, 3), (2, 3), (3, 3)]
     assert tuple(p.loss for p in seen) == state.losses
+
+
+def test_an_epoch_may_have_many_steps():
+    zeros = np.zeros((300, 1), np.float32)
+    state = train(LINE, zeros, zeros, Recipe(0.1, batch=1), epochs=2, seed=0, backend=BACKEND)
+    assert (state.steps, len(state.losses)) == (600, 2)
