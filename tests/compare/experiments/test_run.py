@@ -433,7 +433,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
     assert record["status"] == "finished"
     (line,) = said
     assert "checkpoint.npz is not a readable array file" in line
-    assert line.endswith("training starts anew")
+    assert line.endswith("training begins again")
     assert not (asked.directory(tmp_path) / "checkpoint.npz").exists()
 
 
