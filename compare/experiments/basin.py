@@ -8,6 +8,7 @@ is a point of the study; it has a directory of its own, like a run.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,7 +77,7 @@ SCALINGS = ("plain", "balanced")
 norm, as far as factors of two allow."""
 
 USUAL = "usual"
-"""In the place of a scaling: the first weights that the seed draws, to compare with."""
+"""Instead of a scaling: the first weights that the seed draws, to compare with."""
 
 DECONV_EPOCHS = 10
 """Instead of the 1000 that transposed convolutions are published with."""
@@ -86,6 +87,9 @@ SHARES = np.linspace(0, 1, 21)
 
 _SAMPLES = 256
 """Whose losses are computed at a time."""
+
+_NUMBERS = 2**22
+"""Of a layer's outputs, whose moments are computed at a time."""
 
 
 # --- Computed weights -----------------------------------------------------------------------
@@ -202,12 +206,15 @@ def identity_norms(solver: Learned, weights: Mapping[str, NDArray[Any]], data: D
 
 def _moments(model: Model, data: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return each channel's mean and (biased) variance over the data, (c,)."""
-    count, total, squares = 0, np.zeros(()), np.zeros(())
-    for part in data.chunks():
-        maps = model.predict(data.inputs(part)).astype(np.float64)
-        count += maps.size // maps.shape[1]
-        total = total + maps.sum(axis=(0, 2, 3))
-        squares = squares + (maps**2).sum(axis=(0, 2, 3))
+    channels, *pixels = model.architecture.shapes()[-1]
+    step = max(1, _NUMBERS // (channels * math.prod(pixels)))
+    total, squares = np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(data), step):
+        inputs = data.inputs(slice(start, start + step))
+        maps = model.predict(inputs).astype(np.float64)
+        total += maps.sum(axis=(0, 2, 3))
+        squares += (maps**2).sum(axis=(0, 2, 3))
+    count = len(data) * math.prod(pixels)
     mean = total / count
     variance = np.maximum(squares / count - mean**2, 0)
     return mean.astype(np.float32), variance.astype(np.float32)
@@ -391,7 +398,7 @@ def carry_out(
 
     Points that another process has locked come last.
     """
-    waiting, passed = deque(points), 0
+    waiting, passed, busy = deque(points), 0, set[Point]()
     while waiting:
         point = waiting.popleft()
         record = load_or_train(point, out, partial(on_progress, point), warn)
@@ -399,6 +406,9 @@ def carry_out(
             passed = 0
             yield point, record
             continue
+        if point not in busy:
+            warn(f"another process trains in {point.directory(out)}; waiting for it")
+            busy.add(point)
         waiting.append(point)
         passed += 1
         if passed >= len(waiting):

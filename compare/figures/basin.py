@@ -72,9 +72,9 @@ def success(rows: Sequence[Mapping[str, Any]], title: str, criterion: str, error
             _draw_success(above, below, scaling, values, kind, chosen)
         usual = [row for row in own if row["scaling"] == _USUAL]
         for row in usual:
-            at = len(values)
-            above.plot(at, row["success"]["runs"] / row["success"]["of"], "D", color=INK, ms=4)
-            _dots(below, at, row["worst_error"]["by_seed"], INK, "D")
+            x = len(values)
+            above.plot(x, row["success"]["runs"] / row["success"]["of"], "D", color=INK, ms=4)
+            _dots(below, x, row["worst_error"]["by_seed"], INK, "D")
         labels = [*(f"{value:g}" for value in values), *["usual"] * len(usual)]
         below.set_xticks(range(len(labels)), labels)
         below.set_xlabel(kind if kind == "noise" else "signs flipped")
@@ -109,19 +109,17 @@ def _draw_success(
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
     tone, shape, shift = _SCALINGS[scaling]
-    places = [values.index(row[kind]) + shift for row in rows]
+    across = [values.index(row[kind]) + shift for row in rows]
     shares = [row["success"]["runs"] / row["success"]["of"] for row in rows]
-    above.plot(places, shares, color=tone, marker=shape, ms=4, label=f"{scaling} weights")
-    below.plot(places, [row["worst_error"]["median"] for row in rows], color=tone)
-    for place, row in zip(places, rows, strict=True):
-        _dots(below, place, row["worst_error"]["by_seed"], tone, shape)
+    above.plot(across, shares, color=tone, marker=shape, ms=4, label=f"{scaling} weights")
+    below.plot(across, [row["worst_error"]["median"] for row in rows], color=tone)
+    for x, row in zip(across, rows, strict=True):
+        _dots(below, x, row["worst_error"]["by_seed"], tone, shape)
 
 
-def _dots(ax: Axes, place: float, errors: Sequence[float], tone: str, shape: str) -> None:
+def _dots(ax: Axes, x: float, errors: Sequence[float], tone: str, shape: str) -> None:
     finite = [error for error in errors if 0 < error < np.inf]
-    ax.scatter(
-        [place] * len(finite), finite, s=12, color=tone, marker=shape, alpha=0.6, linewidths=0
-    )
+    ax.scatter([x] * len(finite), finite, s=12, color=tone, marker=shape, alpha=0.6, linewidths=0)
 
 
 @rc_context(STYLE)
@@ -186,9 +184,9 @@ def loss_along_line(
                     continue
                 line = {name: np.asarray(values) for name, values in row["line"].items()}
                 share, loss, penalty = line["share"], line["train"], line["penalty"]
-                seen = loss > 0
+                positive = loss > 0
                 label = f"noise {noise:g}"
-                ax.plot(share[seen], loss[seen], color=tone, label=label)
+                ax.plot(share[positive], loss[positive], color=tone, label=label)
                 ax.plot(share, loss + penalty, color=tone, linestyle=(0, (3, 2)), linewidth=0.9)
         ax.set(yscale="log", title=f"{split} split,\n{scaling} weights")
         ax.set_xticks([0, 1], ["computed", "trained"])

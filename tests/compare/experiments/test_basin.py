@@ -360,13 +360,19 @@ def test_a_damaged_file_is_named_and_trained_again(study, tmp_path, monkeypatch)
     assert again["end"] == first["end"]
 
 
-def test_a_locked_point_is_left_to_the_process_that_has_it(tmp_path):
+def test_a_point_that_another_process_has_locked_comes_last(tmp_path, monkeypatch):
     from compare.results.runs import locked
 
-    (point,) = points(recipe={"epochs": "1"})[:1]
-    point.directory(tmp_path).mkdir()
-    with locked(point.directory(tmp_path)):
-        assert basin.load_or_train(point, tmp_path) is None
+    first, second = points(recipe={"epochs": "1"})
+    first.directory(tmp_path).mkdir()
+    said = []
+    with contextlib.ExitStack() as other:
+        other.enter_context(locked(first.directory(tmp_path)))
+        results = basin.carry_out([first, second], tmp_path, warn=said.append)
+        assert next(results)[0] == second
+        monkeypatch.setattr(basin.time, "sleep", lambda _: other.close())
+        assert [point for point, _ in results] == [first]
+    assert said == [f"another process trains in {first.directory(tmp_path)}; waiting for it"]
 
 
 # A checkpoint after every step.

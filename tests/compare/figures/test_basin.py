@@ -31,7 +31,7 @@ def test_the_share_that_returns_stands_at_its_noise_or_its_flips():
     for ax, expected in ((noise, [1, 0.5, 0]), (flips, [1, 0])):
         plain, balanced, usual = ax.lines
         assert list(plain.get_ydata()) == list(balanced.get_ydata()) == expected
-        assert list(plain.get_xdata()) == [place - 0.1 for place in range(len(expected))]
+        assert list(plain.get_xdata()) == [x - 0.1 for x in range(len(expected))]
         assert list(usual.get_ydata()) == [0]
     labels = [[tick.get_text() for tick in ax.get_xticklabels()] for ax in figure.axes[2:4]]
     assert labels == [["0", "0.1", "1", "usual"], ["0", "3", "usual"]]
@@ -67,7 +67,7 @@ def test_the_line_has_the_loss_and_the_loss_with_its_penalty():
         "uniform split,\nplain weights", "uniform split,\nbalanced weights",
     ]  # fmt: skip
     loss, whole, *_ = figure.axes[0].lines
-    # A loss of 0 has no place on a logarithmic axis.
+    # A loss of 0 is not on a logarithmic axis.
     assert list(loss.get_xdata()) == [0.5, 1]
     assert list(loss.get_ydata()) == [0.1, 0.2]
     assert list(whole.get_ydata()) == pytest.approx([0.03, 0.12, 0.21])
