@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.cli import progress
+from compare.cli.options import add_recipe, recipe_of, strict_json
 from compare.errors import RunError, StorageError
 from compare.experiments.values import MOST_SEEDS, count
-from compare.learned.recipe import OPTIONS
 
 if TYPE_CHECKING:
     from compare.experiments.plan import Plan, Request
@@ -58,14 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dry-run", action="store_true", help="print what would be run, and where; do nothing"
     )
     parser.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
-    recipe = parser.add_argument_group("training", "instead of the preset's, for every learner")
-    for option in OPTIONS:
-        choices = f"{' or '.join(option.choices)}: " if option.choices else ""
-        recipe.add_argument(
-            "--" + option.name.replace("_", "-"),
-            metavar=option.metavar,
-            help=f"{choices}{option.help}",
-        )
+    add_recipe(parser, "instead of the preset's, for every learner")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -111,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     header = _header(options, plans)
     if options.json:
         answer = {**header, "rows": summaries, "pairs": pairs}
-        print(json.dumps(_strict_json(answer), indent=2))
+        print(json.dumps(strict_json(answer), indent=2))
         return 0
     from compare.report.text import comparison
 
@@ -127,14 +120,11 @@ def _request(options: argparse.Namespace) -> Request:
 
     from compare.experiments.plan import Request
 
-    recipe = {
-        option.name: text
-        for option in OPTIONS
-        if (text := getattr(options, option.name)) is not None
-    }
     names = [field.name for field in fields(Request) if field.name not in ("seeds", "recipe")]
     seeds = tuple(range(count("--seeds", options.seeds, MOST_SEEDS)))
-    return Request(**{name: getattr(options, name) for name in names}, seeds=seeds, recipe=recipe)
+    return Request(
+        **{name: getattr(options, name) for name in names}, seeds=seeds, recipe=recipe_of(options)
+    )
 
 
 def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
@@ -151,7 +141,7 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         state = "finished" if done else "to resume" if begun else "to run"
         rows.append({"state": state, "directory": str(directory), **plan.arguments()})
     if options.json:
-        print(json.dumps(_strict_json(rows), indent=2))
+        print(json.dumps(strict_json(rows), indent=2))
         return 0
     first = plans[0]
     print(f"{counted(len(rows), 'run')} on {first.backend}, {first.device}; none was started.\n")
@@ -176,12 +166,3 @@ def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
         "device": first.device,
         "precision": first.precision,
     }
-
-
-def _strict_json(value: Any) -> Any:
-    """Replace what JSON has no number for, infinities and NaN, by null."""
-    if isinstance(value, dict):
-        return {key: _strict_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict_json(item) for item in value]
-    return None if isinstance(value, float) and value - value != 0 else value

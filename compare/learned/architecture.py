@@ -119,6 +119,21 @@ class Architecture:
         )
 
 
+def initial_deviation(parameter: Parameter) -> float:
+    """Return the standard deviation of the distribution that an array is first drawn from.
+
+    It is 0 for what begins as a constant: biases, and all of a batch norm.
+    """
+    fan_in, fan_out = parameter.fans
+    match parameter.initial:
+        case "he_normal":
+            return float(np.sqrt(2 / fan_in))
+        case "glorot_uniform":
+            return float(np.sqrt(2 / (fan_in + fan_out)))
+        case "zeros" | "ones":
+            return 0.0
+
+
 def _draw(rng: np.random.Generator, parameter: Parameter) -> NDArray[np.float32]:
     """Draw one array in float64 and round it once.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -49,18 +49,21 @@ def train(
     *,
     seed: int,
     backend: Backend,
+    initial: State | None = None,
     checkpoint: Path | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> State:
     """Train by the recipe and return the last state.
 
     The seed decides the first weights and the order of the samples in every epoch, alike on every
-    backend. With a `checkpoint` the state is written there now and then, and training goes on
-    from what is there: on the NumPy backend to the same bits as without the interruption.
-    A loss that is no longer finite ends training at the end of its epoch.
+    backend; of a training from an `initial` state, the order. With a `checkpoint` the state is
+    written there now and then, and training goes on from what is there: on the NumPy backend to
+    the same bits as without the interruption. A loss that is no longer finite ends training at the
+    end of its epoch.
     """
+    new = begin(architecture, seed, backend) if initial is None else initial
     steps_an_epoch = -(-len(targets) // recipe.batch)
-    state = _resumed(architecture, recipe, steps_an_epoch, seed, backend, checkpoint)
+    state = _resumed(new, recipe.epochs, steps_an_epoch, backend, checkpoint)
     following = states(
         architecture,
         inputs,
@@ -172,21 +175,15 @@ def forward(architecture: Architecture, backend: Backend) -> Callable[..., Array
 
 
 def _resumed(
-    architecture: Architecture,
-    recipe: Recipe,
-    steps_an_epoch: int,
-    seed: int,
-    backend: Backend,
-    checkpoint: Path | None,
+    new: State, epochs: int, steps_an_epoch: int, backend: Backend, checkpoint: Path | None
 ) -> State:
-    """Return the state to go on from: the checkpoint's, or a new one, alike in every process."""
-    new = begin(architecture, seed, backend)
+    """Return the state to go on from: the checkpoint's, or the new one, alike in every process."""
     content = b""
     if checkpoint is not None and backend.first and checkpoint.exists():
         try:
             # Not yet to the device, which processes that compute together do all at once.
             expected = new.arrays(backend)
-            arrays = read_checkpoint(checkpoint, expected, recipe.epochs, steps_an_epoch)
+            arrays = read_checkpoint(checkpoint, expected, epochs, steps_an_epoch)
             content = npz(arrays)
         except ValueError as error:
             warnings.warn(f"{error}; training begins again", stacklevel=3)
@@ -249,8 +246,14 @@ def _out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: 
 
 
 def begin(architecture: Architecture, seed: int, backend: Backend) -> State:
-    """Return the state before the first step."""
-    weights = architecture.initial_weights(seed)
+    """Return the state before the first step, with the first weights of the seed."""
+    return begin_from(architecture, architecture.initial_weights(seed), backend)
+
+
+def begin_from(
+    architecture: Architecture, weights: Mapping[str, NDArray[Any]], backend: Backend
+) -> State:
+    """Return the state before the first step of a training that starts from these weights."""
     zeros = {
         name: np.zeros_like(weights[name])
         for name, parameter in architecture.parameters().items()

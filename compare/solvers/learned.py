@@ -37,8 +37,9 @@ class Learned:
         seed: int = 0,
         checkpoint: Path | None = None,
         on_progress: Callable[[Progress], None] | None = None,
+        initial: Mapping[str, NDArray[Any]] | None = None,
     ) -> Model:
-        """Train from the seed's first weights."""
+        """Train from the seed's first weights, or from `initial` ones."""
         backend = self.backend or load("numpy")
         state = training.train(
             self.architecture,
@@ -47,6 +48,7 @@ class Learned:
             self.recipe,
             seed=seed,
             backend=backend,
+            initial=training.begin_from(self.architecture, initial, backend) if initial else None,
             checkpoint=checkpoint,
             on_progress=on_progress or (lambda _: None),
         )

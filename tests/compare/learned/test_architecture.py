@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import kstest, truncnorm, uniform
 
 from compare import backends
-from compare.learned.architecture import Architecture
+from compare.learned.architecture import Architecture, initial_deviation
 from compare.learned.layers import (
     BatchNorm,
     Conv,
@@ -169,6 +169,16 @@ def test_dense_weights_are_uniform(inputs, outputs):
     assert limit * (1 + 1e-6) >= weight.max() > limit * (1 - 1e-4)
     expected = uniform(-limit, 2 * limit)
     assert kstest(weight, expected.cdf).statistic < 2 / np.sqrt(weight.size)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"), [(Conv(400, kernel=5), (50, 8, 8)), (Dense(800), (600,))]
+)
+def test_the_initial_deviation_is_that_of_what_is_drawn(layer, shape):
+    architecture = Architecture(shape, (layer,))
+    drawn = architecture.initial_weights(0)["0.weight"].astype(float)
+    deviations = {k: initial_deviation(p) for k, p in architecture.parameters().items()}
+    assert deviations == {"0.weight": pytest.approx(drawn.std(), rel=0.01), "0.bias": 0}
 
 
 def test_everything_else_begins_at_0_or_1():

@@ -31,7 +31,7 @@ from compare.learned.losses import LOSSES
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.patches import gather
 from compare.learned.state import State, read_checkpoint
-from compare.learned.training import CHECKPOINT_SECONDS, Progress, begin
+from compare.learned.training import CHECKPOINT_SECONDS, Progress, begin, begin_from
 from compare.tasks import load
 
 
@@ -111,6 +111,23 @@ def test_every_place_of_the_order_is_as_likely(batches):
         counts[step, range(8)] += 1
     # Of 49 degrees of freedom: the mean is 49, and 1 in 10,000 is above 91.
     assert ((counts - 25) ** 2 / 25).sum() < 91
+
+
+def test_a_training_starts_from_given_weights():
+    """With those of a seed it is that seed's; of others, no epoch changes anything."""
+    inputs = np.linspace(-1, 1, 24, dtype=np.float32)[:, None]
+    arguments = {"seed": 3, "backend": BACKEND}
+    data, recipe = (LINE, inputs, 3 * inputs + 1), Recipe(0.05, batch=5)
+    usual = begin_from(LINE, LINE.initial_weights(3), BACKEND)
+    first, again = (
+        train(*data, recipe, epochs=3, initial=initial, **arguments) for initial in (None, usual)
+    )
+    assert first.losses == again.losses
+    line = {"0.weight": np.float32([[3]]), "0.bias": np.float32([1])}
+    state = train(*data, recipe, epochs=0, initial=begin_from(LINE, line, BACKEND), **arguments)
+    assert state.weights == line
+    kept = train(*data, recipe, epochs=1, initial=begin_from(LINE, line, BACKEND), **arguments)
+    assert kept.losses[0] < 1e-12 < first.losses[0]
 
 
 def test_inputs_and_targets_stay_together():

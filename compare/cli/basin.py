@@ -1,0 +1,262 @@
+"""`compare basin`: training from computed weights with noise on top, and what becomes of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from compare.cli import progress
+from compare.cli.options import add_recipe, recipe_of, strict_json
+from compare.experiments.values import MOST_SEEDS, count, names, read
+from compare.learned.recipe import not_negative
+
+if TYPE_CHECKING:
+    from compare.experiments.basin import Point, Row
+    from compare.files import Record
+    from compare.learned.training import Progress
+    from compare.tasks.base import Task
+
+T = TypeVar("T")
+
+DESCRIPTION = (
+    "Start a published network from weights that were computed, with noise on top or with signs "
+    "flipped, train it by its published recipe (transposed convolutions for 10 epochs instead of "
+    "1000), and see whether it returns. Finished trainings in --out are not repeated; an "
+    "interrupted one is resumed."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add whose weights, how they are disturbed, and the options of a recipe."""
+    parser.add_argument("--task", required=True, help="what to compute; 'compare list' names them")
+    parser.add_argument(
+        "--solver", required=True, metavar="NAME", help="a published network: coordconv, conv, ..."
+    )
+    parser.add_argument("--split", metavar="NAMES", help="comma-separated; all of the task's")
+    parser.add_argument(
+        "--scaling",
+        metavar="NAMES",
+        default="plain",
+        help="plain: weights as they are easiest to read (default); balanced: the same function "
+        "by layers of nearly equal norm; or both, comma-separated",
+    )
+    parser.add_argument(
+        "--noise",
+        metavar="NUMBERS",
+        default="0,0.01,0.1,1",
+        help="Gaussian, comma-separated (default 0,0.01,0.1,1); 1 is the standard deviation that "
+        "an array is first drawn with, for biases that of their layer's weights",
+    )
+    parser.add_argument(
+        "--flips", metavar="COUNTS", default="0", help="signs to flip, comma-separated (default 0)"
+    )
+    parser.add_argument("--seeds", metavar="N", default="5", help="seeds 0 to N-1 (default 5)")
+    parser.add_argument(
+        "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
+    )
+    parser.add_argument("--backend", default="numpy", help="what networks run on (default numpy)")
+    parser.add_argument("--device", default="auto", help="as for compare run")
+    parser.add_argument("--precision", metavar="NAME", help="as for compare run")
+    parser.add_argument("--out", metavar="DIR", default="basin", help="for results (default basin)")
+    parser.add_argument("--figures", metavar="DIR", help="draw them too, as SVG and PNG, in DIR")
+    parser.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    add_recipe(parser, "instead of the published recipe's")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train from every start, and print what it came to."""
+    from compare import tasks
+    from compare.experiments.basin import SCALINGS, carry_out, make_points, summarise
+    from compare.experiments.plan import Request
+    from compare.files import writable_directory
+
+    noises = _numbers("--noise", options.noise, not_negative)
+    flips = _numbers("--flips", options.flips, _whole_or_0)
+    request = Request(
+        task=options.task,
+        seeds=tuple(range(count("--seeds", options.seeds, MOST_SEEDS))),
+        solver=options.solver,
+        split=options.split,
+        backend=options.backend,
+        device=options.device,
+        precision=options.precision,
+        size=options.size,
+        recipe=recipe_of(options),
+    )
+    points = make_points(request, names("scaling", options.scaling, SCALINGS), noises, flips)
+    out = writable_directory(Path(options.out))
+    figures = writable_directory(Path(options.figures)) if options.figures is not None else None
+
+    results: dict[Point, Record] = {}
+    ended = 0
+    with progress.bar(sum(point.plan.epochs + 1 for point in points), "epoch") as bar:
+
+        def advance(point: Point, done: Progress) -> None:
+            bar.set_description(f"{point.plan.split} {point.scaling} {point.start}")
+            bar.update(ended + done.epoch - bar.n)
+
+        for point, record in carry_out(points, out, advance, progress.warn):
+            progress.detail(f"{record['status']}: {point.directory(out)}")
+            results[point] = record
+            ended += point.plan.epochs + 1
+            bar.update(ended - bar.n)
+    ordered = [(point, results[point]) for point in points]
+    rows = summarise(ordered)
+    task = tasks.load(points[0].plan.task)
+    if figures:
+        _draw(figures, out, task, ordered, rows)
+    plan = points[0].plan
+    header = {
+        "task": task.name,
+        "solver": plan.solver,
+        "size": list(plan.size),
+        "backend": plan.backend,
+        "device": plan.device,
+        "precision": plan.precision,
+    }
+    if options.json:
+        print(json.dumps(strict_json({**header, "rows": rows}), indent=1))
+        return 0
+    print(text(task, header, rows))
+    progress.note(f"\nEvery training's files: {out}/")
+    if figures:
+        progress.note(f"Figures, each as SVG and PNG: {figures}/")
+    return 0
+
+
+def _numbers(what: str, text: str, reader: Callable[[str], T]) -> tuple[T, ...]:
+    """Read comma-separated numbers, each once; `UsageError` quotes the first that is none."""
+    return tuple(dict.fromkeys(read(what, part, reader) for part in text.split(",")))
+
+
+def _whole_or_0(text: str) -> int:
+    digits = text.strip()
+    if not digits.isdecimal() or len(digits) > 18:
+        raise ValueError("give a whole number, 0 or more")
+    return int(digits)
+
+
+def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """Print the summaries: a table for each split and scaling, the usual starts in each."""
+    from textwrap import fill
+
+    from compare.experiments.basin import USUAL
+    from compare.report.text import _folded, _number, _spread, columns, counted, epochs_of, heading
+    from compare.solvers.catalogue import published_epochs
+
+    first = rows[0]
+    published = published_epochs(task.name, first["solver"])
+    parts = [
+        heading(header),
+        fill(
+            f"{first['solver']} from its computed weights; {counted(len(first['seeds']), 'seed')}, "
+            f"{epochs_of(first['recipe']['epochs'], published)}.",
+            80,
+        ),
+    ]
+    for split, scaling in dict.fromkeys(
+        (row["split"], row["scaling"]) for row in rows if row["scaling"] != USUAL
+    ):
+        own = [row for row in rows if row["split"] == split and row["scaling"] in (scaling, USUAL)]
+        parts += ["", f"{split} split, {scaling} weights", ""]
+        if (computed := own[0])["start"] == "computed":
+            parts += [fill(rest_point(computed), 80), ""]
+        cells = [("start", "mean error", "worst error", "returned", "travelled", "distance")]
+        for row in own:
+            distance = row["from_computed"]
+            cells.append(
+                (
+                    row["start"],
+                    _spread(row["mean_error"]),
+                    _spread(row["worst_error"]),
+                    f"{row['success']['runs']}/{row['success']['of']}",
+                    _number(row["travelled"]["median"]),
+                    _number(distance["median"]) if distance else "",
+                )
+            )
+        parts.append("\n\n".join(columns(part) for part in _folded([*map(list, cells)], 1)))
+    diverged = sum(row["diverged"] for row in rows)
+    if diverged:
+        parts += ["", f"{counted(diverged, 'training')} diverged: the loss was no longer finite."]
+    legend = (
+        f"Errors are those of held-out samples, {task.error}: over seeds, the median "
+        f"(smallest..largest). returned: seeds with {task.criterion}. travelled: the Euclidean "
+        "distance between the weights before and after training, the median. distance: between "
+        "the computed and the trained weights. usual start: the first weights that are published."
+    )
+    return "\n".join([*parts, "", fill(legend, 80)])
+
+
+def rest_point(row: Row) -> str:
+    """Say whether training would stay at the computed weights, if it began there."""
+    start = row["at_start"]
+    loss, data, whole = (start[name]["median"] for name in ("loss", "data_gradient", "gradient"))
+    verdict = "a rest point of training" if whole == 0 else "not a rest point of training"
+    return (
+        f"{row['not_zero']:,} of {row['numbers']:,} numbers are not 0; their norm is "
+        f"{row['norm_of_computed']:.3g}. At the computed weights, in training, the loss is "
+        f"{loss:.2g} and its gradient has the norm {data:.2g}; with the L2 penalty, {whole:.2g}: "
+        f"{verdict}."
+    )
+
+
+def _draw(
+    directory: Path,
+    out: Path,
+    task: Task,
+    results: Sequence[tuple[Point, Record]],
+    rows: Sequence[Row],
+) -> None:
+    """Draw the success, the errors of each scaling, and the loss along the line."""
+    from compare.experiments.basin import USUAL
+    from compare.figures import basin
+    from compare.figures.style import save
+
+    plan = results[0][0].plan
+    height, width = plan.size
+    stem = f"basin-{task.name}-{height}x{width}-{plan.solver}"
+    title = f"{task.name}: {plan.solver}, trained from its computed weights and noise"
+    noises = sorted({row["noise"] for row in rows})
+    three = sorted({noises[0], noises[len(noises) // 2], noises[-1]})
+    drawn = {
+        "success": basin.success(rows, title, task.criterion, task.error),
+        "line": basin.loss_along_line(
+            rows, three, f"{task.name}: {plan.solver}, from the computed to the trained weights"
+        ),
+    }
+    for scaling in dict.fromkeys(row["scaling"] for row in rows if row["scaling"] != USUAL):
+        maps = {
+            split: [
+                _map(row, results, out)
+                for row in rows
+                if row["split"] == split
+                and (row["scaling"] == USUAL or (row["scaling"] == scaling and not row["flips"]))
+                and row["noise"] in three
+            ]
+            for split in dict.fromkeys(row["split"] for row in rows)
+        }
+        drawn[f"errors-{scaling}"] = basin.error_maps(
+            maps, plan.size, f"{title}; {scaling} weights, the median seed", task.error
+        )
+    for name, figure in drawn.items():
+        for suffix in ("svg", "png"):
+            save(figure, directory / f"{stem}-{name}.{suffix}")
+
+
+def _map(row: Row, results: Sequence[tuple[Point, Record]], out: Path) -> Any:
+    """Read the held-out errors of the seed whose mean error is the median, or next to it."""
+    from compare.experiments.basin import read_samples
+    from compare.figures.basin import Map
+
+    wanted = tuple(row[name] for name in ("split", "scaling", "noise", "flips"))
+    own = [
+        (record["end"]["errors"]["test"]["mean"], index)
+        for index, (point, record) in enumerate(results)
+        if (point.plan.split, point.scaling, point.noise, point.flips) == wanted
+    ]
+    _, chosen = sorted(own)[(len(own) - 1) // 2]
+    _, samples = read_samples(results[chosen][0].directory(out))
+    return Map(row["start"], samples["position"], samples["error"])

@@ -1,0 +1,719 @@
+"""Whether training returns to computed weights from their neighbourhood.
+
+A published network is started from weights that were computed (`handcrafted.weights`) with noise
+on top, or with some signs flipped, and trained by its recipe. Springer & Kenyon 2020,
+arXiv:2009.01398, did so for networks that compute Conway's Game of Life. One start with one seed
+is a point of the study; it has a directory of its own, like a run.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compare import tasks
+from compare.backends import Backend, load
+from compare.datasets import Dataset, Split
+from compare.datasets.streams import random_stream
+from compare.errors import UsageError
+from compare.experiments.environment import environment
+from compare.experiments.executors import PAUSE
+from compare.experiments.plan import Plan, Request, make_plans
+from compare.experiments.run import _warnings_to
+from compare.experiments.values import choice
+from compare.files import (
+    Record,
+    _file_digest,
+    read_arrays,
+    read_sealed_json,
+    refused,
+    remove,
+    write_arrays,
+    write_csv,
+    write_sealed_json,
+)
+from compare.learned import training
+from compare.learned.architecture import Architecture, initial_deviation
+from compare.learned.layers import BatchNorm
+from compare.learned.losses import LOSSES
+from compare.learned.model import Model
+from compare.learned.recipe import Recipe
+from compare.learned.sparse.batches import from_chunks, microbatch, to_arrays
+from compare.learned.training import Progress
+from compare.results.runs import directory_name, locked
+from compare.results.schema import FORMAT
+from compare.results.statistics import spread, wilson
+from compare.solvers.learned import Learned
+from compare.tasks.base import Evaluation, Samples
+from handcrafted.weights.conv_regressor_quadrant import (
+    conv_quadrant_image2coord,
+    conv_quadrant_onehot2coord,
+)
+from handcrafted.weights.conv_regressor_uniform import (
+    conv_uniform_image2coord,
+    conv_uniform_onehot2coord,
+)
+from handcrafted.weights.coordconv_classifier import coordconv_classifier
+from handcrafted.weights.coordconv_regressor import (
+    coordconv_image2coord,
+    coordconv_onehot2coord,
+)
+from handcrafted.weights.coordconv_renderer import coordconv_renderer
+from handcrafted.weights.coordinate_inputs import Weights, balance
+from handcrafted.weights.deconv import deconv_coord2image, deconv_coord2onehot
+
+SCALINGS = ("plain", "balanced")
+"""plain: weights as they are easiest to read; balanced: the same function by layers of nearly equal
+norm, as far as factors of two allow."""
+
+USUAL = "usual"
+"""Instead of a scaling: the first weights that the seed draws, to compare with."""
+
+DECONV_EPOCHS = 10
+"""Instead of the 1000 that transposed convolutions are published with."""
+
+SHARES = np.linspace(0, 1, 21)
+"""Where on the line from the computed to the trained weights the loss is taken."""
+
+_SAMPLES = 256
+"""Whose losses are computed at a time."""
+
+_NUMBERS = 2**22
+"""Of a layer's outputs, whose moments are computed at a time."""
+
+
+# --- Computed weights -----------------------------------------------------------------------
+
+
+def _regressor(function: Callable[..., Weights]) -> Callable[[Plan, bool], Weights]:
+    return lambda plan, balanced: function(*plan.size, balanced)
+
+
+def _conv(
+    uniform: Callable[..., Weights], quadrant: Callable[..., Weights]
+) -> Callable[[Plan, bool], Weights]:
+    def weights(plan: Plan, balanced: bool) -> Weights:
+        function = {"uniform": uniform, "quadrant": quadrant}[plan.split]
+        found = function(*plan.size, _recipe(plan).width)
+        return balance(found) if balanced else found
+
+    return weights
+
+
+def _classifier(plan: Plan, balanced: bool) -> Weights:
+    recipe = _recipe(plan)
+    return coordconv_classifier(*plan.size, recipe.width, recipe.coordinates, balanced)
+
+
+def _renderer(plan: Plan, balanced: bool) -> Weights:
+    weights = _drawn(coordconv_renderer, plan)
+    if not balanced:
+        return weights
+    # The softmax between the classifier and the convolutions must get the logits as they are.
+    parts: tuple[Weights, Weights] = ({}, {})
+    for name, array in weights.items():
+        parts[int(name.partition(".")[0]) > _LAST_OF_THE_CLASSIFIER][name] = array
+    return balance(parts[0]) | balance(parts[1])
+
+
+_LAST_OF_THE_CLASSIFIER = 10
+"""Layer 9, or 10 after one that scales the coordinates."""
+
+
+def _deconv_onehot(plan: Plan, balanced: bool) -> Weights:
+    recipe = _recipe(plan)
+    return deconv_coord2onehot(
+        *plan.size, recipe.width, recipe.kernel, recipe.coordinates, balanced
+    )
+
+
+def _deconv_image(plan: Plan, balanced: bool) -> Weights:
+    weights = _drawn(deconv_coord2image, plan)
+    return balance(weights) if balanced else weights
+
+
+def _drawn(function: Callable[..., Weights], plan: Plan) -> Weights:
+    recipe = _recipe(plan)
+    return function(*plan.size, recipe.width, recipe.kernel, recipe.coordinates, recipe.loss)
+
+
+_COMPUTED: dict[str, dict[str, Callable[[Plan, bool], Weights]]] = {
+    "onehot2coord": {
+        "coordconv": _regressor(coordconv_onehot2coord),
+        "conv": _conv(conv_uniform_onehot2coord, conv_quadrant_onehot2coord),
+    },
+    "coord2onehot": {"coordconv": _classifier, "deconv": _deconv_onehot},
+    "coord2image": {"coordconv": _renderer, "deconv": _deconv_image},
+    "image2coord": {
+        "coordconv": _regressor(coordconv_image2coord),
+        "conv": _conv(conv_uniform_image2coord, conv_quadrant_image2coord),
+    },
+}
+"""(plan, balanced) to the weights of a solver of a task."""
+
+
+def computed_weights(plan: Plan, scaling: str) -> Weights:
+    """Compute the weights of a plan's network; `UsageError` where there are none.
+
+    Batch norms change nothing in them, in prediction; see `identity_norms` for training.
+    """
+    try:
+        return _COMPUTED[plan.task][plan.solver](plan, scaling == "balanced")
+    except ValueError as error:
+        height, width = plan.size
+        raise UsageError(
+            f"solver '{plan.solver}' has no computed weights for {plan.task} on {height}x{width}: "
+            f"{error}"
+        ) from error
+
+
+def identity_norms(solver: Learned, weights: Mapping[str, NDArray[Any]], data: Dataset) -> Weights:
+    """Return weights whose batch norms change nothing in training either, over all of `data`.
+
+    Batch norms of the given weights change nothing in prediction. In training each brings its
+    input to mean 0 and variance 1; so the shift is the input's mean over the data, and the scale
+    the root of its variance and of the epsilon. The running statistics are the same two moments,
+    and prediction is as it was, to the bit. With a batch that is not the whole data, the moments
+    are others: training then computes another function.
+    """
+    result = {name: np.asarray(array) for name, array in weights.items()}
+    architecture = solver.architecture
+    for index, layer in enumerate(architecture.layers):
+        if not isinstance(layer, BatchNorm):
+            continue
+        before = Architecture(architecture.inputs, architecture.layers[:index])
+        own = {name: weights[name] for name in before.parameters()}
+        mean, variance = _moments(Model(before, own), data)
+        result |= {
+            f"{index}.mean": mean,
+            f"{index}.variance": variance,
+            f"{index}.shift": mean,
+            # In float32, as prediction computes it: their quotient is 1.
+            f"{index}.scale": np.sqrt(variance + np.float32(layer.epsilon)),
+        }
+    return result
+
+
+def _moments(model: Model, data: Dataset) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return each channel's mean and (biased) variance over the data, (c,)."""
+    channels, *pixels = model.architecture.shapes()[-1]
+    step = max(1, _NUMBERS // (channels * math.prod(pixels)))
+    total, squares = np.zeros(channels), np.zeros(channels)
+    for start in range(0, len(data), step):
+        inputs = data.inputs(slice(start, start + step))
+        maps = model.predict(inputs).astype(np.float64)
+        total += maps.sum(axis=(0, 2, 3))
+        squares += (maps**2).sum(axis=(0, 2, 3))
+    count = len(data) * math.prod(pixels)
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0)
+    return mean.astype(np.float32), variance.astype(np.float32)
+
+
+# --- Points ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a training starts, and the plan that it follows."""
+
+    plan: Plan
+    scaling: str
+    """One of `SCALINGS`, or `USUAL` for the first weights that are published."""
+    noise: float = 0.0
+    """In units of `noise_units`."""
+    flips: int = 0
+    """Numbers whose sign is flipped."""
+
+    @property
+    def start(self) -> str:
+        """Say where it starts, in a word or two."""
+        if self.scaling == USUAL:
+            return "usual start"
+        if self.flips:
+            return f"{self.flips} flip" + "s" * (self.flips > 1)
+        return f"noise {self.noise:g}" if self.noise else "computed"
+
+    def arguments(self) -> Record:
+        """Return the point as JSON has it."""
+        own = {"scaling": self.scaling, "noise": self.noise, "flips": self.flips}
+        return {**self.plan.arguments(), **own}
+
+    def directory(self, out: Path) -> Path:
+        """Return its own directory, whose name holds a digest of the arguments."""
+        name = directory_name(self.arguments(), version("handcrafted"))
+        return out / f"{self.scaling}-noise{self.noise:g}-flips{self.flips}-{name}"
+
+
+def make_points(
+    request: Request, scalings: Sequence[str], noises: Sequence[float], flips: Sequence[int]
+) -> list[Point]:
+    """Check everything, and return the points of each split and scaling in the table's order.
+
+    Noise and flips are not combined. Each split has its usual starts, too. The recipe is the
+    published one, but `DECONV_EPOCHS` for transposed convolutions. Raises `UsageError` for the
+    first thing that cannot be done.
+    """
+    task = tasks.load(request.task)
+    known = tuple(_COMPUTED.get(task.name, ()))
+    if request.solver not in known:
+        raise UsageError(
+            f"solver '{request.solver}' has no computed weights for {task.name}; "
+            + (
+                f"these have: {', '.join(known)}"
+                if known
+                else f"tasks with: {', '.join(_COMPUTED)}"
+            )
+        )
+    recipe = dict(request.recipe)
+    if request.solver == "deconv":
+        recipe.setdefault("epochs", str(DECONV_EPOCHS))
+    plans = make_plans(replace(request, preset=request.preset or "paper", recipe=recipe))
+    starts = dict.fromkeys([*((noise, 0) for noise in noises), *((0.0, k) for k in flips)])
+    points = []
+    for split in dict.fromkeys(plan.split for plan in plans):
+        seeds = [plan for plan in plans if plan.split == split]
+        for scaling in scalings:
+            choice("scaling", scaling, SCALINGS)
+            _require_flips(seeds[0], scaling, max(flips, default=0))
+            points += [Point(p, scaling, *start) for start in starts for p in seeds]
+        points += [Point(plan, USUAL) for plan in seeds]
+    return points
+
+
+def _require_flips(plan: Plan, scaling: str, most: int) -> None:
+    weights = computed_weights(plan, scaling)
+    units = noise_units(_solver(plan).architecture)
+    count = sum(int(np.count_nonzero(weights[name])) for name in units if units[name])
+    if most > count:
+        raise UsageError(
+            f"--flips is {most}; of the computed weights of {plan.solver} on the {plan.split} "
+            f"split {count} are not 0: give {count} at most"
+        )
+
+
+def _solver(plan: Plan) -> Learned:
+    # What `_COMPUTED` names is built in, and learned.
+    return cast(Learned, plan.build())
+
+
+def _recipe(plan: Plan) -> Recipe:
+    # Those plans learn, so they have one.
+    return cast(Recipe, plan.recipe)
+
+
+def noise_units(architecture: Architecture) -> dict[str, float]:
+    """Return the standard deviation of noise 1 for each array that is trained.
+
+    For weights it is that of their own first distribution, and for biases that of the weights of
+    their layer. Batch norms get no noise: it is 0.
+    """
+    parameters = {k: p for k, p in architecture.parameters().items() if p.trained}
+    units = {name: initial_deviation(parameter) for name, parameter in parameters.items()}
+    for name in units:
+        if name.endswith(".bias"):
+            units[name] = units[name.removesuffix("bias") + "weight"]
+    return units
+
+
+def disturbed(
+    architecture: Architecture,
+    weights: Mapping[str, NDArray[Any]],
+    seed: int,
+    noise: float,
+    flips: int,
+) -> Weights:
+    """Return weights with Gaussian noise added, in `noise_units`, and signs flipped.
+
+    The signs are those of `flips` different numbers that are not 0. With one seed, the noise has
+    one direction whatever its size, and more flips include those of fewer.
+    """
+    units = {name: unit for name, unit in noise_units(architecture).items() if unit}
+    draw = random_stream(seed, "noise", 0)
+    result = {name: np.array(array, np.float32) for name, array in weights.items()}
+    for name, unit in units.items():
+        added = noise * unit * draw.standard_normal(result[name].shape)
+        result[name] = (result[name] + added).astype(np.float32)
+    flat = np.concatenate([weights[name].ravel() for name in units])
+    chosen = random_stream(seed, "noise", 1).permutation(np.flatnonzero(flat))[:flips]
+    signs = np.ones(flat.size, np.float32)
+    signs[chosen] = -1
+    ends = np.cumsum([weights[name].size for name in units])[:-1]
+    for name, own in zip(units, np.split(signs, ends), strict=True):
+        result[name] *= own.reshape(result[name].shape)
+    return result
+
+
+# --- One training ---------------------------------------------------------------------------
+
+FILES = ("history.csv", "predictions.npz", "weights.npz")
+"""What a finished point has beside its record."""
+
+
+def read_point(directory: Path) -> Record | None:
+    """Return the record of a finished point, None if there is none.
+
+    Raises ValueError, naming the file, for one that is damaged; `StorageError` for one that cannot
+    be read.
+    """
+    try:
+        record = read_sealed_json(directory / "point.json")
+    except FileNotFoundError:
+        return None
+    for name, digest in record["files"].items():
+        with suppress(FileNotFoundError):
+            if _file_digest(directory / name) == digest:
+                continue
+        raise ValueError(f"{directory / name} is missing, damaged or was changed")
+    return record
+
+
+def read_samples(directory: Path) -> tuple[Samples, Samples]:
+    """Return what is known of each sample trained on, and of each held out, after training."""
+    arrays = read_arrays(directory / "predictions.npz")
+    train, test = (
+        {k.removeprefix(part): array for k, array in arrays.items() if k.startswith(part)}
+        for part in ("train_", "test_")
+    )
+    return train, test
+
+
+def carry_out(
+    points: Sequence[Point],
+    out: Path,
+    on_progress: Callable[[Point, Progress], None] = lambda *_: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[Point, Record]]:
+    """Yield each point with its record, from the disk or by training.
+
+    Points that another process has locked come last.
+    """
+    waiting, passed, busy = deque(points), 0, set[Point]()
+    while waiting:
+        point = waiting.popleft()
+        record = load_or_train(point, out, partial(on_progress, point), warn)
+        if record is not None:
+            passed = 0
+            yield point, record
+            continue
+        if point not in busy:
+            warn(f"another process trains in {point.directory(out)}; waiting for it")
+            busy.add(point)
+        waiting.append(point)
+        passed += 1
+        if passed >= len(waiting):
+            time.sleep(PAUSE)
+
+
+def load_or_train(
+    point: Point,
+    out: Path,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Record | None:
+    """Return a point's record, from the disk or by training; what was interrupted is resumed.
+
+    None while another process has locked its directory. `warn` is called with a line for each
+    file that is damaged.
+    """
+    directory = point.directory(out)
+    try:
+        directory.mkdir(exist_ok=True)
+    except OSError as error:
+        raise refused(directory, error) from error
+    with locked(directory) as mine:
+        if not mine:
+            return None
+        try:
+            record = read_point(directory)
+        except ValueError as error:
+            warn(f"{error}; training again")
+            record = None
+        if record is None:
+            with _warnings_to(warn):
+                record = _train(point, directory, on_progress)
+        return record
+
+
+def _train(point: Point, directory: Path, on_progress: Callable[[Progress], None]) -> Record:
+    """Train from a point's start in a directory that no other process writes to."""
+    plan, solver = point.plan, _solver(point.plan)
+    task = tasks.load(plan.task)
+    split = task.split(plan.split, *plan.size)
+    architecture = solver.architecture
+    computed = None
+    if point.scaling == USUAL:
+        initial: Weights = architecture.initial_weights(plan.seed)
+    else:
+        computed = identity_norms(solver, computed_weights(plan, point.scaling), split.train)
+        initial = disturbed(architecture, computed, plan.seed, point.noise, point.flips)
+    started = _at_start(solver, initial, split.train, plan.seed)
+    before = {part: task.evaluate(solver.load(initial), d) for part, d in _parts(split)}
+    model = solver.fit(
+        split.train,
+        seed=plan.seed,
+        checkpoint=directory / "checkpoint.npz",
+        on_progress=on_progress,
+        initial=initial,
+    )
+    after = {part: task.evaluate(model, data) for part, data in _parts(split)}
+    trained = model.weights
+    line = None
+    if computed is not None and not model.history.diverged:
+        between = [_between(computed, trained, share) for share in SHARES]
+        line = {
+            "share": SHARES.tolist(),
+            **{part: mean_losses(solver, between, data) for part, data in _parts(split)},
+            "penalty": [penalty(solver, weights) for weights in between],
+        }
+    names = list(noise_units(architecture))
+    record = {
+        "format": FORMAT,
+        "arguments": point.arguments(),
+        "status": "diverged" if model.history.diverged else "finished",
+        "samples": {part: len(data) for part, data in _parts(split)},
+        "numbers": sum(initial[name].size for name in names),
+        "not_zero": None
+        if computed is None
+        else sum(int(np.count_nonzero(computed[name])) for name in names),
+        "start": {**started, "errors": {part: _errors(e) for part, e in before.items()}},
+        "end": {
+            "errors": {part: _errors(e) for part, e in after.items()},
+            "scores": {part: e.scores for part, e in after.items()},
+        },
+        "success": after["test"].success,
+        "distance": {
+            "computed": computed and _distance(names, computed),
+            "start": computed and _distance(names, initial, computed),
+            "travelled": _distance(names, trained, initial),
+            "end": computed and _distance(names, trained, computed),
+        },
+        "line": line,
+        "train_seconds": model.history.seconds,
+        "environment": environment(plan.backend),
+    }
+    return _write(directory, record, model, after)
+
+
+def _parts(split: Split) -> tuple[tuple[str, Dataset], ...]:
+    return ("train", split.train), ("test", split.test)
+
+
+def _errors(evaluation: Evaluation) -> dict[str, float]:
+    errors = evaluation.samples["error"]
+    return {"mean": float(errors.mean()), "worst": float(errors.max())}
+
+
+def _write(
+    directory: Path, record: Record, model: Model, evaluations: Mapping[str, Evaluation]
+) -> Record:
+    """Write a point's files, the record last; until it is there, the checkpoint is."""
+    samples = {
+        f"{part}_{name}": array
+        for part, evaluation in evaluations.items()
+        for name, array in evaluation.samples.items()
+    }
+    losses = list(enumerate(model.history.losses, start=1))
+    write_csv(directory / "history.csv", ("epoch", "loss"), losses)
+    write_arrays(directory / "predictions.npz", samples)
+    write_arrays(directory / "weights.npz", model.weights)
+    record = {**record, "files": {name: _file_digest(directory / name) for name in FILES}}
+    write_sealed_json(directory / "point.json", record)
+    remove(directory / "checkpoint.npz")
+    return record
+
+
+def _at_start(
+    solver: Learned, weights: Weights, data: Dataset, seed: int
+) -> dict[str, float | None]:
+    """Return the loss and the norms of its gradient at some weights, as training computes them.
+
+    loss: by the first epoch's batches, without the penalty; penalty; data_gradient and gradient:
+    norms of the gradients without the penalty and with it.
+    """
+    loss, gradients = gradients_at(solver, weights, data, seed)
+    with_penalty = [
+        gradients[name]
+        + (2 * solver.recipe.l2 * weights[name].astype(np.float64) if parameter.decayed else 0)
+        for name, parameter in solver.architecture.parameters().items()
+        if name in gradients
+    ]
+    return {
+        "loss": loss,
+        "penalty": penalty(solver, weights),
+        "data_gradient": _norm(gradients.values()),
+        "gradient": _norm(with_penalty),
+    }
+
+
+def gradients_at(
+    solver: Learned, weights: Mapping[str, NDArray[Any]], data: Dataset, seed: int
+) -> tuple[float, dict[str, NDArray[np.float64]]]:
+    """Return the mean loss of the data and its gradient, without the penalty.
+
+    Both are the means over the batches of a seed's first epoch, as training computes them. Without
+    batch norms that is the loss of all samples; with them, each batch has moments of its own.
+    """
+    backend = _backend(solver)
+    # At rate 0 nothing moves, and the mean of one gradient is that gradient.
+    recipe = replace(solver.recipe, learning_rate=0.0, beta1=0.0, l2=0.0, epochs=1)
+    state = training.begin_from(solver.architecture, weights, backend)
+    following = training.states(
+        solver.architecture,
+        from_chunks(data.inputs(part) for part in data.chunks()),
+        solver.supervision.encode(data.positions, *solver.size),
+        recipe,
+        seed=seed,
+        backend=backend,
+        state=state,
+    )
+    total = {name: np.zeros(array.shape) for name, array in state.mean.items()}
+    for index, after in enumerate(following):
+        share = min(recipe.batch, len(data) - index * recipe.batch) / len(data)
+        for name, array in after.mean.items():
+            total[name] += share * backend.to_numpy(array).astype(np.float64)
+        state = after
+    return state.losses[0], total
+
+
+def _backend(solver: Learned) -> Backend:
+    return solver.backend or load("numpy")
+
+
+def mean_losses(
+    solver: Learned, each: Iterable[Mapping[str, NDArray[Any]]], data: Dataset
+) -> list[float]:
+    """Return the mean loss of the data for each of some weights, in prediction, no penalty."""
+    architecture, backend = solver.architecture, _backend(solver)
+    batch = from_chunks(data.inputs(part) for part in data.chunks())
+    shared, samples = (tuple(map(backend.asarray, arrays)) for arrays in to_arrays(batch))
+    targets = backend.asarray(solver.supervision.encode(data.positions, *solver.size))
+    size = microbatch(architecture, backend, min(_SAMPLES, len(data)), batch)
+    compiled, loss = training.forward(architecture, backend), LOSSES[solver.recipe.loss]
+    result = []
+    for weights in each:
+        there = {name: backend.asarray(array) for name, array in weights.items()}
+        total = 0.0
+        for start in range(0, len(data), size):
+            part = slice(start, start + size)
+            outputs = compiled(there, shared, tuple(array[part] for array in samples))
+            value = float(backend.to_numpy(loss(backend, outputs, targets[part])))
+            total += value * len(targets[part])
+        result.append(total / len(data))
+    return result
+
+
+def penalty(solver: Learned, weights: Mapping[str, NDArray[Any]]) -> float:
+    """Return the recipe's L2 penalty of some weights."""
+    decayed = [name for name, p in solver.architecture.parameters().items() if p.decayed]
+    return solver.recipe.l2 * _norm(weights[name] for name in decayed) ** 2
+
+
+def _between(
+    first: Mapping[str, NDArray[Any]], last: Mapping[str, NDArray[Any]], share: float
+) -> Weights:
+    """Return the weights at a share of the way from the first to the last."""
+    return {
+        name: ((1 - share) * array.astype(np.float64) + share * last[name]).astype(np.float32)
+        for name, array in first.items()
+    }
+
+
+def _distance(
+    names: Iterable[str],
+    weights: Mapping[str, NDArray[Any]],
+    other: Mapping[str, NDArray[Any]] | None = None,
+) -> float:
+    """Return the Euclidean distance of weights from others, or from 0."""
+    return _norm(
+        weights[name].astype(np.float64) - (0 if other is None else other[name]) for name in names
+    )
+
+
+def _norm(arrays: Iterable[NDArray[Any]]) -> float:
+    return float(np.sqrt(sum(np.sum(array.astype(np.float64) ** 2) for array in arrays)))
+
+
+# --- Over seeds -----------------------------------------------------------------------------
+
+Row: TypeAlias = dict[str, Any]
+"""A start's summary over its seeds."""
+
+
+def summarise(results: Sequence[tuple[Point, Record]]) -> list[Row]:
+    """Summarise every start over its seeds, in order of appearance.
+
+    Errors are of held-out samples; `line` is the median over seeds.
+    """
+    groups: dict[tuple[str, str, float, int], list[tuple[Point, Record]]] = {}
+    for point, record in results:
+        key = point.plan.split, point.scaling, point.noise, point.flips
+        groups.setdefault(key, []).append((point, record))
+    return [_summary(group) for group in groups.values()]
+
+
+def _summary(group: Sequence[tuple[Point, Record]]) -> Row:
+    point, first = group[0]
+    records = [record for _, record in group]
+    usual = point.scaling == USUAL
+    successes = sum(record["success"] for record in records)
+    lines = [record["line"] for record in records if record["line"]]
+    return {
+        "task": point.plan.task,
+        "split": point.plan.split,
+        "solver": point.plan.solver,
+        "scaling": point.scaling,
+        "start": point.start,
+        "noise": point.noise,
+        "flips": point.flips,
+        "recipe": asdict(_recipe(point.plan)),
+        "seeds": [each.plan.seed for each, _ in group],
+        "samples": first["samples"],
+        "numbers": first["numbers"],
+        "not_zero": first["not_zero"],
+        "success": {
+            "runs": successes,
+            "of": len(records),
+            "wilson95": wilson(successes, len(records)),
+        },
+        "diverged": sum(record["status"] == "diverged" for record in records),
+        "at_start": {
+            **{f"{kind}_error": _over(records, "start", "errors", "test", kind) for kind in _KINDS},
+            **{name: _over(records, "start", name) for name in _AT_START},
+        },
+        **{f"{kind}_error": _over(records, "end", "errors", "test", kind) for kind in _KINDS},
+        "trained_mean_error": _over(records, "end", "errors", "train", "mean"),
+        "travelled": _over(records, "distance", "travelled"),
+        "from_computed": None if usual else _over(records, "distance", "end"),
+        "start_from_computed": None if usual else _over(records, "distance", "start"),
+        "norm_of_computed": first["distance"]["computed"],
+        "line": {
+            name: np.median([line[name] for line in lines], axis=0).tolist() for name in lines[0]
+        }
+        if lines
+        else None,
+        "train_seconds": _over(records, "train_seconds"),
+    }
+
+
+_KINDS = ("mean", "worst")
+_AT_START = ("loss", "penalty", "data_gradient", "gradient")
+
+
+def _over(records: Sequence[Record], *path: str) -> dict[str, Any]:
+    """Return what each seed has at a path of keys, and its `spread`."""
+    values = list[Any](records)
+    for key in path:
+        values = [value[key] for value in values]
+    return {**spread(values), "by_seed": values}
