@@ -140,3 +140,10 @@ def test_only_what_a_process_left_half_written_is_removed(tmp_path):
         (tmp_path / name).write_bytes(b"")
     complete_new_files(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path):
+    (tmp_path / ".lock").symlink_to(tmp_path / "somebody's")
+    with pytest.raises(StorageError, match=r"cannot write .*\.lock"), locked(tmp_path):
+        pass
+    assert not (tmp_path / "somebody's").exists()
