@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
@@ -24,11 +23,13 @@ from compare.figures.style import (
     ERROR_COLOURS,
     FAINT,
     INK,
-    STYLE,
     TWO_COLUMNS,
     _bare,
     _figure,
+    _suptitle,
     colour,
+    plain_text,
+    styled,
 )
 
 _MARGIN = 0.1
@@ -54,7 +55,7 @@ class Answers:
 # --- Error over the canvas ------------------------------------------------------------------
 
 
-@rc_context(STYLE)
+@styled()
 def error_map(
     positions: dict[str, NDArray[Any]],
     errors: dict[str, NDArray[Any]],
@@ -77,11 +78,11 @@ def error_map(
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
     figure.colorbar(image, ax=axes, label=label)
-    figure.suptitle(title)
+    _suptitle(figure, title)
     return figure
 
 
-@rc_context(STYLE)
+@styled()
 def error_maps(
     runs: Sequence[Answers],
     size: tuple[int, int],
@@ -105,15 +106,15 @@ def error_maps(
     for run, column in zip(runs, axes.T, strict=True):
         for part, ax in zip(_NAMES, column, strict=True):
             image = _error_image(ax, run.positions[part], run.errors[part], size, largest)
-            words = _in_words(run.errors[part])
-            ax.set_title(f"{run.solver}\n{words}" if part == "train" else words)
+            name, words = plain_text(run.solver, max(side, 1.2)), _in_words(run.errors[part])
+            ax.set_title(f"{name}\n{words}" if part == "train" else words)
         column[1].set_xlabel("x (pixels)")
     for part, ax in zip(_NAMES, axes[:, 0], strict=True):
         ax.set_ylabel(f"{_NAMES[part]}\ny (pixels)")
     figure.colorbar(
         image, ax=axes, label=label, extend="max" if everything > largest else "neither"
     )
-    figure.suptitle(title)
+    _suptitle(figure, title)
     return figure
 
 
@@ -149,7 +150,7 @@ def _in_words(error: NDArray[Any]) -> str:
 # --- The data, and predictions beside targets -----------------------------------------------
 
 
-@rc_context(STYLE)
+@styled()
 def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]) -> Figure:
     """Show which positions each split trains on and which it holds out.
 
@@ -167,14 +168,14 @@ def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]
         ax.set_facecolor(EMPTY)
         _bare(ax)
         trained, held_out = len(positions["train"]), len(positions["test"])
-        ax.set_title(f"{name} split\n{trained:,} trained on, {held_out:,} held out")
+        ax.set_title(f"{plain_text(name)} split\n{trained:,} trained on, {held_out:,} held out")
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
     figure.supxlabel("grey: trained on; blue: held out", fontsize=7)
     return figure
 
 
-@rc_context(STYLE)
+@styled()
 def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> Figure:
     """Draw predicted coordinates beside the targets, a panel for each solver.
 
@@ -201,14 +202,17 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
                 abs(y / height - 0.5) <= 0.5 + _MARGIN
             )
             outside += int(np.sum(~inside))
-        ax.set_title(f"{run.solver}\n" + (f"{outside:,} lie further out" if outside else ""))
+        ax.set_title(
+            f"{plain_text(run.solver, max(side, 1.2))}\n"
+            + (f"{outside:,} lie further out" if outside else "")
+        )
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
-    figure.suptitle(title)
+    _suptitle(figure, title)
     return figure
 
 
-@rc_context(STYLE)
+@styled()
 def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], title: str) -> Figure:
     """Draw pictures in rows, one for each name and the targets' first, a column for each position.
 
@@ -230,8 +234,8 @@ def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], titl
             ax.contour(target, [0.5], colors=colour("handcrafted"), linewidths=0.7)
             ax.set(xticks=[], yticks=[])
             _bare(ax)
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    figure.suptitle(title)
+        row[0].set_ylabel(plain_text(name), rotation=0, ha="right", va="center")
+    _suptitle(figure, title)
     return figure
 
 

@@ -137,6 +137,8 @@ def point(section: Section) -> Plot | None:
     if section.task.name != "onehot2coord" or split is None:
         return None
     runs = [run for run in section.typical(split) if run.record["cost"]["multiply_adds"]][:3]
+    if not runs:
+        return None
     return Plot(
         "point",
         "Above, the handcrafted network's four steps find x; below, the error of every solver. "
