@@ -47,7 +47,6 @@ def test_no_module_that_has_a_test_file_is_said_to_have_none():
 
 
 ELSEWHERE = {
-    "compare/errors.py": "three exceptions, without code",
     "compare/solvers/base.py": "protocols and data, without code",
     **dict.fromkeys(
         (

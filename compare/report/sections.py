@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare import tasks
-from compare.errors import StorageError, UsageError
+from compare.errors import StorageError, UsageError, command
 from compare.figures.canvas import Answers
 from compare.files import Record, read_arrays, read_file
 from compare.results.runs import read_record
@@ -112,7 +112,9 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
     Raises `UsageError` if there is no such directory or no finished run in it.
     """
     if not directory.is_dir():
-        raise UsageError(f"there is no directory '{directory}'; give one that 'compare run' wrote")
+        raise UsageError(
+            f"there is no directory '{directory}'; give one that '{command('run')}' wrote"
+        )
     runs, complaints = [], []
     for folder in sorted(path.parent for path in directory.glob("*/run.json")):
         try:
@@ -123,7 +125,7 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
         raise UsageError(
             f"no finished run in '{directory}'"
             + (f" ({complaints[0]})" if complaints else "")
-            + "; make some with 'compare run --task NAME'"
+            + f"; make some with '{command('run', '--task', 'NAME')}'"
         )
     return runs, complaints
 
