@@ -102,7 +102,7 @@ def load(name: str, device: str = "auto", precision: str | None = None) -> Backe
     """
     entries = available()
     if name not in entries:
-        raise UsageError(f"unknown backend '{name}'; choose from: {', '.join(entries)}")
+        raise UsageError(f"unknown backend '{name:.40}'; choose from: {', '.join(entries)}")
     entry = entries[name]
     if not entry.installed:
         raise UsageError(
@@ -113,7 +113,7 @@ def load(name: str, device: str = "auto", precision: str | None = None) -> Backe
         precision = backend.precisions[0]
     if precision not in backend.precisions:
         raise UsageError(
-            f"backend '{name}' has no precision '{precision}'; "
+            f"backend '{name}' has no precision '{precision:.40}'; "
             f"choose from: {', '.join(backend.precisions)}"
         )
     return backend(device, precision)

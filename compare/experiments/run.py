@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from compare import tasks
 from compare.errors import StorageError
 from compare.experiments.environment import environment
-from compare.experiments.plan import Plan, load_backend
+from compare.experiments.plan import TIMED_SAMPLES, Plan, load_backend
 from compare.files import Record, refused
 from compare.learned.training import Progress
 from compare.results.runs import (
@@ -32,9 +32,6 @@ from compare.results.runs import (
 from compare.solvers.base import Model
 from compare.solvers.catalogue import published_epochs
 from compare.tasks.base import Scores
-
-TIMED_SAMPLES = 256
-"""Held-out samples that predictions are timed on."""
 
 
 def load_or_run(

@@ -40,4 +40,4 @@ def load(name: str) -> Task:
     for point in plugins("compare.tasks").select(name=name):
         task = point.load()
         return task
-    raise UsageError(f"unknown task '{name}'; choose from: {', '.join(known())}")
+    raise UsageError(f"unknown task '{name:.40}'; choose from: {', '.join(known())}")
