@@ -58,6 +58,13 @@ def finished(plan: Plan, out: Path) -> bool:
         return False
 
 
+def unfinished(plans: Sequence[Plan], out: Path) -> list[Plan]:
+    """Return the plans that are not finished in `out`, which need not be there."""
+    if not os.path.isdir(out):
+        return list(plans)
+    return [plan for plan in plans if not finished(plan, out)]
+
+
 def attempt(
     plan: Plan, out: Path, force: bool, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> Outcome:
@@ -78,7 +85,7 @@ def _in_words(error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         # Outside of a training step, which names its batch: the data or the predictions.
-        return f"out of memory ({str(error)[:120]}); try a smaller --size or another --device"
+        return f"out of memory ({str(error)[:120]}); try a smaller canvas or another device"
     return f"{type(error).__name__}: {error}"
 
 
@@ -255,7 +262,7 @@ def on_processes(
     """
     items = [{"arguments": plan.arguments(), "out": str(out), "force": force} for plan in plans]
     waiting = deque(enumerate(items))
-    for index, result in _answers(_attempt_item, waiting, min(workers, len(plans)), TRIES):
+    for index, result in _answers(_attempt_item, waiting, min(workers, len(plans) or 1), TRIES):
         plan = plans[index]
         if result is None:
             outcome = Outcome("", "failed", f"its process died {TRIES} times")

@@ -191,7 +191,7 @@ def test_a_dry_run_counts_and_estimates_and_does_nothing(tmp_path, capsys):
     assert (code, err) == (0, "")
     assert out.startswith("6 runs: about ")
     assert out.endswith(" s here, one after another.\n")
-    assert list((tmp_path / "runs").iterdir()) == []
+    assert not (tmp_path / "runs").exists()
 
 
 def test_an_estimate_counts_the_steps(tmp_path):
@@ -243,7 +243,7 @@ def test_a_run_that_fails_is_recorded_and_the_sweep_goes_on(tmp_path, capsys, mo
         code, printed, err = compare(capsys, "sweep", file, "--out", out)
     assert code == 1
     assert (
-        err.count("failed: out of memory (7 is too much); try a smaller --size or another --dev")
+        err.count("failed: out of memory (7 is too much); try a smaller canvas or another devi")
         == 2
     )
     assert "4 finished, 0 diverged, 2 failed" in printed
