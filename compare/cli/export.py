@@ -21,15 +21,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the network's file."""
+    from compare.experiments import memory
     from handcrafted import NETWORKS
+    from handcrafted.exactness import require_exact
 
     (task,) = names("task", options.task, tuple(NETWORKS))
-    height, width = pixels("--size", options.size)
+    height, width = pixels("--size", options.size, memory.A_PIXEL_OF_ONNX)
+    constants = 8 * height * width
+    if constants > memory.LARGEST_ONNX:
+        raise UsageError(
+            f"--size is '{options.size}', whose coordinates take {constants / 1e9:.1f} GB, and an "
+            f"ONNX file holds up to {memory.LARGEST_ONNX / 1e9:.1f} GB: give a smaller canvas"
+        )
     file = Path(options.file)
     if file.suffix != ".onnx":
         raise UsageError(f"'{file}' does not end in .onnx")
     try:
         network = NETWORKS[task](height, width)
+        require_exact("float32", max(height, width))
     except ValueError as error:
         raise UsageError(str(error)) from error
     from importlib.util import find_spec
