@@ -27,7 +27,15 @@ import numpy as np
 from compare import tasks
 from compare.cli import main as compare
 from compare.files import write_whole
-from compare.report.text import COST, conclusions, cost_cells, heading, score_cells
+from compare.report.text import (
+    COST,
+    conclusions,
+    cost_cells,
+    heading,
+    score_cells,
+    score_parts,
+    trainings,
+)
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
 
@@ -44,26 +52,25 @@ def answers(arguments: list[str]) -> dict[str, Any]:
 
 
 def markdown(cells: list[tuple[str, ...]]) -> str:
-    """Lay out rows of cells, the header first; numbers to the right."""
+    """Return a table of rows of cells, the header first; numbers to the right."""
     head, *rows = ("| " + " | ".join(row) + " |" for row in cells)
     return "\n".join([head, "| --- |" + " ---: |" * (len(cells[0]) - 1), *rows])
 
 
 def section(answer: dict[str, Any]) -> str:
-    """Set out one task: scores held out and trained on, cost and luck, conclusions."""
+    """Return one task's tables: scores held out and trained on, costs, comparisons."""
     task = tasks.load(answer["task"])
     parts = [f"## {task.name}", "", f"{task.summary[0].upper()}{task.summary[1:]}.", ""]
     parts += [f"`compare run {' '.join(answer['arguments'])}`: {heading(answer)}", ""]
+    parts += [f"- {line}" for line in trainings(answer["rows"])] + [""]
     for split in dict.fromkeys(row["split"] for row in answer["rows"]):
         rows = [row for row in answer["rows"] if row["split"] == split]
-        for where, what in (("test", "held_out"), ("train", "trained_on")):
-            words = {"test": "held out", "train": "trained on"}[where]
-            parts += [f"**{split}, {rows[0][what]:,} positions {words}**", ""]
-            cells = score_cells(task, [(row["solver"], row[where]) for row in rows])
-            parts += [markdown(cells), ""]
-        parts += [f"**{split}, cost and luck**", ""]
+        for part, title in score_parts(rows[0]).items():
+            cells = score_cells(task, [(row["solver"], row["scores"][part]) for row in rows])
+            parts += [f"**{split}, {title}**", "", markdown(cells), ""]
+        parts += [f"**{split}: cost, and success over seeds**", ""]
         parts += [markdown([COST, *map(cost_cells, rows)]), ""]
-        parts += [*conclusions(rows, answer["pairs"][split]), ""]
+        parts += [f"- {line}" for line in conclusions(task, rows, answer["pairs"][split])] + [""]
     return "\n".join([*parts, "> " + task.legend.replace("\n", "\n> "), ""])
 
 

@@ -1,191 +1,146 @@
-"""The handcrafted `onehot2coord` beside what a user would pick instead, in one process.
+"""The handcrafted `onehot2coord` and the closed forms beside what a user would write, in turns.
 
     python benchmarks/hot_pixels.py [--json FILE]     # or, with the rest, benchmarks/speed.py
 
-For each batch and canvas it prints the network's time, and ratios to each alternative's: "own /"
-those that are as fast as reading can be (`sum` reads and computes nothing; `argmax`, with
-`unravel_index`, and `flatnonzero` check nothing), "/ own" those that it should be many times faster
-than. A turn is a loop of calls of one alternative, as a user's loop would be; the alternatives take
-turns, so that a busy machine slows all alike; times are medians. It ends with the bandwidth of the
-memory and with the bars set for the network: which hold, and by what figure.
+For each batch and canvas it prints microseconds a picture, medians, of
+
+- `run`, the network's own operations, and `literal`, the same four steps written in NumPy in place;
+- `check`, what a call of the network does before it runs: every bitmap must be one-hot;
+- `argmax` with `unravel_index`, which checks nothing, and `verified_argmax`, which does;
+- `expectation`, sum(A X) / sum(A), and `inner`, W - A.(W - X), one matrix product each.
+
+Ratios are medians of each turn's. It ends with the bars: which hold, and by what figure.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import replace
-from importlib.util import find_spec
+import time
+from collections.abc import Callable
 
 import numpy as np
-from scipy import ndimage
-from timing import Ways, medians, report
+from timing import report
 
-from compare.experiments.environment import cores
-from handcrafted import NETWORKS
+from compare.solvers import direct
+from handcrafted import onehot2coord
+from handcrafted.memory import keep_freed_memory
+from handcrafted.verified_argmax import verified_argmax
 
-SHAPES = [
-    (batch, side)
-    for batch in (1, 64, 4096)
-    for side in (16, 64, 256, 1024)
-    if batch * side * side <= 1 << 28
-]
-"""(bitmaps, side): those that take 1 GiB of float32 or less."""
+BATCHES, SIDES = (1, 16, 64, 256), (16, 64, 128)
+TURNS = 31
+TURN = 0.004
+"""About how many seconds of the processor's time each alternative has in a turn."""
 
-COLUMNS = {
-    **{f"own / {name}": (name, True) for name in ("sum", "argmax", "flatnonzero")},
-    **{
-        f"{name} / own": (name, False)
-        for name in ("torch.argmax", "center_of_mass", "dsntnn", "kornia", "jax argmax")
-    },
-}
-"""Titles of columns; which alternative, and whether it is the one divided by."""
+Function = Callable[[np.ndarray], np.ndarray | None]
 
 
-def alternatives(bitmaps: np.ndarray) -> Ways:
-    """Return what is timed, by name; the handcrafted network first."""
-    count, _, height, width = bitmaps.shape
-    network = NETWORKS["onehot2coord"](height, width)
-    ways: Ways = {"own": lambda: network(bitmaps), **refusals(bitmaps)}
-    if bitmaps.dtype == bool:
-        return {**ways, "flatnonzero": lambda: np.flatnonzero(bitmaps)}
-    flat = bitmaps.reshape(count, -1)
-    ways["sum"] = lambda: bitmaps.sum()
-    ways["argmax"] = lambda: np.unravel_index(flat.argmax(axis=1), (height, width))
-    if find_spec("torch"):
-        import torch
+def literal(height: int, width: int) -> Function:
+    """Return the four steps in NumPy: one new array, and all else in place."""
+    column = np.arange(width, dtype=np.float32)
+    row = np.arange(height, dtype=np.float32)[:, None]
 
-        there = torch.from_numpy(flat)
-        ways["torch.argmax"] = lambda: there.argmax(dim=1)
-    if bitmaps.size <= 1 << 24:  # it takes seconds beyond
-        ways["center_of_mass"] = lambda: [ndimage.center_of_mass(one[0]) for one in bitmaps]
-    return {**ways, **others(bitmaps)} if (height, width) == (64, 64) else ways
+    def steps(bitmaps: np.ndarray) -> np.ndarray:
+        A = bitmaps[:, 0]
+        maps = A * np.float32(width)
+        maps -= column
+        np.maximum(maps, 0, out=maps)
+        x = width - maps.sum(axis=(1, 2))
+        np.multiply(A, np.float32(height), out=maps)
+        maps -= row
+        np.maximum(maps, 0, out=maps)
+        y = height - maps.sum(axis=(1, 2))
+        return np.stack([x, y], axis=1)
 
-
-def others(bitmaps: np.ndarray) -> Ways:
-    """Return the alternatives from packages of the `bench` extra, those that are installed."""
-    ways: Ways = {}
-    if find_spec("dsntnn"):
-        import dsntnn
-        import torch
-
-        maps = torch.from_numpy(bitmaps)
-        ways["dsntnn"] = lambda: dsntnn.dsnt(maps)
-    if find_spec("kornia"):
-        import torch
-        from kornia.geometry.subpix import spatial_expectation2d
-
-        heat = torch.from_numpy(bitmaps)
-        ways["kornia"] = lambda: spatial_expectation2d(heat, normalized_coordinates=False)
-    if find_spec("jax"):
-        import jax
-
-        there = jax.numpy.asarray(bitmaps.reshape(len(bitmaps), -1))
-        argmax = jax.jit(lambda flat: flat.argmax(axis=1))
-        ways["jax argmax"] = lambda: argmax(there).block_until_ready()
-    return ways
+    return steps
 
 
-def refusals(bitmaps: np.ndarray) -> Ways:
-    """Return the refusals of a batch whose first bitmap, or last one, has several hot pixels."""
-    network = NETWORKS["onehot2coord"](*bitmaps.shape[2:])
-    steps = replace(network, shortcut=None)
-    first, last = bitmaps.copy(), bitmaps.copy()
-    for wrong, item in ((first, 0), (last, -1)):
-        wrong[item, 0, [0, -1], [0, -1]] = 1
+def inner(height: int, width: int) -> Function:
+    """Return W - A.(W - X) and H - A.(H - Y), what the steps are on bitmaps of 0 and 1."""
+    row, column = np.indices((height, width), dtype=np.float32).reshape(2, -1)
+    size = np.float32([width, height])
+    weights = size - np.stack([column, row], axis=1)
+    return lambda bitmaps: size - bitmaps.reshape(len(bitmaps), -1) @ weights
 
-    def refuse() -> None:
-        with suppress(ValueError):
-            steps(first)
-            raise AssertionError
 
+def alternatives(height: int, width: int) -> dict[str, Function]:
+    """Return what is timed, by name."""
+    network = onehot2coord.network(height, width)
     return {
-        "refuse first": lambda: network.shortcut(first),
-        "refuse last": lambda: network.shortcut(last),
-        "steps refuse first": refuse,
+        "run": network.run,
+        "literal": literal(height, width),
+        "check": network.check,
+        "argmax": lambda bitmaps: direct.argmax(bitmaps, height, width),
+        "verified_argmax": verified_argmax,
+        "expectation": lambda bitmaps: direct.expectation(bitmaps, height, width),
+        "inner": inner(height, width),
     }
 
 
-def bandwidth(cores: int) -> dict[str, float]:
-    """Return bytes a second of 256 MiB that so many threads sum, or copy (read and written)."""
-    source = np.ones(1 << 26, np.float32)
-    target = np.zeros_like(source)
-    parts = list(zip(np.array_split(source, cores), np.array_split(target, cores), strict=True))
-    with ThreadPoolExecutor(cores) as threads:
-        ways: Ways = {
-            "own": lambda: list(threads.map(lambda part: part[0].sum(), parts)),
-            "copy": lambda: list(threads.map(lambda part: np.copyto(part[1], part[0]), parts)),
-        }
-        took = medians(ways)
-    return {"sum": source.nbytes / took["own"], "copy": 2 * source.nbytes / took["copy"]}
+def seconds(function: Function, bitmaps: np.ndarray, calls: int) -> float:
+    """Return the processor's seconds of a call, which other programs do not lengthen."""
+    before = time.process_time()
+    for _ in range(calls):
+        function(bitmaps)
+    return (time.process_time() - before) / calls
+
+
+def turns(functions: dict[str, Function], bitmaps: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the seconds of a call in each turn, by name."""
+    calls = {}
+    for name, function in functions.items():
+        function(bitmaps)
+        calls[name] = max(1, round(TURN / max(seconds(function, bitmaps, 3), 1e-6)))
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    for _ in range(TURNS):
+        for name, function in functions.items():
+            times[name].append(seconds(function, bitmaps, calls[name]))
+    return {name: np.array(each) for name, each in times.items()}
 
 
 def bars(rows: list[dict]) -> list[tuple[str, float, float]]:
     """Return what each bar asks for, the most that it allows, and the worst there was."""
 
-    def worst(own: str, other: str, dtype: str, **where: int) -> float:
-        asked = [
-            row["seconds"][own] / row["seconds"][other]
-            for row in rows
-            if row["dtype"] == dtype
-            and other in row["seconds"]
-            and all(row[key] == value for key, value in where.items())
-        ]
-        return max(asked, default=float("nan"))
+    def worst(ratio: str, batches: tuple[int, ...]) -> float:
+        asked = [row[ratio] for row in rows if row["side"] == 64 and row["batch"] in batches]
+        return max(asked)
 
-    big = {"batch": 4096, "side": 64}
-    checks = [
-        # (what, own time, alternative, at most, dtype, where)
-        ("4096 of 64x64: own / argmax", "own", "argmax", 1, "float32", big),
-        ("4096 of 64x64: own / torch.argmax", "own", "torch.argmax", 1 / 5, "float32", big),
-        ("4096 of 64x64: own / center_of_mass", "own", "center_of_mass", 1 / 50, "float32", big),
-        ("float32: own / sum", "own", "sum", 2, "float32", {}),
-        ("bool: own / flatnonzero", "own", "flatnonzero", 2, "bool", {}),
-        ("float32: refusing the last / sum", "refuse last", "sum", 2, "float32", {}),
-        ("bool: refusing the last / flatnonzero", "refuse last", "flatnonzero", 2, "bool", {}),
-    ]
-    checks += [
-        (f"{dtype}: refusing the first / by the steps", "refuse first", "steps refuse first", 1,
-         dtype, {})
-        for dtype in ("float32", "bool")
-    ]  # fmt: skip
     return [
-        (what, most, worst(own, other, dtype, **where))
-        for what, own, other, most, dtype, where in checks
+        ("64x64, batches of 16 and 64: run / literal", 2, worst("run / literal", (16, 64))),
+        ("64x64, batches of 256: run / literal", 2, worst("run / literal", (256,))),
+        ("64x64, batches of 256: verified_argmax / argmax", 2, worst("verified / argmax", (256,))),
     ]
 
 
 def measure() -> dict[str, object]:
-    """Measure every shape; print, and return, the times, the bandwidth and the bars."""
-    rows = []
-    print("| dtype | bitmaps | own |", " | ".join(COLUMNS), "|")
-    print("| --- | --- | ---: |", " | ".join("---:" for _ in COLUMNS), "|")
+    """Measure every shape; print, and return, the times and the bars."""
+    keep_freed_memory()  # as `compare` does; else the system's zeroing of memory is measured
     rng = np.random.default_rng(0)
-    for dtype in (np.float32, np.bool_):
-        for batch, side in SHAPES:
-            bitmaps = np.zeros((batch, 1, side, side), dtype)
-            y, x = rng.integers(side, size=(2, batch))
+    rows: list[dict] = []
+    for side in SIDES:
+        functions = alternatives(side, side)
+        for batch in BATCHES:
+            bitmaps = np.zeros((batch, 1, side, side), np.float32)
+            y, x = places = rng.integers(side, size=(2, batch))
             bitmaps[np.arange(batch), 0, y, x] = 1
-            took = medians(alternatives(bitmaps))
-            name = np.dtype(dtype).name
-            rows.append({"dtype": name, "batch": batch, "side": side, "seconds": took})
-            ratios = [
-                f"{(took['own'] / took[n]) ** (1 if divided else -1):,.2f}" if n in took else ""
-                for n, divided in COLUMNS.values()
-            ]
-            shape = f"{batch} of {side}x{side}"
-            own = f"{took['own'] * 1e6:,.1f} us"
-            print("|", " | ".join([name, shape, own, *ratios]), "|", flush=True)
-    print()
-    speeds = {threads: bandwidth(threads) for threads in sorted({1, cores()})}
-    for threads, speed in speeds.items():
-        each = ", ".join(f"{name} {value / 1e9:.1f} GB/s" for name, value in speed.items())
-        print(f"256 MiB, {threads} thread(s): {each}")
+            for name, function in functions.items():
+                if name != "check" and not (function(bitmaps) == places[::-1].T).all():
+                    raise AssertionError(f"{name} is wrong")
+            took = turns(functions, bitmaps)
+            if not rows:
+                print("| pictures |", " | ".join(took), "| run / literal | verified / argmax |")
+                print("| --- |", " | ".join("---:" for _ in range(len(took) + 2)), "|")
+            row = {"side": side, "batch": batch}
+            row |= {name: float(np.median(each)) for name, each in took.items()}
+            row["run / literal"] = float(np.median(took["run"] / took["literal"]))
+            row["verified / argmax"] = float(np.median(took["verified_argmax"] / took["argmax"]))
+            rows.append(row)
+            cells = [f"{row[name] / batch * 1e6:,.2f}" for name in took]
+            cells += [f"{row[name]:.2f}" for name in ("run / literal", "verified / argmax")]
+            print(f"| {batch} of {side}x{side} |", " | ".join(cells), "|", flush=True)
     print()
     for asked, most, worst in bars(rows):
         verdict = "holds" if worst <= most else "does not hold"
         print(f"{asked}: at most {most:g}, worst {worst:.3g}: {verdict}")
-    return {"rows": rows, "bandwidth": speeds}
+    return {"rows": rows}
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ from timing import medians, report
 from torch import nn
 
 from compare import backends
-from compare.learned import layers, training
-from compare.learned.architecture import Architecture
+from compare.learned import training
+from compare.learned.model import Model
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import from_chunks
+from compare.learned.torch_twin import twin
 from compare.solvers.base import Setting
-from compare.solvers.catalogue import offered
+from compare.solvers.catalogue import solvers_of
 from compare.tasks import load
 
 SIZE = 64
@@ -46,82 +47,6 @@ TURN = 0.25
 """Seconds of steps in a row that are timed together, as in an epoch."""
 
 
-class Dense(nn.Module):
-    """An architecture as a PyTorch user writes it, on full maps."""
-
-    def __init__(self, architecture: Architecture) -> None:
-        """Give each layer its module."""
-        super().__init__()
-        shapes = architecture.shapes()
-        pairs = zip(architecture.layers, shapes, strict=False)
-        self.steps = nn.ModuleList(_module(layer, shape) for layer, shape in pairs)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Map a batch."""
-        for step in self.steps:
-            x = step(x)
-        return x
-
-
-class _Coordinates(nn.Module):
-    def __init__(self, height: int, width: int) -> None:
-        super().__init__()
-        channels = torch.tensor(layers.coordinates(height, width), dtype=torch.float32)
-        self.register_buffer("channels", channels)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([x, self.channels.expand(len(x), -1, -1, -1)], dim=1)
-
-
-class _Function(nn.Module):
-    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function(x)
-
-
-def _module(layer: layers.Layer, shape: tuple[int, ...]) -> nn.Module:
-    channels = shape[0]
-    match layer:
-        case layers.Conv(outputs, kernel, stride):
-            above, left = (layers.same_padding(size, kernel, stride) for size in shape[1:])
-            before: list[nn.Module] = []
-            if isinstance(layer, layers.CoordConv):
-                before, channels = [_Coordinates(*shape[1:])], channels + 2
-            padding = (above[0], left[0])
-            if padding != (above[1], left[1]):
-                before, padding = [*before, nn.ZeroPad2d((*left, *above))], (0, 0)
-            return nn.Sequential(*before, nn.Conv2d(channels, outputs, kernel, stride, padding))
-        case layers.ConvTranspose(outputs, kernel, stride):
-            cut = (kernel - stride + 1) // 2
-            more = 2 * cut - kernel + stride
-            return nn.ConvTranspose2d(channels, outputs, kernel, stride, cut, more)
-        case layers.BatchNorm(momentum, epsilon):
-            return nn.BatchNorm2d(channels, epsilon, 1 - momentum)
-        case layers.MaxPool(kernel):
-            return nn.MaxPool2d(kernel)
-        case layers.GlobalMaxPool():
-            return nn.AdaptiveMaxPool2d(1)
-        case layers.GlobalMeanPool():
-            return nn.AdaptiveAvgPool2d(1)
-        case layers.Dense(features):
-            return nn.Linear(channels, features)
-        case layers.Relu():
-            return nn.ReLU()
-        case layers.Flatten():
-            return nn.Flatten()
-        case layers.Softmax():
-            return _Function(lambda x: torch.softmax(x.flatten(1), dim=1).reshape(x.shape))
-        case layers.Tile(height, width):
-            return _Function(lambda x: x[:, :, None, None].expand(-1, -1, height, width))
-        case layers.Scale(height, width):
-            factor = torch.tensor([2 / (width - 1), 2 / (height - 1)])
-            return _Function(lambda x: x * factor - 1)
-    raise NotImplementedError(layer)
-
-
 LOSSES = {
     "mse": nn.functional.mse_loss,
     "softmax": lambda outputs, targets: nn.functional.cross_entropy(outputs.flatten(1), targets),
@@ -133,11 +58,11 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
     """Return a step here and one in PyTorch on the same batch, and the recipe."""
     task_name, solver, split, kernel, _ = CASES[name]
     task, backend = load(task_name), backends.load("numpy")
-    entry = offered(task_name)[solver]
-    recipe = replace(entry.recipes["quick"], kernel=kernel)
-    learned = entry.build(Setting(task, split, SIZE, SIZE, backend), recipe, None)
+    spec = solvers_of(task_name)[solver]
+    recipe = replace(spec.recipes["quick"], kernel=kernel)
+    learned = spec.build(Setting(task, split, SIZE, SIZE, backend), recipe)
     data = task.split(split, SIZE, SIZE).train
-    targets = task.encode(data.positions, SIZE, SIZE)
+    targets = task.supervision.encode(data.positions, SIZE, SIZE)
     inputs = data.inputs()
 
     state = training.begin(learned.architecture, 0, backend)
@@ -153,7 +78,7 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
             np.zeros(1, np.int64), rates, order[None], shared, (targets, *samples),
         )  # fmt: skip
 
-    network = Dense(learned.architecture)
+    network = twin(learned.architecture)
     adam = torch.optim.Adam(network.parameters(), 1e-3, (recipe.beta1, recipe.beta2))
     batch_inputs = torch.tensor(inputs[order], dtype=torch.float32)
     batch_targets = torch.tensor(targets[order])
@@ -171,17 +96,9 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
 def full_recipe() -> float:
     """Return the seconds that the published CoordConv regressor takes to train."""
     task, backend = load("onehot2coord"), backends.load("numpy")
-    recipe = offered("onehot2coord")["coordconv"].recipes["paper"]
-    learned = offered("onehot2coord")["coordconv"].build(
-        Setting(task, "uniform", SIZE, SIZE, backend), recipe, None
-    )
-    data = task.split("uniform", SIZE, SIZE).train
-    inputs, targets = from_chunks([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
-    before = time.perf_counter()
-    training.train(
-        learned.architecture, inputs, targets, recipe, epochs=100, seed=0, backend=backend
-    )
-    return time.perf_counter() - before
+    spec = solvers_of("onehot2coord")["coordconv"]
+    solver = spec.build(Setting(task, "uniform", SIZE, SIZE, backend), spec.recipes["paper"])
+    return solver.fit(task.split("uniform", SIZE, SIZE).train).history.seconds
 
 
 def until_right(split: str, seed: int) -> float:
@@ -191,28 +108,28 @@ def until_right(split: str, seed: int) -> float:
     positions first, for which the clock stops. Infinite where the recipe ends before.
     """
     task, backend = load("coord2onehot"), backends.load("numpy")
-    entry = offered("coord2onehot")["coordconv"]
-    recipe = entry.recipes["quick"]
-    learned = entry.build(Setting(task, split, SIZE, SIZE, backend), recipe, None)
+    spec = solvers_of("coord2onehot")["coordconv"]
+    recipe, encode = spec.recipes["quick"], task.supervision.encode
+    learned = spec.build(Setting(task, split, SIZE, SIZE, backend), recipe)
     data = task.split(split, SIZE, SIZE)
-    inputs, targets = data.train.inputs(), task.encode(data.train.positions, SIZE, SIZE)
-    everywhere = np.concatenate([inputs, data.test.inputs()])
-    hot = np.concatenate([targets, task.encode(data.test.positions, SIZE, SIZE)])
+    inputs, targets = data.train.inputs(), encode(data.train.positions, SIZE, SIZE)
+    all_inputs = np.concatenate([inputs, data.test.inputs()])
+    hot = np.concatenate([targets, encode(data.test.positions, SIZE, SIZE)])
 
-    def right(places: slice) -> bool:
-        bitmaps = learned.predict(everywhere[places])
-        return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[places]).all())
+    def right(model: Model, part: slice) -> bool:
+        bitmaps = model.predict(all_inputs[part])
+        return bool((bitmaps.reshape(len(bitmaps), -1).argmax(axis=1) == hot[part]).all())
 
     states = training.states(
-        learned.architecture, from_chunks([inputs]), targets, recipe, epochs=1, seed=seed,
+        learned.architecture, from_chunks([inputs]), targets, recipe, seed=seed,
         backend=backend, state=training.begin(learned.architecture, seed, backend),
     )  # fmt: skip
     took, before = 0.0, time.perf_counter()
     for state in states:
         took += time.perf_counter() - before
         if state.steps % 25 == 0:
-            learned.state = state
-            if right(slice(None, None, 30)) and right(slice(None)):
+            model = learned.load(state.weights)
+            if right(model, slice(None, None, 30)) and right(model, slice(None)):
                 return took
         before = time.perf_counter()
     return float("inf")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from compare.files import write_whole
 from compare.learned.sparse.batches import from_chunks
 from compare.learned.training import train
 from compare.solvers.base import Setting
-from compare.solvers.catalogue import offered
+from compare.solvers.catalogue import solvers_of
 from compare.tasks import load
 from compare.testing.backends import GRADIENT_BOUND, OUTPUT_BOUND, parity, published
 
@@ -65,19 +66,19 @@ def curves(epochs: int, device: str) -> dict[tuple[str, str], tuple[float, ...]]
     """Train both regressors of the one-hot task with seed 0 on every installed backend."""
     task, found = load("onehot2coord"), {}
     data = task.split("quadrant", SIZE, SIZE).train
-    inputs, targets = from_chunks([data.inputs()]), task.encode(data.positions, SIZE, SIZE)
+    inputs, targets = (
+        from_chunks([data.inputs()]),
+        task.supervision.encode(data.positions, SIZE, SIZE),
+    )
     for name in ("numpy", *OTHERS):
         if not backends.available()[name].installed:
             continue
         backend = backends.load(name, device if name != "numpy" else "auto")
         for solver in ("coordconv", "conv"):
-            entry = offered("onehot2coord")[solver]
-            recipe = entry.recipes["quick"]
-            learned = entry.build(Setting(task, "quadrant", SIZE, SIZE, backend), recipe, None)
-            state = train(
-                learned.architecture, inputs, targets, recipe,
-                epochs=epochs, seed=0, backend=backend,
-            )  # fmt: skip
+            spec = solvers_of("onehot2coord")[solver]
+            recipe = replace(spec.recipes["paper"], epochs=epochs)
+            learned = spec.build(Setting(task, "quadrant", SIZE, SIZE, backend), recipe)
+            state = train(learned.architecture, inputs, targets, recipe, seed=0, backend=backend)
             found[solver, name] = state.losses
             print(solver, name, f"{state.losses[-1]:.9g}", f"{state.seconds:.1f} s", flush=True)
     return found

@@ -40,7 +40,7 @@ def peak() -> float:
     Started by a small process, for at its start a process counts as large as the one it is from.
     """
     with tempfile.TemporaryDirectory() as out:
-        run = [*COMMAND, "run", "--task", "onehot2coord", "-q", "--out", out]
+        run = [*COMMAND, "run", "--task", "onehot2coord", "--preset", "quick", "-q", "--out", out]
         return float(output(sys.executable, "-c", MEASURE, *run))
 
 
@@ -50,7 +50,7 @@ def classifier() -> dict[str, float]:
         chosen = ["--task", "coord2onehot", "--solver", "coordconv", "--seeds", "1"]
         rows = json.loads(output(*COMMAND, "run", *chosen, "--json", "-q", "--out", out))["rows"]
     for row in rows:
-        right = [row[where]["accuracy"]["median"] for where in ("train", "test")]
+        right = [row["scores"][part]["accuracy"]["median"] for part in ("train", "test")]
         if right != [1, 1]:
             sys.exit(f"the classifier is right at {right} of the {row['split']} split's positions")
     return {row["split"]: row["train_seconds"]["median"] for row in rows}

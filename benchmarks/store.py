@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from compare.experiments.plan import Request, make_plans
-from compare.experiments.run import settle
+from compare.experiments.run import load_or_run
 from compare.files import write_sealed_json
 from compare.results.runs import directory_name
 
@@ -33,8 +33,8 @@ QUESTIONS = {
 def fill(out: Path, runs: int) -> None:
     """Write `runs` records below `out`."""
     with tempfile.TemporaryDirectory() as scratch:
-        plans = make_plans(Request("onehot2coord", seeds=(0,), size="16", epochs="1"))
-        templates = [settle(plan, Path(scratch)) for plan in plans]
+        plans = make_plans(Request("onehot2coord", seeds=(0,), size="16", recipe={"epochs": "1"}))
+        templates = [load_or_run(plan, Path(scratch)) for plan in plans]
     draw = random.Random(0)
     for index in range(runs):
         template = templates[index % len(templates)]
@@ -47,8 +47,7 @@ def fill(out: Path, runs: int) -> None:
             part: {name: draw.random() for name in known}
             for part, known in template["scores"].items()
         }
-        record = {**template, **arguments, "arguments": arguments, "scores": scores}
-        record["elsewhere"] = template["elsewhere"]
+        record = {**template, "arguments": arguments, "scores": scores}
         version = record["environment"]["handcrafted"]
         directory = out / directory_name(arguments, version)
         directory.mkdir()

@@ -62,7 +62,7 @@ def report(about: str, measure: Callable[[], dict[str, object]]) -> None:
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="write the seconds here too")
     file = parser.parse_args().json
-    packages = ("numpy", "scipy", "torch", "dsntnn", "kornia", "jax")
+    packages = ("numpy", "scipy", "torch", "jax")
     machine: dict[str, object] = {
         "processor": platform.processor() or platform.machine(),
         "cores": cores(),

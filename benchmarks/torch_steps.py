@@ -19,7 +19,7 @@ from compare import backends
 from compare.learned import training
 from compare.learned.sparse.batches import from_chunks
 from compare.solvers.base import Setting
-from compare.solvers.catalogue import offered
+from compare.solvers.catalogue import solvers_of
 from compare.tasks import load
 
 CASES = (
@@ -34,13 +34,13 @@ WAYS = ("numpy", "torch, eager", "torch.compile", "CUDA graph", "jax.jit")
 def prepared(task_name: str, solver: str, size: int, name: str, device: str):
     """Return the backend, its step and the arguments of a first one."""
     task, backend = load(task_name), backends.load(name, device)
-    entry = offered(task_name)[solver]
-    recipe = entry.recipes["quick"]
-    learned = entry.build(Setting(task, "uniform", size, size, backend), recipe, None)
+    spec = solvers_of(task_name)[solver]
+    recipe = spec.recipes["quick"]
+    learned = spec.build(Setting(task, "uniform", size, size, backend), recipe)
     data = task.split("uniform", size, size).train
     inputs = from_chunks([data.inputs()])
     step, shared, samples = training.prepared(learned.architecture, inputs, recipe, backend)
-    targets = backend.asarray(task.encode(data.positions, size, size))
+    targets = backend.asarray(task.supervision.encode(data.positions, size, size))
     order = np.arange(len(data) // recipe.batch * recipe.batch).reshape(-1, recipe.batch)
     state = training.begin(learned.architecture, 0, backend)
     rates = backend.asarray(np.full(len(order), 1e-3), like=state.running_loss)

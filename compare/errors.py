@@ -1,10 +1,15 @@
-"""The exceptions that are said in one line, and how a message names a command to type."""
+"""The exceptions that are said in one line, signals that become one, and commands in messages."""
 
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 
 class UsageError(ValueError):
@@ -47,3 +52,37 @@ def command(*words: str) -> str:
         if found is None or Path(found).absolute() != called.absolute():
             program = [sys.argv[0]]
     return shlex.join([*program, *words])
+
+
+class TerminatedError(KeyboardInterrupt):
+    """The process was asked to end by a signal, and does as it does at Ctrl-C."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the signal's number."""
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def terminations_raised() -> Iterator[None]:
+    """Raise `TerminatedError` in the main thread at SIGTERM and SIGHUP, so that state is saved.
+
+    A signal that is ignored, such as SIGHUP under nohup, or handled by somebody else is left alone;
+    after the first, others are ignored until everything is saved.
+    """
+    chosen = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
+    main = threading.current_thread() is threading.main_thread()
+    ours = [n for n in chosen if main and signal.getsignal(n) == signal.SIG_DFL]
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)
+        raise TerminatedError(number)
+
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -7,15 +7,17 @@ import errno
 import hashlib
 import io
 import json
+import math
 import os
 import secrets
 import stat
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,11 +114,12 @@ def write_output(path: Path, content: bytes) -> None:
         raise refused(path, error) from error
 
 
-def read_file(path: str | Path) -> bytes:
+def read_file(path: str | Path, most: int = sys.maxsize) -> bytes:
     """Read a file of a run.
 
     Raises FileNotFoundError if there is none; ValueError, naming it, if it is a link, a directory,
-    a device or a pipe, which no run has; `StorageError`, naming it, where the system refuses.
+    a device or a pipe, which no run has, or has more than `most` bytes; `StorageError`, naming it,
+    where the system refuses.
     """
     try:
         # Ten thousand of these are read at once, so this takes the short way to the bytes.
@@ -125,6 +128,8 @@ def read_file(path: str | Path) -> bytes:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
                 raise ValueError(f"{path} is damaged: it is not a regular file")
+            if status.st_size > most:
+                raise ValueError(f"{path} is damaged: it has more than {most:,} bytes")
             content = os.read(file, status.st_size)
             while len(content) < status.st_size and (more := os.read(file, 1 << 24)):
                 content += more
@@ -141,6 +146,25 @@ def read_file(path: str | Path) -> bytes:
 
 _NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 """Neither a link is followed nor a pipe without a writer waited for."""
+
+
+def read_input(path: Path, most: int) -> bytes:
+    """Read a file that a user named, of at most so many bytes; a link is followed.
+
+    Raises `UsageError`, naming it, for what is not there, may not be read, is larger, or is a
+    directory, a device or a pipe, which might never end.
+    """
+    try:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(file, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(file).st_mode):
+                raise UsageError(f"'{path}' is not a regular file; give one")
+            content = stream.read(most + 1)
+    except OSError as error:
+        raise UsageError(f"cannot read '{path}': {error.strerror}") from error
+    if len(content) > most:
+        raise UsageError(f"'{path}' has more than {most:,} bytes, too many for what it is to be")
+    return content
 
 
 def unreadable(path: str | Path, error: OSError) -> StorageError:
@@ -177,11 +201,17 @@ def _flush_directory(path: Path) -> None:
             os.close(directory)
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an `npz` file."""
+def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return arrays as the bytes of an `npz` file. No pickle is written."""
     buffer = io.BytesIO()  # a zip file that cannot be closed for want of room is a second error
     np.savez(buffer, allow_pickle=False, **arrays)
-    write_whole(path, lambda file: file.write(buffer.getbuffer()))
+    return buffer.getvalue()
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an `npz` file."""
+    content = npz(arrays)
+    write_whole(path, lambda file: file.write(content))
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
@@ -189,13 +219,43 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
     Raises ValueError, naming one that is damaged or is none; else as `read_file` does.
     """
-    content = read_file(path)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        return arrays_of(read_file(path))
+    except ValueError as error:
+        raise ValueError(f"{path} is not a readable array file ({error})") from error
+
+
+def arrays_of(content: bytes) -> dict[str, NDArray[Any]]:
+    """Undo `npz`; ValueError for what it did not return. Takes no more memory than `content`."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return {
+                entry.filename.removesuffix(".npy"): _array_of(archive, entry)
+                for entry in archive.infolist()
+            }
+    except MemoryError:
+        raise
     # What a damaged archive raises depends on which byte is wrong: zlib, struct, NotImplemented...
     except Exception as error:
-        raise ValueError(f"{path} is not a readable array file ({error})") from error
+        raise ValueError(str(error)) from error
+
+
+def _array_of(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> NDArray[Any]:
+    """Read an array; one that is said to be larger than its bytes is refused unread."""
+    if entry.compress_type != zipfile.ZIP_STORED:
+        raise ValueError(f"{entry.filename} is compressed")
+    stream = io.BytesIO(archive.read(entry))
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError(f"{entry.filename} is of another version of NumPy's format")
+    shape, by_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    data = stream.read()
+    if dtype.hasobject:
+        raise ValueError(f"{entry.filename} holds objects")
+    if math.prod(shape) * dtype.itemsize != len(data):
+        raise ValueError(f"{entry.filename} has {len(data)} bytes for {dtype} of shape {shape}")
+    order: Literal["C", "F"] = "F" if by_columns else "C"
+    array: NDArray[Any] = np.ndarray(shape, dtype, data, order=order)
+    return array.copy(order)
 
 
 def write_sealed_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -231,13 +291,17 @@ def write_sealed_json(path: Path, record: Record, owner: str = "") -> None:
     write_whole(path, lambda file: file.write(head + _SEAL + seal + b'"\n}\n'))
 
 
+_LARGEST_JSON = 1 << 20
+"""Bytes; a record has a few thousand."""
+
+
 def read_sealed_json(path: str | Path, owner: str = "") -> Record:
     """Read what `write_sealed_json` wrote.
 
     Raises ValueError, naming the file, for one that is anything else; else as `read_file` does.
     """
     name = owner or os.path.basename(os.path.dirname(os.path.abspath(path)))
-    text = read_file(path)
+    text = read_file(path, _LARGEST_JSON)
     try:
         head, _, seal = text.rpartition(_SEAL)
         if seal == _digest_of(name, head) + b'"\n}\n':

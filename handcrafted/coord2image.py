@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handcrafted import coord2onehot
-from handcrafted.domains import Positions, radius
+from handcrafted.domains import Positions, radius, require_canvas
 from handcrafted.network import Network
 from handcrafted.operations import Convolution, Operation, Tap
 
@@ -18,9 +18,9 @@ def network(height: int, width: int, size: int = 9) -> Network:
 
     Raises TypeError or ValueError for an even size, or one below 1.
     """
+    height, width = require_canvas(height, width)
     name = f"coord2image with a {size}x{size} square"
-    radius(size)
-    return Network(name, Positions(height, width), steps(height, width, size // 2))
+    return Network(name, Positions(height, width), steps(height, width, radius(size)))
 
 
 def steps(height: int, width: int, radius: int) -> tuple[Operation, ...]:

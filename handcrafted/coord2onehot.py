@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handcrafted.domains import Positions
+from handcrafted.domains import Positions, require_canvas
 from handcrafted.network import Network
 from handcrafted.operations import Convolution, Coordinates, Operation, Relu, Subtraction, Tap, Tile
 
@@ -19,6 +19,7 @@ def network(height: int, width: int) -> Network:
     (The sum may be larger than the canvas is long, and so be rounded. That does no harm: rounding
     never reverses an order, so a sum of 1 or more stays 1 or more.)
     """
+    height, width = require_canvas(height, width)
     return Network("coord2onehot", Positions(height, width), steps(height, width))
 
 

@@ -36,12 +36,23 @@ class OneHot:
         """See `handcrafted.network.Domain.check`."""
         xp = namespace(x)
         hot = xp.sum(xp.asarray(x != 0, dtype=xp.asarray([0]).dtype), axis=(1, 2, 3))
-        # With one pixel that is not 0, the sum is that pixel's value; NaN is not 0 and not 1.
-        wrong = (hot != 1) | (xp.sum(x, axis=(1, 2, 3), dtype=x.dtype) != 1)
-        if bool(xp.any(wrong)):
+        # NaN is not 0 and not 1. Sums of the values might overflow.
+        wrong = (hot != 1) | ~xp.any(x == 1, axis=(1, 2, 3))
+        if any_true(wrong):
             item = first_true(wrong)
             complaint = _complaint(x[item, 0, ...], int(hot[item]))
             raise ValueError(f"bitmap {first + item} of the batch {complaint}")
+
+
+def any_true(wrong: Array) -> bool:
+    """Say whether any of an array's values is true; TypeError if it has no values to read."""
+    try:
+        return bool(namespace(wrong).any(wrong))
+    except (TypeError, RuntimeError) as error:
+        raise TypeError(
+            "an array that is traced (by jax.jit, vmap or the like) has no values to check; "
+            "call the network's `run`, which does not check"
+        ) from error
 
 
 def first_true(wrong: Array) -> int:
@@ -57,18 +68,27 @@ def _complaint(bitmap: Array, hot: int) -> str:
     lit = bitmap[bitmap != 0]
     values = [float(lit[k]) for k in range(min(hot, 2))]
     odd = next((value for value in values if value != 1), None)
-    if hot == 1 or odd is not None:
-        return f"has a pixel of value {odd}; {expected}"
+    if odd is not None:
+        return f"has a pixel of value {shown(odd)}; {expected}"
     return f"has {hot} pixels that are not 0; {expected}"
 
 
-def require_canvas(height: int, width: int) -> None:
-    """Raise ValueError, or TypeError, for a canvas that is not at least one pixel each way."""
+def shown(value: float) -> str:
+    """Return a number with every digit that tells it from its neighbours, 2 for 2.0."""
+    return repr(value).removesuffix(".0")
+
+
+def require_canvas(height: int, width: int) -> tuple[int, int]:
+    """Return the sides as Python's integers, which do not overflow.
+
+    Raises ValueError, or TypeError, for a canvas that is not at least one pixel each way.
+    """
     for name, side in (("height", height), ("width", width)):
         if isinstance(side, bool) or not isinstance(side, int | np.integer):
             raise TypeError(f"the {name} is {side!r}; give a whole number of pixels")
         if side < 1:
             raise ValueError(f"the {name} is {side}; give 1 pixel or more")
+    return int(height), int(width)
 
 
 @dataclass(frozen=True)
@@ -96,13 +116,12 @@ class Positions:
 
     def check(self, x: Array, first: int) -> None:
         """See `handcrafted.network.Domain.check`."""
-        xp = namespace(x)
         for axis, (name, size) in enumerate((("x", self.width), ("y", self.height))):
             wrong = ~whole(x[:, axis], 0, size - 1)
-            if bool(xp.any(wrong)):
+            if any_true(wrong):
                 item = first_true(wrong)
                 raise ValueError(
-                    f"item {first + item} of the batch has {name} = {float(x[item, axis]):g}; "
+                    f"item {first + item} of the batch has {name} = {shown(float(x[item, axis]))}; "
                     f"expected a whole number from 0 to {size - 1}"
                 )
 
@@ -114,14 +133,14 @@ def whole(values: Array, low: int, high: int) -> Array:
 
 def radius(size: int) -> int:
     """Return the pixels from a square's centre to its edge; ValueError for an even size."""
-    if isinstance(size, bool) or not isinstance(size, int):
+    if isinstance(size, bool) or not isinstance(size, int | np.integer):
         raise TypeError(f"the square's size is {size!r}; give a whole number of pixels")
     if size < 1 or size % 2 == 0:
         raise ValueError(
             f"the square's size is {size}; give an odd number, 1 or more: only such a square has "
             "a pixel at its centre"
         )
-    return size // 2
+    return int(size) // 2
 
 
 @dataclass(frozen=True)
@@ -169,7 +188,7 @@ class Squares:
         right = xp.all(picture == xp.asarray(product, dtype=x.dtype), axis=(1, 2))
         for lit in (lit_rows, lit_columns):
             right = right & _is_run(lit, self.size)
-        if not bool(xp.all(right)):
+        if any_true(~right):
             raise ValueError(
                 f"picture {first + first_true(~right)} of the batch is not a "
                 f"{self.size}x{self.size} square of ones on zeros, whole or cut off by the edge "

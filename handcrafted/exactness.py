@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from handcrafted.domains import require_canvas
+
 _SIGNIFICAND_BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """Bits of the significand, the hidden one included (IEEE 754-2019, table 3.5; bfloat16: 8)."""
 
@@ -33,6 +35,8 @@ def largest_exact_size(dtype: Any) -> int:
 
 def dtype_name(dtype: Any) -> str:
     """Return "float32" for a dtype of that name, of whatever library, or for the name itself."""
+    if isinstance(dtype, np.dtype):
+        dtype = dtype.newbyteorder("=")
     name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype)
     return name.rpartition(".")[2]
 
@@ -69,7 +73,10 @@ def noise_limit(height: int, width: int, coordinates: bool = True) -> float:
     Without coordinate channels pixel j of a row gathers the noise of the j + 1 pixels up to it and
     the sum that of all rows: e H W (W + 1) / 2. That gives e < 1 / (H W (W + 1)), and for y the
     same with H + 1, attained by +e everywhere likewise.
+
+    Raises TypeError or ValueError for a canvas that is not at least one pixel each way.
     """
+    require_canvas(height, width)
     if not coordinates:
         return 1 / (height * width * (max(height, width) + 1))
     x = width * (height + (width > 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handcrafted.domains import Squares, radius
+from handcrafted.domains import Squares, radius, require_canvas
 from handcrafted.network import Network
 from handcrafted.operations import (
     Convolution,
@@ -36,6 +36,7 @@ def network(height: int, width: int, size: int = 9) -> Network:
 
     Raises TypeError or ValueError for an even size, or a canvas smaller than the square.
     """
+    height, width = require_canvas(height, width)
     return Network(
         f"image2coord with a {size}x{size} square",
         Squares(height, width, size),

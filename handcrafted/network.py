@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
-from typing import NamedTuple, Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from handcrafted.exactness import dtype_name, require_exact
 from handcrafted.operations import Array, Convolution, Operation, Shape, namespace
 
 _ELEMENTS = 1 << 18
-"""Of the largest map that is held at a time, so that maps stay in the second-level cache."""
+"""Of the largest map of a microbatch, so that maps stay in the second-level cache."""
 
 
 class Domain(Protocol):
@@ -40,15 +43,6 @@ class Domain(Protocol):
         ...
 
 
-class Cost(NamedTuple):
-    """What a network is made of, and what one sample costs it."""
-
-    constants: int
-    """Weights in kernels, biases and numbers subtracted from; nothing is learned."""
-    multiply_adds: int
-    """A multiplication with its addition, or an addition or subtraction alone, counts as one."""
-
-
 @dataclass(frozen=True)
 class Network:
     """A weight-free network for inputs of one `domain`.
@@ -59,41 +53,54 @@ class Network:
     name: str
     domain: Domain
     operations: tuple[Operation, ...]
-    shortcut: Callable[[Array], Array | None] | None = None
-    """What the operations come to, computed faster; None for a batch it leaves to them. They
-    remain the definition, and `tests/proofs/` has the proof that both are equal."""
 
     def __call__(self, x: Array) -> Array:
-        """Map a batch, (n, *domain.shape), a part at a time; an empty batch gives an empty one.
+        """Check a batch, (n, *domain.shape), and map it; an empty batch gives an empty one.
 
         Booleans and integers are computed with in the library's default integer dtype, which no
         canvas that fits in memory overflows. Raises TypeError for what is not an array of numbers,
         and ValueError, naming the item of the batch, for numbers the network is not made for.
         """
-        shortcut = self.shortcut
-        if shortcut is not None and (answer := shortcut(x)) is not None:
-            return answer
-        _require_batch(x, self.domain)
-        step = max(1, _ELEMENTS // max(map(prod, self.shapes())))
-        count = x.shape[0]
-        parts = []
-        for start in range(0, max(count, 1), step):
-            part = x[start : min(start + step, count), ...]
-            # One item that is wrong does not slow down the search through all others.
-            answer = shortcut(part) if shortcut is not None and count > step else None
-            parts.append(self.run(_checked(part, self.domain, start)) if answer is None else answer)
-        return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=0)
+        self.check(x)
+        return self._run_in_microbatches(x)
+
+    def check(self, x: Array) -> None:
+        """Raise TypeError or ValueError as a call does, and compute nothing else."""
+        require_batch(x, self.domain)
+        for start, part in self._microbatches(x):
+            self.domain.check(_as_numbers(part), start)
 
     def run(self, x: Array) -> Array:
-        """Apply the operations to a batch that is not checked."""
+        """Map a batch that is not checked; JAX and autograd can trace and differentiate this.
+
+        NumPy computes a microbatch at a time, for its caches' sake; other libraries plan better.
+        """
+        return self._run_in_microbatches(x) if isinstance(x, np.ndarray) else self._apply(x)
+
+    def _run_in_microbatches(self, x: Array) -> Array:
+        parts = [self._apply(part) for _, part in self._microbatches(x)]
+        return parts[0] if len(parts) == 1 else namespace(x).concat(parts, axis=0)
+
+    def _microbatches(self, x: Array) -> Iterator[tuple[int, Array]]:
+        """Return parts of a batch, each with the number of its first item; one if it is empty."""
+        count, step = x.shape[0], self._microbatch
+        for start in range(0, max(count, 1), step):
+            yield start, x[start : min(start + step, count), ...]
+
+    @cached_property
+    def _microbatch(self) -> int:
+        return max(1, _ELEMENTS // max(map(prod, self.shapes())))
+
+    def _apply(self, x: Array) -> Array:
+        x = _as_numbers(x)
         for operation in self.operations:
             x = operation(x)
         return x
 
     def trace(self, x: Array) -> dict[str, Array]:
         """Return the input and what every operation makes of it, by name and in order."""
-        _require_batch(x, self.domain)
-        x = _checked(x, self.domain, 0)
+        self.check(x)
+        x = _as_numbers(x)
         maps = {"input": x}
         for label, operation in zip(self.labels(), self.operations, strict=True):
             maps[label] = x = operation(x)
@@ -113,11 +120,17 @@ class Network:
             shapes.append(operation.shape(shapes[-1]))
         return tuple(shapes)
 
-    def cost(self) -> Cost:
-        """Count the constants, and the multiply-adds for one sample."""
-        constants = sum(_constants(operation) for operation in self.operations)
+    def constants(self) -> int:
+        """Count weights in kernels, biases and numbers subtracted from; nothing is learned."""
+        return sum(_constants(operation) for operation in self.operations)
+
+    def multiply_adds(self) -> int:
+        """Count multiply-adds for one sample.
+
+        A multiplication with its addition, or an addition or subtraction alone, counts as one.
+        """
         pairs = zip(self.operations, self.shapes(), strict=False)
-        return Cost(constants, sum(op.multiply_adds(shape) for op, shape in pairs))
+        return sum(operation.multiply_adds(shape) for operation, shape in pairs)
 
     def describe(self) -> str:
         """Return a table of the operations, their shapes, constants and multiply-adds."""
@@ -128,7 +141,7 @@ class Network:
         ):
             counts = (_constants(operation), operation.multiply_adds(before))
             rows.append((label, _times(after), *(f"{count:,}" for count in counts)))
-        rows.append(("total", "", *(f"{count:,}" for count in self.cost())))
+        rows.append(("total", "", f"{self.constants():,}", f"{self.multiply_adds():,}"))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = [
             f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}".rstrip()
@@ -143,7 +156,7 @@ class Network:
     def with_number(self, index: int, number: int) -> Network:
         """Return the network with one fixed number replaced."""
         changed = with_number(self.operations, index, number)
-        return replace(self, operations=changed, shortcut=None)
+        return replace(self, operations=changed)
 
     def __or__(self, other: Network) -> Network:
         """Chain: `(a | b)(x)` is `b(a(x))`. ValueError if the shapes do not fit."""
@@ -171,6 +184,9 @@ def with_number(
     operations: tuple[Operation, ...], index: int, number: int
 ) -> tuple[Operation, ...]:
     """Return a sequence of operations with one of its fixed numbers replaced."""
+    count = len(numbers(operations))
+    if not 0 <= index < count:
+        raise IndexError(f"there is no number {index}; give an index from 0 to {count - 1}")
     changed = []
     for operation in operations:
         own = list(operation.numbers())
@@ -189,29 +205,40 @@ def _constants(operation: Operation) -> int:
     return len(operation.numbers())
 
 
-def _require_batch(x: Array, domain: Domain) -> None:
+def require_batch(x: Array, domain: Domain) -> None:
     """Raise TypeError or ValueError for what is not a batch of the domain's shape in a dtype."""
     if not hasattr(x, "dtype") or not hasattr(x, "shape"):
         raise TypeError(f"{domain.name} are a {type(x).__name__}; give an array")
+    namespace(x)  # raises TypeError for arrays of other libraries
     if tuple(x.shape[1:]) != domain.shape:
         expected = ", ".join(["n", *map(str, domain.shape)])
         raise ValueError(f"{domain.name} have shape {tuple(x.shape)}; expected ({expected})")
+    layout = str(getattr(x, "layout", "strided")).removeprefix("torch.")
+    if layout != "strided":
+        raise TypeError(f"{domain.name} have the layout {layout}; give `to_dense()` of them")
     dtype = dtype_name(x.dtype)
     if not dtype.startswith(("float", "bfloat", "int", "uint", "bool")):
         raise TypeError(
             f"{domain.name} have dtype {dtype}; expected a floating, integer or boolean one"
         )
-    if dtype.startswith(("float", "bfloat")):
+    if _is_floating(x.dtype):
         require_exact(dtype, domain.largest)
 
 
-def _checked(x: Array, domain: Domain, first: int) -> Array:
-    """Return part of a batch as numbers to compute with, its values checked."""
-    if not dtype_name(x.dtype).startswith(("float", "bfloat")):
-        xp = namespace(x)
-        x = xp.asarray(x, dtype=xp.asarray([0]).dtype)
-    domain.check(x, first)
+def _as_numbers(x: Array) -> Array:
+    """Return a batch in a dtype to compute in: booleans and integers in the default integer one."""
+    xp = namespace(x)
+    if not _is_floating(x.dtype):
+        return xp.asarray(x, dtype=xp.asarray([0]).dtype)
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="))
     return x
+
+
+def _is_floating(dtype: Any) -> bool:
+    if isinstance(dtype, np.dtype) and dtype.kind in "biuf":
+        return dtype.kind == "f"
+    return dtype_name(dtype).startswith(("float", "bfloat"))
 
 
 def _times(shape: Shape) -> str:

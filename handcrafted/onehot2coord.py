@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from handcrafted.domains import OneHot
-from handcrafted.hot_pixels import hot_pixels
+from handcrafted.domains import OneHot, require_canvas, shown
 from handcrafted.network import Network
 from handcrafted.operations import Convolution, Coordinates, Operation, Relu, Subtraction, Sum, Tap
 
 
-def onehot2coord(bitmap: NDArray[np.float32]) -> tuple[float, float]:
+def onehot2coord(bitmap: NDArray[Any]) -> tuple[float, float]:
     """Return the (x, y) of the one hot pixel of a (height, width) bitmap: the whole argument.
 
     The CoordConv paper (Liu et al. 2018, arXiv:1807.03247) trained networks for this. Four fixed
@@ -29,9 +28,14 @@ def onehot2coord(bitmap: NDArray[np.float32]) -> tuple[float, float]:
 
     Every number on the way is an integer no larger than W, so floating point rounds nothing.
     The same with the height and the map of rows gives y.
+
+    bitmap: of any boolean, integer or floating dtype. Raises ValueError for values that are not
+    one 1 and else 0, and TypeError for what is no array of numbers.
     """
+    _require_one_hot(bitmap)
+    bitmap = bitmap.astype(np.float64)  # small integers would overflow
     height, width = bitmap.shape
-    row, column = np.indices(bitmap.shape, dtype=bitmap.dtype)
+    row, column = np.indices(bitmap.shape)
 
     # 1. A fixed convolution, of the bitmap with a single weight, minus the coordinate channel.
     x_map = ndimage.convolve(bitmap, [[width]], mode="constant") - column
@@ -45,17 +49,28 @@ def onehot2coord(bitmap: NDArray[np.float32]) -> tuple[float, float]:
     return width - x_map.sum(), height - y_map.sum()
 
 
+def _require_one_hot(bitmap: NDArray[Any]) -> None:
+    if type(bitmap) not in (np.ndarray, np.memmap):
+        raise TypeError(f"the bitmap is a {type(bitmap).__name__}; give a plain NumPy array")
+    if bitmap.dtype.kind not in "biuf":
+        raise TypeError(f"the bitmap has dtype {bitmap.dtype}; give booleans, integers or floats")
+    if bitmap.ndim != 2:
+        raise ValueError(f"the bitmap has shape {bitmap.shape}; expected (height, width)")
+    lit = bitmap[bitmap != 0]
+    if lit.size != 1 or lit[0] != 1:
+        what = f"{lit.size} pixels that are not 0" if lit.size > 1 else "no hot pixel"
+        if lit.size == 1:
+            what = f"a pixel of value {shown(lit[0].item())}"
+        raise ValueError(f"the bitmap has {what}; expected exactly one pixel 1 and every other 0")
+
+
 def network(height: int, width: int) -> Network:
     """Return the same four steps as a `Network`: (n, 1, height, width) to (n, 2), as (x, y).
 
     The coordinate channels enter the convolution like any other input, as in a CoordConv layer.
     """
-    return Network(
-        "onehot2coord",
-        OneHot(height, width),
-        steps(height, width),
-        shortcut=partial(hot_pixels, height, width),
-    )
+    height, width = require_canvas(height, width)
+    return Network("onehot2coord", OneHot(height, width), steps(height, width))
 
 
 def steps(height: int, width: int) -> tuple[Operation, ...]:
@@ -91,11 +106,11 @@ def network_without_coordinates(height: int, width: int) -> Network:
     every other: the sum is W - x. Were the canvas endless, the trail would be W pixels long
     wherever the hot pixel lies, and the sum would say nothing.
     """
+    height, width = require_canvas(height, width)
     return Network(
         "onehot2coord without coordinates",
         OneHot(height, width),
         steps_without_coordinates(height, width),
-        shortcut=partial(hot_pixels, height, width),
     )
 
 

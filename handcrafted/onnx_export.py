@@ -33,89 +33,105 @@ def to_onnx(network: Network) -> bytes:
     Every number in it is an integer that float32 holds, so every runtime gives the same answers
     whatever order it adds in. Raises ValueError for a canvas beyond what float32 is exact on.
     """
-    import onnx
-    from onnx import TensorProto, helper
-
     require_exact("float32", max(side for shape in network.shapes() for side in shape))
-    graph = _Graph()
-    name = "input"
+    graph, name = Graph(), "input"
     for label, operation, shape in zip(
         network.labels(), network.operations, network.shapes(), strict=False
     ):
-        name = graph.add(operation, name, shape, label.replace(" ", "_"))
-    graph.node("Identity", [name], "output")
-
+        name = _add(graph, operation, name, shape, label.replace(" ", "_"))
     shapes = network.shapes()
-    ends = [
-        helper.make_tensor_value_info(end, TensorProto.FLOAT, ["n", *shape])
-        for end, shape in (("input", shapes[0]), ("output", shapes[-1]))
-    ]
-    model = helper.make_model(
-        helper.make_graph(graph.nodes, network.name, ends[:1], ends[1:], graph.constants),
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        ir_version=8,
-        producer_name="handcrafted",
-        doc_string=network.describe(),
-    )
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())
+    return graph.model(name, network.name, (shapes[0], shapes[-1]), network.describe())
 
 
 @dataclass
-class _Graph:
-    """Nodes and constants as they come."""
+class Graph:
+    """Nodes and constants as they come, from "input" on."""
 
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
 
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Append a node; returns the name of its output."""
         from onnx import helper
 
         self.nodes.append(helper.make_node(kind, inputs, [output], name=output, **attributes))
         return output
 
     def constant(self, name: str, values: Any, dtype: Any = np.float32) -> str:
+        """Append a constant; returns its name."""
         from onnx import numpy_helper
 
         self.constants.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
         return name
 
-    def add(self, operation: Operation, x: str, shape: Shape, label: str) -> str:
-        """Append an operation's nodes; returns the name of its output."""
-        match operation:
-            case Convolution():
-                kernel, pads = _dense_kernel(operation, shape[0])
-                weight = self.constant(f"{label}_weight", kernel)
-                bias = self.constant(f"{label}_bias", operation.bias)
-                return self.node("Conv", [x, weight, bias], label, pads=pads)
-            case Relu():
-                return self.node("Relu", [x], label)
-            case Coordinates(first_column, column_step, first_row, row_step):
-                _, height, width = shape
-                rows, columns = np.indices((height, width))
-                maps = [first_column + column_step * columns, first_row + row_step * rows]
-                channels = self.constant(f"{label}_channels", np.stack(maps)[None])
-                batch = self.node("Shape", [x], f"{label}_batch", start=0, end=1)
-                rest = self.constant(f"{label}_rest", [2, height, width], np.int64)
-                whole = self.node("Concat", [batch, rest], f"{label}_shape", axis=0)
-                tiled = self.node("Expand", [channels, whole], f"{label}_tiled")
-                return self.node("Concat", [x, tiled], label, axis=1)
-            case Tile(height, width):
-                axes = self.constant(f"{label}_axes", [2, 3], np.int64)
-                pixels = self.node("Unsqueeze", [x, axes], f"{label}_pixel")
-                canvas = self.constant(f"{label}_shape", [1, 1, height, width], np.int64)
-                return self.node("Expand", [pixels, canvas], label)
-            case Sum():
-                axes = self.constant(f"{label}_axes", [2, 3], np.int64)
-                return self.node("ReduceSum", [x, axes], label, keepdims=0)
-            case Linear(weights, bias):
-                matrix = self.constant(f"{label}_weight", np.transpose(weights))
-                product = self.node("MatMul", [x, matrix], f"{label}_product")
-                return self.node("Add", [product, self.constant(f"{label}_bias", bias)], label)
-            case Subtraction(minuends):
-                column = np.reshape(minuends, (1, -1) + (1,) * (len(shape) - 1))
-                return self.node("Sub", [self.constant(f"{label}_from", column), x], label)
-        raise TypeError(f"no ONNX operators for {type(operation).__name__}")
+    def coordinates(self, x: str, label: str, channels: NDArray[Any]) -> str:
+        """Append constant channels, (1, c, height, width), to each sample's of x."""
+        constant = self.constant(f"{label}_channels", channels)
+        batch = self.node("Shape", [x], f"{label}_batch", start=0, end=1)
+        rest = self.constant(f"{label}_rest", channels.shape[1:], np.int64)
+        whole = self.node("Concat", [batch, rest], f"{label}_shape", axis=0)
+        tiled = self.node("Expand", [constant, whole], f"{label}_tiled")
+        return self.node("Concat", [x, tiled], label, axis=1)
+
+    def tile(self, x: str, label: str, height: int, width: int) -> str:
+        """Make a constant map of each number of a vector."""
+        axes = self.constant(f"{label}_axes", [2, 3], np.int64)
+        pixels = self.node("Unsqueeze", [x, axes], f"{label}_pixel")
+        canvas = self.constant(f"{label}_shape", [1, 1, height, width], np.int64)
+        return self.node("Expand", [pixels, canvas], label)
+
+    def model(self, last: str, name: str, shapes: tuple[Shape, Shape], description: str) -> bytes:
+        """Return a checked model from "input" to "output", the result named `last`.
+
+        `shapes` are those of one input and one output; any number of samples may come at a time.
+        """
+        import onnx
+        from onnx import TensorProto, helper
+
+        self.node("Identity", [last], "output")
+        ends = [
+            helper.make_tensor_value_info(end, TensorProto.FLOAT, ["n", *shape])
+            for end, shape in zip(("input", "output"), shapes, strict=True)
+        ]
+        model = helper.make_model(
+            helper.make_graph(self.nodes, name, ends[:1], ends[1:], self.constants),
+            opset_imports=[helper.make_opsetid("", OPSET)],
+            ir_version=8,
+            producer_name="handcrafted",
+            doc_string=description,
+        )
+        onnx.checker.check_model(model, full_check=True)
+        return bytes(model.SerializeToString())
+
+
+def _add(graph: Graph, operation: Operation, x: str, shape: Shape, label: str) -> str:
+    """Append an operation's nodes; returns the name of its output."""
+    match operation:
+        case Convolution():
+            kernel, pads = _dense_kernel(operation, shape[0])
+            weight = graph.constant(f"{label}_weight", kernel)
+            bias = graph.constant(f"{label}_bias", operation.bias)
+            return graph.node("Conv", [x, weight, bias], label, pads=pads)
+        case Relu():
+            return graph.node("Relu", [x], label)
+        case Coordinates(first_column, column_step, first_row, row_step):
+            _, height, width = shape
+            rows, columns = np.indices((height, width))
+            maps = [first_column + column_step * columns, first_row + row_step * rows]
+            return graph.coordinates(x, label, np.stack(maps)[None])
+        case Tile(height, width):
+            return graph.tile(x, label, height, width)
+        case Sum():
+            axes = graph.constant(f"{label}_axes", [2, 3], np.int64)
+            return graph.node("ReduceSum", [x, axes], label, keepdims=0)
+        case Linear(weights, bias):
+            matrix = graph.constant(f"{label}_weight", np.transpose(weights))
+            product = graph.node("MatMul", [x, matrix], f"{label}_product")
+            return graph.node("Add", [product, graph.constant(f"{label}_bias", bias)], label)
+        case Subtraction(minuends):
+            column = np.reshape(minuends, (1, -1) + (1,) * (len(shape) - 1))
+            return graph.node("Sub", [graph.constant(f"{label}_from", column), x], label)
+    raise TypeError(f"no ONNX operators for {type(operation).__name__}")
 
 
 def _dense_kernel(operation: Convolution, inputs: int) -> tuple[NDArray[np.float32], list[int]]:

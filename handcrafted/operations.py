@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
 from typing import Any, Protocol, TypeAlias
+
+import numpy as np
 
 Array: TypeAlias = Any
 """An array of NumPy, PyTorch, JAX or another library of the array API standard."""
@@ -43,10 +46,34 @@ class Operation(Protocol):
 
 
 def namespace(x: Array) -> Any:
-    """Return the library that an array belongs to, as the array API standard names it."""
-    if hasattr(x, "__array_namespace__"):
-        return x.__array_namespace__()
-    return sys.modules[type(x).__module__.partition(".")[0]]  # PyTorch: the module `torch`
+    """Return the library that an array belongs to, as the array API standard names it.
+
+    Raises TypeError, saying what to do, for arrays that the operations would get wrong.
+    """
+    kind: Any = type(x)
+    library = _library(kind)
+    return x.__array_namespace__() if library is None else library
+
+
+@cache
+def _library(kind: type) -> Any:
+    """Return a library that does not say its name as the standard asks; None for all others."""
+    packages = {base.__module__.partition(".")[0] for base in kind.__mro__}
+    if "torch" in packages:
+        return sys.modules["torch"]
+    if "autograd" in packages:
+        return sys.modules["autograd.numpy"]
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if issubclass(kind, np.ma.MaskedArray):
+        raise TypeError(f"a {name} would lose its mask; give its `filled(0)` or its `data`")
+    if issubclass(kind, np.ndarray) and kind not in (np.ndarray, np.memmap):
+        raise TypeError(f"a {name} may compute in its own way; give `numpy.asarray` of it")
+    if "sparse" in packages or not hasattr(kind, "__array_namespace__"):
+        raise TypeError(
+            f"a {name} is no dense array of NumPy, PyTorch, JAX or another library of the Python "
+            "array API standard; convert it to one"
+        )
+    return None
 
 
 @dataclass(frozen=True)
@@ -79,16 +106,49 @@ class Convolution:
 
     def __call__(self, x: Array) -> Array:
         """Map (n, c, h, w) to (n, outputs, h, w)."""
+        if self._products:
+            return self._pointwise(x)
         # Every rectangle wider than a pixel reads its channel's prefix sums; they are made once.
-        prefixes = {t.input: _prefix(x[:, t.input, ...], 2) for t in self.taps if t.columns != 1}
-        channels = []
+        prefixes = {t.input: _prefix(_channel(x, t.input), 3) for t in self.taps if t.columns != 1}
+        outputs = []
         for output, bias in enumerate(self.bias):
-            total = 0
-            for tap in self.taps:
-                if tap.output == output:
-                    total = total + _weighted(x[:, tap.input, ...], prefixes.get(tap.input), tap)
-            channels.append(total + bias if bias else total)
-        return namespace(x).stack(channels, axis=1)
+            taps = [tap for tap in self.taps if tap.output == output]
+            terms = [(_window(x, prefixes.get(tap.input), tap), tap.value) for tap in taps]
+            outputs.append(_weighted_sum(terms, bias, _channel(x, 0)))
+        return _concat(namespace(x), outputs, 1)
+
+    def _pointwise(self, x: Array) -> Array:
+        """Compute all outputs at once, which reads and writes less."""
+        (inputs, values), *others = self._products
+        # The product is a new array, so it can be added to in place.
+        total = x[:, inputs, ...] * _column(values, x)
+        for inputs, values in others:
+            if set(values) == {-1}:
+                total -= x[:, inputs, ...]
+            else:
+                total += x[:, inputs, ...] * _column(values, x)
+        return total + _column(self.bias, x) if any(self.bias) else total
+
+    @cached_property
+    def _products(self) -> tuple[tuple[slice, tuple[int, ...]], ...]:
+        """Return what the first taps of all outputs read and their values, then the second taps...
+
+        Empty unless every tap is its own pixel alone, every output has as many, and those of one
+        turn read the same channel or neighbouring ones in order.
+        """
+        outputs = range(len(self.bias))
+        taps = [[tap for tap in self.taps if tap.output == output] for output in outputs]
+        if len({len(each) for each in taps}) != 1:
+            return ()
+        products = []
+        for turn in zip(*taps, strict=True):
+            inputs = [tap.input for tap in turn]
+            first = inputs[0]
+            pixels = all(tap == Tap(tap.output, tap.input, tap.value) for tap in turn)
+            if not pixels or inputs not in ([first for _ in outputs], [first + k for k in outputs]):
+                return ()
+            products.append((slice(first, inputs[-1] + 1), tuple(tap.value for tap in turn)))
+        return tuple(products)
 
     def shape(self, inputs: Shape) -> Shape:
         """Return the input's shape with `outputs` channels."""
@@ -119,11 +179,49 @@ def _tap_numbers(tap: Tap) -> tuple[int, ...]:
     return tuple(getattr(tap, name) for name in _TAP_NUMBERS)
 
 
-def _weighted(x: Array, prefix: Array, tap: Tap) -> Array:
-    """Sum (n, h, w) over the tap's rectangle around each pixel, times its value."""
-    x = _moved(x, 2, tap.left) if tap.columns == 1 else _run(prefix, 2, tap.columns, tap.left)
-    x = _moved(x, 1, tap.top) if tap.rows == 1 else _run(_prefix(x, 1), 1, tap.rows, tap.top)
-    return x if tap.value == 1 else x * tap.value
+def _channel(x: Array, channel: int) -> Array:
+    """Return one channel, (n, 1, ...): a view, where the library has views."""
+    return x[:, channel : channel + 1, ...]
+
+
+def _concat(xp: Any, arrays: list[Array], axis: int) -> Array:
+    """Join arrays along an axis; one alone is returned as it is."""
+    if len(arrays) == 1:
+        return arrays[0]
+    # autograd differentiates the standard's function under NumPy's old name alone.
+    concat = getattr(xp, "concatenate", None) or xp.concat
+    return concat(arrays, axis=axis)
+
+
+def _window(x: Array, prefix: Array, tap: Tap) -> Array:
+    """Sum the tap's input channel over its rectangle around each pixel, (n, 1, h, w)."""
+    if tap.columns == 1:
+        x = _moved(_channel(x, tap.input), 3, tap.left)
+    else:
+        x = _run(prefix, 3, tap.columns, tap.left)
+    return _moved(x, 2, tap.top) if tap.rows == 1 else _run(_prefix(x, 2), 2, tap.rows, tap.top)
+
+
+def _column(numbers: tuple[int, ...], like: Array) -> Array:
+    """Return one number for each channel, (channels, 1, 1)."""
+    column = namespace(like).asarray(numbers, dtype=like.dtype, device=_device(like))
+    return column[:, None, None]
+
+
+def _device(x: Array) -> Any:
+    """Return the device of an array, None (the library's default) while it is being traced."""
+    return getattr(x, "device", None)
+
+
+def _weighted_sum(terms: list[tuple[Array, int]], bias: int, like: Array) -> Array:
+    """Return a new array, the sum of terms times weights and the bias, in the shape of `like`."""
+    total = namespace(like).zeros_like(like) if not terms else terms[0][0] * terms[0][1]
+    for term, weight in terms[1:]:
+        if weight == -1:
+            total -= term
+        else:
+            total += term if weight == 1 else term * weight
+    return total + bias if bias else total
 
 
 def _moved(x: Array, axis: int, offset: int) -> Array:
@@ -137,15 +235,16 @@ def _moved(x: Array, axis: int, offset: int) -> Array:
         gone, kept = (slice(x.shape[axis] - shift, None), slice(None, x.shape[axis] - shift))
     before = (slice(None),) * axis
     parts = [x[(*before, kept, ...)], xp.zeros_like(x[(*before, gone, ...)])]
-    return xp.concat(parts if offset > 0 else parts[::-1], axis=axis)
+    return _concat(xp, parts if offset > 0 else parts[::-1], axis)
 
 
 def _prefix(x: Array, axis: int) -> Array:
     """Return prefix sums along an axis; all sums here are integers, so none is rounded."""
     xp = namespace(x)
-    # PyTorch and older NumPy have the standard's function under NumPy's old name.
-    cumulative_sum = getattr(xp, "cumulative_sum", None) or xp.cumsum
-    return cumulative_sum(x, axis=axis, dtype=x.dtype)
+    # PyTorch has the standard's function, and autograd its gradient, under NumPy's old name alone.
+    cumulative_sum = getattr(xp, "cumsum", None) or xp.cumulative_sum
+    sums = cumulative_sum(x, axis=axis)
+    return sums if sums.dtype == x.dtype else xp.asarray(sums, dtype=x.dtype)
 
 
 def _run(prefix: Array, axis: int, extent: int, start: int) -> Array:
@@ -166,7 +265,7 @@ def _shifted(prefix: Array, axis: int, offset: int) -> Array:
     total = prefix[(*before, slice(size - 1, size), ...)]
     shape = (*prefix.shape[:axis], beyond, *prefix.shape[axis + 1 :])
     parts = [prefix[(*before, slice(beyond, None), ...)], xp.broadcast_to(total, shape)]
-    return xp.concat(parts, axis=axis)
+    return _concat(xp, parts, axis)
 
 
 @dataclass(frozen=True)
@@ -213,7 +312,8 @@ class Coordinates:
         columns = _ramp(x, width, self.first_column, self.column_step)[None, None, None, :]
         rows = _ramp(x, height, self.first_row, self.row_step)[None, None, :, None]
         shape = (n, 1, height, width)
-        return xp.concat([x, xp.broadcast_to(columns, shape), xp.broadcast_to(rows, shape)], axis=1)
+        maps = [xp.broadcast_to(columns, shape), xp.broadcast_to(rows, shape)]
+        return _concat(xp, [x, *maps], 1)
 
     def shape(self, inputs: Shape) -> Shape:
         """Return two channels more."""
@@ -234,7 +334,8 @@ class Coordinates:
 
 def _ramp(like: Array, size: int, first: int, step: int) -> Array:
     """Return first, first + step, ... in the dtype and on the device of `like`."""
-    return first + step * namespace(like).arange(size, dtype=like.dtype, device=like.device)
+    ramp = namespace(like).arange(size, dtype=like.dtype, device=_device(like))
+    return ramp if (first, step) == (0, 1) else first + step * ramp
 
 
 @dataclass(frozen=True)
@@ -303,9 +404,9 @@ class Linear:
         """Map (n, c) to (n, outputs)."""
         outputs = []
         for row, bias in zip(self.weights, self.bias, strict=True):
-            terms = (x[:, k] * weight for k, weight in enumerate(row) if weight)
-            outputs.append(sum(terms, start=0 * x[:, 0] + bias))
-        return namespace(x).stack(outputs, axis=1)
+            terms = [(_channel(x, k), weight) for k, weight in enumerate(row) if weight]
+            outputs.append(_weighted_sum(terms, bias, _channel(x, 0)))
+        return _concat(namespace(x), outputs, 1)
 
     def shape(self, inputs: Shape) -> Shape:
         """Return the number of outputs."""
@@ -334,8 +435,8 @@ class Subtraction:
 
     def __call__(self, x: Array) -> Array:
         """Map (n, c, ...) to the same shape."""
-        channels = [number - x[:, channel, ...] for channel, number in enumerate(self.minuends)]
-        return namespace(x).stack(channels, axis=1)
+        channels = [number - _channel(x, k) for k, number in enumerate(self.minuends)]
+        return _concat(namespace(x), channels, 1)
 
     def shape(self, inputs: Shape) -> Shape:
         """Return the input's shape."""

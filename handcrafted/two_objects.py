@@ -15,7 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import hypot, isqrt
 
-from handcrafted.domains import first_true, require_canvas, whole
+import numpy as np
+from numpy.typing import NDArray
+
+from handcrafted.domains import any_true, first_true, require_canvas, shown, whole
 from handcrafted.network import Network
 from handcrafted.operations import (
     Array,
@@ -45,7 +48,8 @@ def network(height: int, width: int) -> Network:
     and shape; those of the shapes that are not there stay empty), one convolution draws a disc or
     a square around each, and a relu takes from the blue object what the red one covers.
     """
-    return Network("two-objects", Objects(height, width), steps(height, width))
+    height, width = require_canvas(height, width)
+    return Network("objects2image", Objects(height, width), steps(height, width))
 
 
 def steps(height: int, width: int) -> tuple[Operation, ...]:
@@ -91,6 +95,17 @@ def steps(height: int, width: int) -> tuple[Operation, ...]:
             bias=(1, 0, 1, 0),
         ),
         Relu(),
+        *drawing_steps(),
+    )
+
+
+def drawing_steps() -> tuple[Operation, ...]:
+    """Return the operations from four one-hot maps to the scene.
+
+    The maps, (n, 4, height, width), mark the centre of a blue disc, a blue square, a red disc and
+    a red square; one of each colour is empty.
+    """
+    return (
         Convolution(
             tuple(tap for colour in range(2) for tap in _brushes(colour)),
             bias=(0, 0),
@@ -146,7 +161,8 @@ def inverse_network(height: int, width: int) -> Network:
     would pass for its lower end. An object is a square if one of its corners is seen at least: a
     disc has none, and of a blue square's four the red object can cover two, no more.
     """
-    return Network("two-objects back", Scenes(height, width), inverse_steps(height, width))
+    height, width = require_canvas(height, width)
+    return Network("image2objects", Scenes(height, width), inverse_steps(height, width))
 
 
 _ENDS = ((-RADIUS, 0), (RADIUS, 0), (0, -RADIUS), (0, RADIUS))
@@ -226,6 +242,27 @@ def inverse_steps(height: int, width: int) -> tuple[Operation, ...]:
     )
 
 
+def nearer_taps(output: int, channel: int, value: int) -> tuple[Tap, ...]:
+    """Return the disc of all offsets nearer than `DISTANCE`, row by row."""
+    return tuple(
+        Tap(output, channel, value, columns=2 * reach + 1, top=row, left=-reach)
+        for row in range(1 - DISTANCE, DISTANCE)
+        for reach in (isqrt(DISTANCE**2 - 1 - row**2),)
+    )
+
+
+def free_places(height: int, width: int) -> NDArray[np.int64]:
+    """Count the places that a first object leaves for the second.
+
+    Returns (height - 20, width - 20), for the first centre at (10 + column, 10 + row). ValueError
+    for a canvas without room for two objects.
+    """
+    _require_room(height, width)
+    places = np.ones((1, 1, height - 2 * RADIUS, width - 2 * RADIUS), dtype=np.int64)
+    taken = Convolution(nearer_taps(0, 0, 1), (0,))(places)
+    return np.asarray(places.size - taken[0, 0])
+
+
 def _require_room(height: int, width: int) -> None:
     require_canvas(height, width)
     side = 2 * RADIUS + 1
@@ -262,7 +299,7 @@ class Objects:
     def check(self, x: Array, first: int) -> None:
         """See `handcrafted.network.Domain.check`."""
         wrong = self.wrong(x)
-        if bool(namespace(x).any(wrong)):
+        if any_true(wrong):
             item = first_true(wrong)
             values = [float(x[item, k]) for k in range(8)]
             raise ValueError(f"item {first + item} of the batch {self._complaint(values)}")
@@ -273,9 +310,11 @@ class Objects:
         right = whole(x[:, 0], limits[0][1], limits[0][2])
         for k, (_, low, high) in enumerate(limits):
             right = right & whole(x[:, k], low, high)
-        # Beyond 20 pixels it does not matter how far, and clipped the squares are exact.
+        # Beyond 20 pixels it does not matter how far, and clipped the squares are exact. What is
+        # not on the canvas is wrong already, and clipped its differences do not overflow.
         xp = namespace(x)
-        apart = [xp.clip(xp.abs(x[:, k] - x[:, k + 4]), 0, DISTANCE) for k in (0, 1)]
+        on_canvas = [xp.clip(x[:, k], *limits[k][1:]) for k in range(8)]
+        apart = [xp.clip(xp.abs(on_canvas[k] - on_canvas[k + 4]), 0, DISTANCE) for k in (0, 1)]
         far = apart[0] * apart[0] + apart[1] * apart[1] >= DISTANCE**2
         return ~(right & (x[:, 2] != x[:, 6]) & far)
 
@@ -290,7 +329,7 @@ class Objects:
     def _complaint(self, values: list[float]) -> str:
         for value, (name, low, high) in zip(values, 2 * self._limits(), strict=True):
             if not (low <= value <= high and value == int(value)):
-                return f"has {name} = {value:g}; expected a whole number from {low} to {high}"
+                return f"has {name} = {shown(value)}; expected a whole number from {low} to {high}"
         if values[2] == values[6]:
             return "has two objects of one colour; expected one blue (0) and one red (1)"
         apart = hypot(values[0] - values[4], values[1] - values[5])
@@ -326,14 +365,14 @@ class Scenes:
         Draws what the network finds: exactly the valid scenes come out the same again.
         """
         xp = namespace(x)
-        found = x
+        found = xp.clip(x, -1, 1)  # other values are wrong, whatever is found, and may overflow
         for operation in inverse_steps(self.height, self.width):
             found = operation(found)
         drawn = found
         for operation in steps(self.height, self.width):
             drawn = operation(drawn)
         wrong = xp.any(drawn != x, axis=(1, 2, 3)) | Objects(self.height, self.width).wrong(found)
-        if bool(xp.any(wrong)):
+        if any_true(wrong):
             raise ValueError(
                 f"scene {first + first_true(wrong)} of the batch is not one blue and one red "
                 "object on white; see handcrafted.two_objects for the rules"

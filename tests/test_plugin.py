@@ -57,7 +57,7 @@ def test_a_task_and_a_solver_are_listed_and_run(tmp_path_factory, tmp_path):
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
     rows = json.loads(answer.stdout)["rows"]
-    assert [(row["split"], row["solver"], row["test"]["exact"]["median"]) for row in rows] == [
+    assert [(row["split"], row["solver"], row["scores"]["test"]["exact"]["median"]) for row in rows] == [
         ("uniform", "ramps", 1.0), ("quadrant", "ramps", 1.0),
     ]  # fmt: skip
     refused = installed("-m", "compare", "run", "--task", "mirrored2coord", "--solver", "argmax")

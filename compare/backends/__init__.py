@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
 from compare.backends.base import (
     Array,
@@ -19,7 +20,7 @@ from compare.backends.base import (
     without_negligible,
 )
 from compare.errors import UsageError
-from compare.plugins import plugins
+from compare.plugins import distribution, guarded, plugins
 
 __all__ = [
     "Array",
@@ -46,19 +47,32 @@ class BackendEntry:
     @property
     def installed(self) -> bool:
         """Whether the library it stands on can be imported; it is not imported to find out."""
-        return find_spec(self.requires) is not None
+        try:
+            return find_spec(self.requires) is not None
+        except (ImportError, ValueError):
+            return False
 
     def backend_class(self) -> type[Backend]:
         """Import the backend; UsageError if it cannot be."""
         module, _, name = self.target.partition(":")
-        try:
-            backend: type[Backend] = getattr(import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise UsageError(
-                f"backend '{self.name}' cannot be imported: {error}; "
-                f"it was to come from {self.target}, installed by: {self.install}"
-            ) from error
+        what = f"backend '{self.name}' ({self.target}, installed by: {self.install})"
+
+        def imported() -> Any:
+            backend = getattr(import_module(module), name)
+            if missing := [name for name in _CONTRACT if not hasattr(backend, name)]:
+                raise TypeError(f"it has no {', '.join(missing)}")
+            return backend
+
+        backend: type[Backend] = guarded(what, imported)
         return backend
+
+    def devices(self) -> tuple[str, ...]:
+        """Import the backend and ask it for its devices; UsageError if that cannot be done."""
+        return guarded(f"backend '{self.name}'", lambda: tuple(self.backend_class().devices()))
+
+
+_CONTRACT = ("precisions", *(name for name in vars(Backend) if name[0] != "_"))
+"""What a class has to have to be a backend."""
 
 
 # Plain `pip install torch` would bring gigabytes of CUDA to a machine without a GPU.
@@ -83,13 +97,11 @@ def available() -> dict[str, BackendEntry]:
     """Return every known backend by name, the built-in ones first, installed or not."""
     entries = {entry.name: entry for entry in _BUILT_IN}
     for point in plugins("compare.backends"):
-        package = point.dist.name if point.dist else point.module
-        entries.setdefault(
-            point.name,
-            BackendEntry(
-                point.name, point.value, point.module.split(".")[0], f"pip install {package}"
-            ),
+        requires = point.value.partition(":")[0].partition(".")[0]
+        entry = BackendEntry(
+            point.name, point.value, requires, f"pip install {distribution(point)}"
         )
+        entries.setdefault(point.name, entry)
     return entries
 
 
@@ -116,4 +128,5 @@ def load(name: str, device: str = "auto", precision: str | None = None) -> Backe
             f"backend '{name}' has no precision '{precision:.40}'; "
             f"choose from: {', '.join(backend.precisions)}"
         )
-    return backend(device, precision)
+    chosen = precision
+    return guarded(f"backend '{name}'", lambda: backend(device, chosen))

@@ -186,8 +186,8 @@ class Backend(Protocol):
         """
         ...
 
-    def broadcast(self, value: Any) -> Any:
-        """Return, in every process, the `value` of the first. It is picklable."""
+    def broadcast(self, content: bytes) -> bytes:
+        """Return, in every process, the bytes that the first one gives."""
         ...
 
 
@@ -231,9 +231,9 @@ class SingleDevice:
         """Return the array: there is one shard."""
         return array
 
-    def broadcast(self, value: Any) -> Any:
-        """Return the value: there is one process."""
-        return value
+    def broadcast(self, content: bytes) -> bytes:
+        """Return the bytes: there is one process."""
+        return content
 
 
 def without_negligible(xp: Any, shifted: Array) -> Array:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import pickle
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -202,14 +201,17 @@ class JaxBackend(SingleDevice):
         constrain: Any = lax.with_sharding_constraint  # untyped in JAX
         return self, constrain(rows, self._rows)
 
-    def broadcast(self, value: Any) -> Any:
+    def broadcast(self, content: bytes) -> bytes:
         """See `compare.backends.base.Backend.broadcast`."""
         if jax.process_count() == 1:
-            return value
-        data = np.frombuffer(pickle.dumps(value), np.uint8)
-        size = int(multihost_utils.broadcast_one_to_all(np.asarray(len(data))))
-        padded = np.resize(data, size)
-        return pickle.loads(np.asarray(multihost_utils.broadcast_one_to_all(padded)).tobytes())
+            return content
+        size = int(multihost_utils.broadcast_one_to_all(np.asarray(len(content))))
+        if not size:
+            return b""
+        own = np.zeros(size, np.uint8)
+        if self.first:
+            own[:] = np.frombuffer(content, np.uint8)
+        return np.asarray(multihost_utils.broadcast_one_to_all(own)).tobytes()
 
 
 class _RoundedProducts:

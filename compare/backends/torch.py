@@ -245,14 +245,20 @@ class TorchBackend(SingleDevice):
         averaged: Tensor = _Average.apply(array)  # type: ignore[no-untyped-call]
         return averaged
 
-    def broadcast(self, value: Any) -> Any:
+    def broadcast(self, content: bytes) -> bytes:
         """See `compare.backends.base.Backend.broadcast`."""
         if self._world == 1:
-            return value
-        box = [value]
+            return content
         with _lost_workers():
-            distributed.broadcast_object_list(box, src=0, device=torch.device("cpu"))
-        return box[0]
+            size = torch.tensor([len(content)])
+            distributed.broadcast(size, src=0)
+            if not int(size):
+                return b""
+            own = torch.zeros(int(size), dtype=torch.uint8)
+            if self.first:
+                own[:] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+            distributed.broadcast(own, src=0)
+        return own.numpy().tobytes()
 
 
 class _NumpyNames:

@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import argparse
 import errno
+import signal
 import sys
+import warnings
 from collections.abc import Container
 from importlib import import_module
 from typing import Any, NoReturn
 
 from compare.cli import output, progress
-from compare.errors import RunError, StorageError, UsageError, command
+from compare.errors import (
+    RunError,
+    StorageError,
+    TerminatedError,
+    UsageError,
+    command,
+    terminations_raised,
+)
 
 COMMANDS = {
     "run": "run solvers on a task and print how exact each is, and at what cost",
     "prove": "prove that the handcrafted networks are exact",
-    "export": "write a handcrafted network as an ONNX file",
+    "export": "write a network and its weights as a file for other libraries",
     "sweep": "carry out every run of a grid in a TOML file",
     "results": "list, filter, group and sort the runs in a directory",
     "rerun": "repeat a finished run and say whether its scores are the same",
@@ -56,8 +65,15 @@ def _not_empty(text: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     output.prepare()
+    given = sys.argv[1:] if arguments is None else arguments
+    with warnings.catch_warnings(), terminations_raised():
+        warnings.showwarning = lambda message, *_, **__: output.complain(str(message))
+        return _main(given)
+
+
+def _main(given: list[str]) -> int:
     try:
-        return output.finished(_run(sys.argv[1:] if arguments is None else arguments))
+        return output.finished(_run(given))
     except BrokenPipeError:  # whoever read, such as `head`, has had enough
         output.discard()
         return 141
@@ -91,6 +107,10 @@ def _run(given: list[str]) -> int:
     except ImportError as error:
         output.complain(f"a library cannot be loaded: {_reason(error)}")
         return 1
+    except TerminatedError as error:
+        name = signal.Signals(error.number).name
+        output.complain(f"ended by {name}; the same command resumes what was begun")
+        return 128 + error.number
     except KeyboardInterrupt:
         output.complain("interrupted; the same command resumes what was begun")
         return 130

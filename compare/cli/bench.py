@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     from compare.solvers.catalogue import solvers_of
 
     task = tasks.load(options.task)
-    specs = solvers_of(task.name)
+    specs = solvers_of(task.name, options.solver)
     chosen = {name: specs[name] for name in names("solver", options.solver, tuple(specs))}
     figure = Path(options.figure) if options.figure is not None else None
     if figure:

@@ -3,53 +3,165 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from compare.cli import progress
-from compare.errors import UsageError
+from compare.errors import UsageError, command
 from compare.experiments.values import names, pixels
+from compare.learned.recipe import OPTIONS
 
-DESCRIPTION = "Write a handcrafted network as an ONNX file with a dynamic batch."
+if TYPE_CHECKING:
+    from compare.learned.architecture import Architecture
+
+DESCRIPTION = (
+    "Write a network as a file for other libraries: the trained weights of a finished RUN or, with "
+    "--task, weights that were computed, or the network that has none. The file's ending decides "
+    "the format: .onnx, .safetensors, or .pt for PyTorch."
+)
+
+_VARIANTS = tuple(option for option in OPTIONS if option.architectural or option.from_task)
+_SELECTION = ("task", "solver", "split", "size", *(option.name for option in _VARIANTS))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the file, and whose network it is."""
-    parser.add_argument("file", help="to write, ending in .onnx")
-    parser.add_argument("--task", required=True, help="whose network")
-    parser.add_argument("--size", metavar="N|HxW", default="64", help="canvas (default 64)")
+    """Add the file, and what is written."""
+    parser.add_argument("run", metavar="RUN", nargs="?", help="a finished run's directory")
+    parser.add_argument("file", help="to write, ending in .onnx, .safetensors or .pt")
+    parser.add_argument("--task", help="whose network, without a RUN")
+    parser.add_argument(
+        "--solver",
+        help="handcrafted (default), as .onnx; or handcrafted-coordconv, handcrafted-conv, "
+        "handcrafted-deconv",
+    )
+    parser.add_argument("--split", help="whose architecture (default: the task's first)")
+    parser.add_argument("--size", metavar="N|HxW", help="canvas (default 64)")
+    for option in _VARIANTS:
+        choices = f"{', '.join(option.choices)}: " if option.choices else ""
+        parser.add_argument(
+            f"--{option.name}", metavar=option.metavar, help=f"{choices}{option.help}"
+        )
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the network's file."""
+    """Write the file."""
+    from importlib.util import find_spec
+
+    from compare.files import writable_file, write_output
+    from compare.learned.export import FORMATS
+
+    given = [name for name in _SELECTION if getattr(options, name) is not None]
+    if options.run is None and options.task is None:
+        raise UsageError("give the directory of a finished run, or --task")
+    if options.run is not None and given:
+        raise UsageError(f"a run says itself what it is of; leave out --{given[0]}")
+    file = Path(options.file)
+    if file.suffix not in FORMATS:
+        raise UsageError(f"'{file}' does not end in {', '.join(FORMATS)}")
+    library, convert = FORMATS[file.suffix]
+    if find_spec(library) is None:
+        raise UsageError(f"export needs {library}; run: pip install {library}")
+    if file.is_file() and not options.force:
+        raise UsageError(f"'{file}' exists; give another name, or --force to replace it")
+    if options.run is None and options.solver in (None, "handcrafted"):
+        what, content = _weight_free(options, file, given)
+    else:
+        what, architecture, weights = _of_run(options) if options.run else _computed(options)
+        writable_file(file)
+        content = convert(architecture, weights, f"{what}\n{architecture}")
+    write_output(file, content)
+    progress.note(f"{what} written to {file}, {len(content):,} bytes")
+    return 0
+
+
+def _weight_free(options: argparse.Namespace, file: Path, given: list[str]) -> tuple[str, bytes]:
+    """Return the name and the model of a network that has no weights."""
     from compare.experiments import memory
+    from compare.files import writable_file
     from handcrafted import NETWORKS
     from handcrafted.exactness import require_exact
+    from handcrafted.onnx_export import to_onnx
 
     (task,) = names("task", options.task, tuple(NETWORKS))
-    height, width = pixels("--size", options.size, memory.A_PIXEL_OF_ONNX)
+    text = options.size or "64"
+    height, width = pixels("--size", text, memory.A_PIXEL_OF_ONNX)
     constants = 8 * height * width
     if constants > memory.LARGEST_ONNX:
         raise UsageError(
-            f"--size is '{options.size}', whose coordinates take {constants / 1e9:.1f} GB, and an "
+            f"--size is '{text}', whose coordinates take {constants / 1e9:.1f} GB, and an "
             f"ONNX file holds up to {memory.LARGEST_ONNX / 1e9:.1f} GB: give a smaller canvas"
         )
-    file = Path(options.file)
     if file.suffix != ".onnx":
-        raise UsageError(f"'{file}' does not end in .onnx")
+        raise UsageError(
+            f"the handcrafted network has no weights to write to '{file}'; give a file ending in "
+            ".onnx, or a --solver with computed weights"
+        )
+    for name in given:
+        if name not in ("task", "solver", "size"):
+            raise UsageError(f"--{name} changes nothing here: the handcrafted network has no such")
     try:
         network = NETWORKS[task](height, width)
         require_exact("float32", max(height, width))
+        writable_file(file)
+        return str(network), to_onnx(network)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    from importlib.util import find_spec
 
-    if find_spec("onnx") is None:
-        raise UsageError("export needs onnx; run: pip install onnx")
-    from compare.files import writable_file, write_output
-    from handcrafted.onnx_export import to_onnx
 
-    writable_file(file)
-    model = to_onnx(network)
-    write_output(file, model)
-    progress.note(f"{network} written to {file}, {len(model):,} bytes")
-    return 0
+def _computed(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
+    """Return what was asked for in words, the architecture and its computed weights."""
+    from compare.experiments.plan import Request, make_plans
+    from compare.solvers.catalogue import solvers_of
+
+    computed = [name for name, spec in solvers_of(options.task).items() if spec.variants]
+    if computed and options.solver not in computed:
+        raise UsageError(
+            f"there are no computed weights for solver '{options.solver}'; give a RUN of it, or "
+            f"choose from: {', '.join(('handcrafted', *computed))}"
+        )
+    recipe = {
+        option.name: text
+        for option in _VARIANTS
+        if (text := getattr(options, option.name)) is not None
+    }
+    size = options.size or "64"
+    request = Request(options.task, (0,), options.solver, options.split, size=size, recipe=recipe)
+    plan, *_ = make_plans(request)
+    model: Any = plan.build(compute=False).load({})
+    chosen = "".join(f", {name} {value}" for name, value in plan.options.items())
+    canvas = "x".join(map(str, plan.size))
+    what = f"{plan.task} {plan.solver}, {plan.split} split, {canvas}{chosen}, computed weights"
+    return what, model.architecture, model.weights
+
+
+def _of_run(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
+    """Return a finished run's name, the architecture and its trained weights."""
+    from compare.experiments.plan import plan_of
+    from compare.files import read_arrays
+    from compare.results.runs import read_record
+
+    run = Path(options.run)
+    directory = run.parent if run.name == "run.json" else run
+    try:
+        record = read_record(directory, check_files=True) if os.path.isdir(directory) else None
+    except ValueError as error:
+        raise UsageError(f"{error}; it cannot be exported") from error
+    if record is None:
+        raise UsageError(f"'{directory}' holds no finished run; '{command('results')}' lists them")
+    plan = plan_of(record["arguments"])
+    if plan.recipe is None:
+        raise UsageError(
+            f"run '{directory}' learned nothing; give --task {plan.task} --solver {plan.solver} "
+            "in its place"
+        )
+    if record["status"] == "diverged":
+        raise UsageError(f"run '{directory}' diverged; its weights are of no use")
+    try:
+        model: Any = plan.build(compute=False).load(read_arrays(directory / "weights.npz"))
+    except ValueError as error:  # weights of another version
+        raise UsageError(f"{directory / 'weights.npz'}: {error}") from error
+    if not hasattr(model, "architecture"):
+        raise UsageError(f"solver '{plan.solver}' is no sequence of layers; it cannot be exported")
+    return directory.absolute().name, model.architecture, model.weights

@@ -22,6 +22,7 @@ def run(options: argparse.Namespace) -> int:
     from textwrap import fill
 
     from compare import backends, tasks
+    from compare.errors import UsageError
     from compare.solvers.catalogue import solvers_of
 
     def show(line: str, indent: int) -> None:
@@ -31,14 +32,17 @@ def run(options: argparse.Namespace) -> int:
     for name in tasks.known():
         show(f"  {name}: {tasks.summary(name)}", 4)
         for solver, spec in solvers_of(name).items():
-            show(f"    {solver:<12} {spec.summary}", 17)
+            show(f"    {solver:<21} {spec.summary}", 26)
     output.show("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.
         if not backend.installed:
             state = f"not installed; {backend.install}"
         elif options.devices:
-            state = f"devices: {', '.join(backend.backend_class().devices())}"
+            try:
+                state = f"devices: {', '.join(backend.devices())}"
+            except UsageError as error:
+                state = f"broken: {error}"
         else:
             state = f"installed; {command('list', '--devices')} asks it for its devices"
         show(f"  {backend.name:<8} {state}", 11)

@@ -57,6 +57,9 @@ def run(options: argparse.Namespace) -> int:
         among = f" that match, of {len(found):,}" if options.where else ""
         output.complain(f"no runs in {Path(options.out)}/{among}")
         return 0
+    if not found:  # there are no columns of scores yet that could be grouped, sorted or chosen
+        output.show(render(table, options.format))
+        return 0
     if options.by:
         table = group(table, _listed(options.by))
     if options.sort:

@@ -74,8 +74,9 @@ def run(options: argparse.Namespace) -> int:
     from compare.experiments.plan import load_backend, make_plans
     from compare.files import writable_directory
     from compare.results.runs import read_record
+    from compare.solvers.catalogue import added_by
 
-    plans = make_plans(_request(options))
+    plans = make_plans(_request(options), warn=progress.warn)
     if options.dry_run:
         return _dry_run(options, plans)
     place = plans[0]
@@ -85,8 +86,8 @@ def run(options: argparse.Namespace) -> int:
     waiting = plans
     if not options.force:
         # Of several processes that compute together, the first looks for all.
-        left = [plan.name() for plan in unfinished(plans, out)] if first else None
-        names = set(backend.broadcast(left))
+        left = [plan.name() for plan in unfinished(plans, out)] if first else []
+        names = set(json.loads(backend.broadcast(json.dumps(left).encode())))
         waiting = [plan for plan in plans if plan.name() in names]
         for plan in plans:
             if plan.name() not in names:
@@ -96,10 +97,16 @@ def run(options: argparse.Namespace) -> int:
 
     started = time.perf_counter()
     start = partial(in_this_process, waiting, out, options.force)
+    left_out = set()
     for plan, outcome in progress.watch(waiting, out, start, shown=first):
         if not outcome.stored:
             raise StorageError(outcome.error)
-        if outcome.status == "failed":
+        if outcome.status != "failed":
+            continue
+        if options.solver is None and (package := added_by(plan.task, plan.solver)):
+            progress.warn(f"solver '{plan.solver}' of {package} failed ({outcome.error}); left out")
+            left_out.add(plan.solver)
+        else:
             raise RunError(f"{outcome.error} ({plan.directory(out) / 'failure.json'} says more)")
     if not first:
         return 0  # of several processes that compute together, one reports
@@ -108,8 +115,10 @@ def run(options: argparse.Namespace) -> int:
     from compare import tasks
     from compare.results.statistics import compare_all, summarise
 
-    records = [read_record(plan.directory(out)) for plan in plans]
+    records = [read_record(plan.directory(out)) for plan in plans if plan.solver not in left_out]
     found = [record for record in records if record is not None]
+    if not found:
+        raise RunError(f"no solver of task '{place.task}' works")
     summaries, pairs = summarise(found), compare_all(found)
     header = _header(options, plans)
     if options.json:

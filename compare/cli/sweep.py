@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     from compare.files import writable_directory
 
     on_cluster = options.scheduler is not None
-    plans = read_plans(Path(options.file), on_workers if on_cluster else here)
+    plans = read_plans(Path(options.file), on_workers if on_cluster else here, progress.warn)
     out = Path(options.out)
     waiting = plans if options.force else unfinished(plans, out)
     if waiting and not options.dry_run:

@@ -17,12 +17,18 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from compare.errors import RunError, StorageError, UsageError
+from compare.errors import (
+    RunError,
+    StorageError,
+    TerminatedError,
+    UsageError,
+    terminations_raised,
+)
 from compare.experiments.environment import cores
 from compare.experiments.plan import Plan, load_backend, plan_of
 from compare.experiments.run import failure, load_or_run
@@ -31,6 +37,9 @@ from compare.results.runs import locked, read_record, write_failure
 
 TRIES = 3
 """How many processes may die of a run before it counts as failed."""
+
+_MOMENT = 5.0
+"""Seconds that a process is given to save how far it has come."""
 
 PAUSE = 0.2
 """Seconds between attempts at a run whose directory another process has locked."""
@@ -131,14 +140,14 @@ class _Worker:
     """A process of this machine that is sent the arguments of runs and sends outcomes back.
 
     What is sent is JSON. It is started afresh, since a fork would copy the threads' locks, and
-    ignores interruptions from the start: whoever started it ends it.
+    gets no interruption: whoever started it ends it.
     """
 
     def __init__(self, function: Callable[[dict[str, Any]], Any], threads: int) -> None:
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, function, threads))
-        with _interruptions_ignored():
+        with _interruptions_blocked():
             self.process.start()
         theirs.close()
 
@@ -153,24 +162,30 @@ class _Worker:
         except OSError as error:
             raise EOFError from error
 
+    def ask_to_end(self) -> None:
+        """Let the process save how far it has come, and end."""
+        self.process.terminate()
+
     def end(self) -> None:
-        """End the process now: what it has done is on disk."""
+        """Wait a moment for a process that was asked to end; then end it."""
+        self.process.join(_MOMENT)
         self.process.kill()
         self.process.join()
         self.connection.close()
 
 
 @contextmanager
-def _interruptions_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment; processes that are started then ignore it for good."""
-    if threading.current_thread() is not threading.main_thread():
+def _interruptions_blocked() -> Iterator[None]:
+    """Block Ctrl-C for a moment; processes that are started then never get it."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # which unblocks it, if this is the first process
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _serve(connection: Connection, function: Callable[[dict[str, Any]], Any], threads: int) -> None:
@@ -187,12 +202,15 @@ def _serve(connection: Connection, function: Callable[[dict[str, Any]], Any], th
             os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-    while True:
-        try:
-            arguments = json.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        connection.send_bytes(json.dumps(function(arguments)).encode())
+    try:
+        with terminations_raised():
+            while True:
+                arguments = json.loads(connection.recv_bytes())
+                connection.send_bytes(json.dumps(function(arguments)).encode())
+    except EOFError:
+        return
+    except TerminatedError as error:
+        os._exit(128 + error.number)  # what it was at is saved
 
 
 def map_on_processes(
@@ -244,6 +262,8 @@ def _answers(
                     result = None
                 yield index, result
     finally:
+        for worker in (*idle, *busy):
+            worker.ask_to_end()
         for worker in (*idle, *busy):
             worker.end()
 

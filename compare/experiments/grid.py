@@ -15,6 +15,7 @@ from typing import Any
 from compare.errors import UsageError, command
 from compare.experiments.plan import Place, Plan, Request, here, make_plans
 from compare.experiments.values import MOST_RUNS, MOST_SEEDS
+from compare.files import read_input
 from compare.learned.recipe import LARGEST, OPTIONS
 
 _JOINED = ("solver", "split", "eval_size")
@@ -26,6 +27,10 @@ _KEYS = (*(field.name for field in fields(Request) if field.name != "recipe"), *
 """All that a grid may have: the options of `compare run`."""
 
 
+_LARGEST = 1 << 20
+"""Bytes of a sweep's file."""
+
+
 def read(file: Path) -> list[Request]:
     """Read a sweep's file: every point of every grid in it, unchecked but for the keys and types.
 
@@ -35,11 +40,10 @@ def read(file: Path) -> list[Request]:
     is made if there are more than `MOST_RUNS`.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")  # some editors begin with a byte-order mark
+        # Some editors begin a file with a byte-order mark.
+        text = read_input(file, _LARGEST).decode("utf-8-sig")
         _require_short_keys(text, file)
         content = tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"cannot read '{file}': {error.strerror}") from error
     except UsageError:
         raise
     # A ValueError is also what is not UTF-8, and a number of more digits than Python reads.
@@ -140,19 +144,24 @@ def _seeds(value: Any, where: str) -> tuple[int, ...]:
 
 
 def read_plans(
-    file: Path, find_backend: Callable[[str, str, str | None], Place] = here
+    file: Path,
+    find_backend: Callable[[str, str, str | None], Place] = here,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Plan]:
     """Plan every run of a sweep's file, each once; `UsageError` names the file and the fault.
 
-    `find_backend` is as for `make_plans`.
+    `find_backend` and `warn` are as for `make_plans`; each line is said once.
     """
     plans: dict[str, Plan] = {}
+    lines: dict[str, None] = {}
     find_backend = cache(find_backend)
     for request in read(file):
         try:
-            points = make_plans(request, str, find_backend)
+            points = make_plans(request, str, find_backend, lines.setdefault)
         except UsageError as error:
             raise UsageError(f"{file}: {error}") from error
         for plan in points:
             plans.setdefault(plan.name(), plan)
+    for line in lines:
+        warn(line)
     return list(plans.values())

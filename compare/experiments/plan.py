@@ -19,9 +19,10 @@ from compare.errors import UsageError
 from compare.experiments import memory
 from compare.experiments.values import choice, names, option, pixels
 from compare.learned.recipe import OPTIONS, Recipe, changed
+from compare.plugins import PluginError, guarded
 from compare.results.runs import directory_name
 from compare.solvers.base import Setting, Solver, SolverSpec
-from compare.solvers.catalogue import PRESETS, solvers_of
+from compare.solvers.catalogue import PRESETS, added_by, solvers_of
 from compare.tasks.base import Task
 
 MOST_SIZES = 100
@@ -54,12 +55,16 @@ class Plan:
     backend: str
     device: str
     precision: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """Of a solver that learns nothing, the variant of its architecture; see `SolverSpec`."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the plan as JSON has it."""
         arguments = asdict(self)
         arguments["size"] = list(self.size)
         arguments["eval_sizes"] = [list(size) for size in self.eval_sizes]
+        if not self.options:
+            del arguments["options"]  # which most solvers have no use for
         return arguments
 
     @property
@@ -83,7 +88,8 @@ class Plan:
         """
         task = tasks.load(self.task)
         backend = load_backend(self.backend, self.device, self.precision) if compute else None
-        setting = Setting(task, self.split, *(size or self.size), backend)
+        height, width = size or self.size
+        setting = Setting(task, self.split, height, width, backend, self.options)
         return _spec(task, self.solver).build(setting, self.recipe)
 
 
@@ -106,13 +112,13 @@ def _version() -> str:
 
 
 @cache
-def _specs(task: str) -> dict[str, SolverSpec]:
+def _specs(task: str, asked: str | None) -> dict[str, SolverSpec]:
     # What is installed is looked up once: it takes longer than all else here.
-    return solvers_of(task)
+    return solvers_of(task, asked)
 
 
 def _spec(task: Task, solver: str) -> SolverSpec:
-    specs = _specs(task.name)
+    specs = _specs(task.name, solver)
     choice("solver", solver, tuple(specs))
     return specs[solver]
 
@@ -152,19 +158,22 @@ def make_plans(
     request: Request,
     spell: Callable[[str], str] = flag,
     find_backend: Callable[[str, str, str | None], Place] = here,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> list[Plan]:
     """Check every name and number, and return the runs in the order of the table.
 
     `spell` names a field of the request in messages; `find_backend` finds the backend, its device
-    and its precision. Raises `UsageError` for the first thing that cannot be done.
+    and its precision. Where no solver is named, those whose weights are not known for the canvas or
+    the options are left out, and `warn` is called with a line for each. Raises `UsageError` for
+    anything else that cannot be done.
     """
     task = tasks.load(request.task)
     if request.preset is not None:
         choice("preset", request.preset, PRESETS)
-    specs = _specs(task.name)
+    specs = _specs(task.name, request.solver)
     splits = names("split", request.split, task.splits)
     chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
-    recipes = _recipes(request, task, chosen, spell)
+    changes = _changes(request, task, chosen, spell)
     size = pixels(spell("size"), request.size)
     needed = memory.of_samples(task, *size, drawn=TIMED_SAMPLES)
     memory.require(spell("size"), request.size, needed)
@@ -173,10 +182,27 @@ def make_plans(
     plans = []
     for split in splits:
         task.split(split, *size)
-        for name, recipe in recipes.items():
-            first = Plan(task.name, split, size, name, 0, recipe, eval_sizes, *place)
-            _require_possible(first)
+        for name, spec in chosen.items():
+            preset = request.preset or spec.preset
+            recipe = changed(spec.recipes[preset], changes, spec.options) if spec.recipes else None
+            variant = spec.variants.get(preset, {})
+            options = {key: changes.get(key, value) for key, value in variant.items()}
+            first = Plan(task.name, split, size, name, 0, recipe, eval_sizes, *place, options)
+            try:
+                _require_possible(first)
+            except PluginError as error:
+                if request.solver is not None:
+                    raise
+                warn(f"{error}; left out")
+                continue
+            except UsageError as error:
+                if request.solver is None and spec.variants:
+                    warn(f"{error}; {split} split left out")
+                    continue
+                raise
             plans += [replace(first, seed=seed) for seed in (request.seeds if recipe else (0,))]
+    if not plans:
+        raise UsageError(f"no solver of task '{task.name}' can be used")
     return plans
 
 
@@ -207,9 +233,21 @@ def plan_of(arguments: Mapping[str, Any]) -> Plan:
         )
         task = tasks.load(plan.task)
         choice("split", plan.split, task.splits)
+        for height, width in (plan.size, *plan.eval_sizes):
+            pixels("the canvas", f"{height}x{width}")
         task.split(plan.split, *plan.size)
-    except (KeyError, TypeError) as error:
+    except UsageError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"these are not the arguments of a run: {error!r}") from error
+    learns = bool(_spec(task, plan.solver).recipes)
+    if learns != (plan.recipe is not None):
+        raise UsageError(
+            f"solver '{plan.solver}' {'needs a' if learns else 'learns nothing, so it has no'} "
+            "recipe: these are not the arguments of a run"
+        )
+    if plan.recipe and task.supervision:
+        choice("loss", plan.recipe.loss, task.supervision.losses)
     _require_possible(plan)
     return plan
 
@@ -223,7 +261,7 @@ def _require_possible(plan: Plan) -> None:
         )
     for height, width in (plan.size, *plan.eval_sizes):
         try:
-            plan.build((height, width), compute=False)
+            _built(plan, (height, width))
         except UsageError:
             raise
         except ValueError as error:
@@ -232,10 +270,26 @@ def _require_possible(plan: Plan) -> None:
             ) from error
 
 
-def _recipes(
+def _built(plan: Plan, size: tuple[int, int]) -> Solver:
+    """Build a plan's solver without a backend; `PluginError` for a broken one of a package."""
+
+    def build() -> Solver | ValueError:
+        try:
+            return plan.build(size, compute=False)
+        except ValueError as error:  # a canvas that it cannot do
+            return error
+
+    package = added_by(plan.task, plan.solver)
+    built = guarded(f"solver '{plan.solver}' of {package}", build) if package else build()
+    if isinstance(built, ValueError):
+        raise built
+    return built
+
+
+def _changes(
     request: Request, task: Task, chosen: Mapping[str, SolverSpec], spell: Callable[[str], str]
-) -> dict[str, Recipe | None]:
-    """Return each solver's recipe with what the request changes in it."""
+) -> dict[str, Any]:
+    """Return the options that the request gives, read and checked."""
     losses = task.supervision.losses if task.supervision else ()
     changes = {}
     for each in OPTIONS:
@@ -250,9 +304,4 @@ def _recipes(
                 f"{spell(each.name)} changes nothing here: "
                 f"none of the solvers {', '.join(chosen)} has it"
             )
-    return {
-        name: changed(spec.recipes[request.preset or spec.preset], changes, spec.options)
-        if spec.recipes
-        else None
-        for name, spec in chosen.items()
-    }
+    return changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import traceback
 import warnings
@@ -16,19 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare import tasks
-from compare.errors import StorageError
+from compare.errors import RunError, StorageError
 from compare.experiments.environment import environment
 from compare.experiments.plan import TIMED_SAMPLES, Plan, load_backend
 from compare.files import Record, refused
 from compare.learned.training import Progress
 from compare.results.runs import (
-    FORMAT,
     complete_new_files,
     locked,
     read_record,
     write_failure,
     write_run,
 )
+from compare.results.schema import FORMAT
 from compare.solvers.base import Model
 from compare.solvers.catalogue import published_epochs
 from compare.tasks.base import Scores
@@ -52,7 +53,7 @@ def load_or_run(
     backend = load_backend(plan.backend, plan.device, plan.precision)
     if not backend.first:
         # Several processes compute together; the first locks the directory and reads it for all.
-        mine, found = backend.broadcast(None)
+        mine, found = json.loads(backend.broadcast(b""))
         if mine and found is None:
             return _run(plan, directory, on_progress)
         theirs: Record | None = found
@@ -63,7 +64,7 @@ def load_or_run(
         raise refused(directory, error) from error
     with locked(directory) as mine:
         if not mine:
-            backend.broadcast((False, None))
+            backend.broadcast(b"[false, null]")
             return None
         complete_new_files(directory)
         try:
@@ -71,18 +72,21 @@ def load_or_run(
         except ValueError as error:
             warn(f"{error}; running it again")
             record = None
-        backend.broadcast((True, record))
+        backend.broadcast(json.dumps([True, record]).encode())
         if record is not None:
             return record
         try:
             with _warnings_to(warn):
                 return _run(plan, directory, on_progress)
-        except StorageError:
+        except (StorageError, KeyboardInterrupt):
             raise
-        except Exception as error:
-            record = failure(plan, f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            message = f"{type(error).__name__}: {error}"
+            record = failure(plan, message)
             write_failure(directory, {**record, "traceback": traceback.format_exc()})
-            raise
+            if isinstance(error, Exception):
+                raise
+            raise RunError(message) from error  # a solver may not end the program
 
 
 def failure(plan: Plan, error: str) -> Record:
@@ -119,12 +123,14 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         on_progress=on_progress,
     )
     parts = {"train": split.train, "test": split.test}
+    if split.train is split.test:  # nothing is held out
+        del parts["train"]
     evaluations = {part: task.evaluate(model, data) for part, data in parts.items()}
     other_scores = {f"{h}x{w}": _scores_on(plan, model, (h, w)) for h, w in plan.eval_sizes}
     record = {
         "format": FORMAT,
         "arguments": plan.arguments(),
-        "status": "diverged" if model.history.diverged else "finished",
+        "status": "diverged" if _diverged(model) else "finished",
         "published_epochs": published_epochs(plan.task, plan.solver),
         "samples": {part: len(data) for part, data in parts.items()},
         "correct": {
@@ -154,6 +160,16 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         for name, array in evaluation.samples.items()
     }
     return write_run(directory, record, model.history.losses, samples, model.weights)
+
+
+def _diverged(model: Model) -> bool:
+    """Whether the last loss or a weight is not finite.
+
+    A loss may stay finite where a variance overflowed: the batch norm divides by it.
+    """
+    return model.history.diverged or not all(
+        np.isfinite(array).all() for array in model.weights.values()
+    )
 
 
 def _scores_on(plan: Plan, model: Model, size: tuple[int, int]) -> Scores | None:

@@ -100,13 +100,14 @@ def error_maps(
     columns = len(runs)
     side = (TWO_COLUMNS - 1.1) / max(columns, 3)
     figure = _figure(
-        1.1 + side * columns, 0.8 + 2 * (side * size[0] / size[1] + 0.22), "compressed"
+        1.1 + side * columns, 1.1 + 2 * (side * size[0] / size[1] + 0.33), "compressed"
     )
     axes = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for run, column in zip(runs, axes.T, strict=True):
         for part, ax in zip(_NAMES, column, strict=True):
             image = _error_image(ax, run.positions[part], run.errors[part], size, largest)
-            name, words = plain_text(run.solver, max(side, 1.2)), _in_words(run.errors[part])
+            words = plain_text(_in_words(run.errors[part]), side)
+            name = plain_text(run.solver, side)
             ax.set_title(f"{name}\n{words}" if part == "train" else words)
         column[1].set_xlabel("x (pixels)")
     for part, ax in zip(_NAMES, axes[:, 0], strict=True):
@@ -185,7 +186,7 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
     """
     columns = len(runs) + 1
     side = (TWO_COLUMNS - 0.5) / max(columns, 3)
-    figure = _figure(0.5 + side * columns, 0.8 + side * size[0] / size[1], "compressed")
+    figure = _figure(0.5 + side * columns, 1.1 + side * size[0] / size[1], "compressed")
     axes = figure.subplots(1, columns, sharex=True, sharey=True)
     targets = Answers("targets", runs[0].positions, runs[0].positions, {})
     height, width = size
@@ -202,10 +203,8 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
                 abs(y / height - 0.5) <= 0.5 + _MARGIN
             )
             outside += int(np.sum(~inside))
-        ax.set_title(
-            f"{plain_text(run.solver, max(side, 1.2))}\n"
-            + (f"{outside:,} lie further out" if outside else "")
-        )
+        words = plain_text(f"{outside:,} lie further out", side) if outside else ""
+        ax.set_title(f"{plain_text(run.solver, side)}\n{words}")
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
     _suptitle(figure, title)

@@ -113,6 +113,7 @@ def cost_against_error(
         for price in solvers:
             if price.multiply_adds:
                 _place(above, below, price, leftwards=price.multiply_adds > halfway)
+        _label_exact(below, [price for price in solvers if price.multiply_adds], halfway)
         below.set(ylim=(-1, 1), yticks=[0], yticklabels=["0"])
         below.set_xlabel("multiply-adds for one sample")
         above.spines["bottom"].set_visible(False)
@@ -173,10 +174,32 @@ def _place(above: Axes, below: Axes, price: Price, leftwards: bool) -> None:
             )
     if errors[0] > 0:
         above.plot([price.multiply_adds] * 2, errors[[0, -1]], color=tone, linewidth=0.8, alpha=0.6)
-    above_or_below, at = (above, middle) if middle > 0 else (below, 0)
-    above_or_below.annotate(
-        plain_text(price.solver),
-        (price.multiply_adds, at),
+    if middle > 0:
+        _label(above, plain_text(price.solver), (price.multiply_adds, middle), leftwards)
+
+
+def _label_exact(below: Axes, prices: Sequence[Price], halfway: float) -> None:
+    """Label the solvers that are exact, those that cost about the same with one label."""
+    exact = [p for p in prices if len(p.errors) and float(np.median(p.errors)) == 0]
+    exact.sort(key=lambda price: price.multiply_adds)
+    groups: list[list[Price]] = []
+    for price in exact:
+        if groups and price.multiply_adds < 2 * groups[-1][-1].multiply_adds:
+            groups[-1].append(price)
+        else:
+            groups.append([price])
+    for group in groups:
+        leftwards = group[0].multiply_adds > halfway
+        counts = group[0 if leftwards else -1].multiply_adds
+        names = ",\n".join(plain_text(price.solver) for price in group)
+        _label(below, names, (counts, 0), leftwards)
+
+
+def _label(ax: Axes, text: str, at: tuple[float, float], leftwards: bool) -> None:
+    """Write beside a marker."""
+    ax.annotate(
+        text,
+        at,
         (-7 if leftwards else 7, 0),
         textcoords="offset points",
         ha="right" if leftwards else "left",

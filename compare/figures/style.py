@@ -34,7 +34,13 @@ _SOLVERS = {
     "coordconv": ("#0072b2", "o"),
     "conv": ("#009e73", "s"),
     "deconv": ("#9a5fb5", "^"),
-    **dict.fromkeys(("argmax", "indexing", "slicing", "centroid"), _READY_MADE),
+    # The same architectures with computed weights: lighter, and the markers turned.
+    "handcrafted-coordconv": ("#56b4e9", "p"),
+    "handcrafted-conv": ("#6cc4a1", "d"),
+    "handcrafted-deconv": ("#c59ad6", "<"),
+    **dict.fromkeys(
+        ("argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid"), _READY_MADE
+    ),
 }
 _OTHERS = (("#cc79a7", "v"), ("#88511d", "P"), ("#3f9aa6", "X"), ("#999933", "h"))
 
@@ -75,7 +81,7 @@ def plain_text(name: str, inches: float = 1.9) -> str:
 
     A "$" does not begin a formula, and a leading "_" does not hide the name from a legend.
     """
-    lines = textwrap.wrap(name, max(8, int(inches / _CHARACTER)), max_lines=3, placeholder="…")
+    lines = textwrap.wrap(name, max(12, int(inches / _CHARACTER)), max_lines=3, placeholder="…")
     text = "\n".join(lines).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
@@ -85,7 +91,7 @@ def _suptitle(figure: Figure, title: str) -> None:
     figure.suptitle(plain_text(title, 0.8 * figure.get_figwidth()))
 
 
-_CHARACTER = 0.062
+_CHARACTER = 0.065
 """Inches: the mean width of a character of 8 points, roundly."""
 
 

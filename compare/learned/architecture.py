@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,17 @@ class Architecture:
     def count(self) -> int:
         """Return how many numbers are learned."""
         return sum(int(np.prod(p.shape)) for p in self.parameters().values() if p.trained)
+
+    def used(self, weights: Mapping[str, NDArray[Any]]) -> int:
+        """Return how many of the learned numbers matter: are not 0, or not 1 for a scale.
+
+        The running statistics of batch norms are not learned, and not counted.
+        """
+        return sum(
+            int(np.count_nonzero(weights[name] != (parameter.initial == "ones")))
+            for name, parameter in self.parameters().items()
+            if parameter.trained
+        )
 
     def multiply_adds(self) -> int:
         """Return multiply-adds for one sample, computed densely."""

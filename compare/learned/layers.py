@@ -277,8 +277,11 @@ class Scale(_Plain):
         self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
     ) -> Array:
         """Take 0 to -1 and the last pixel to 1."""
-        last = np.maximum(np.array([self.width - 1, self.height - 1]), 1)
-        return x * backend.asarray(2 / last, like=x) - 1
+        return x * backend.asarray(self.factor(), like=x) - 1
+
+    def factor(self) -> NDArray[np.float64]:
+        """Return what x and y are multiplied by, (2,)."""
+        return np.asarray(2 / np.maximum(np.array([self.width - 1, self.height - 1]), 1))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Cost:
     parameters: int
     """Numbers that were learned."""
     constants: int
-    """Numbers that somebody fixed."""
+    """Numbers that somebody fixed; of computed weights, those that matter."""
     multiply_adds: int
 
 
@@ -51,7 +51,8 @@ class Model:
     """An architecture with weights: it predicts.
 
     `Model(architecture, weights)` is all it takes for weights from anywhere. Raises ValueError for
-    weights of other names or shapes than the architecture's.
+    weights of other names or shapes than the architecture's, or of another dtype than the backend
+    computes in, float64 or float32; and of numbers that are not finite, unless they were trained.
     """
 
     architecture: Architecture
@@ -62,36 +63,59 @@ class Model:
     backend: Backend = field(default_factory=lambda: load("numpy"))
     history: History = History()
     trained: bool = False
-    """Whether the weights were learned, which decides how they are counted."""
+    """Whether the weights were learned, which decides how they are counted. If so, they may not be
+    finite, after a training that diverged, and they have the backend's dtype."""
+    dense: bool = False
+    """Whether pictures are computed on full maps always. The shortcut for sparse pictures adds in
+    another order, and so may round in another way."""
 
     def __post_init__(self) -> None:
         """Compare the weights with the architecture."""
         expected = {name: p.shape for name, p in self.architecture.parameters().items()}
         given = {name: tuple(array.shape) for name, array in self.weights.items()}
-        for name in expected.keys() | given.keys():
+        for name in expected | given:
             if expected.get(name) != given.get(name):
                 raise ValueError(
                     f"weight {name} has shape {given.get(name)}; this architecture has "
                     f"{expected.get(name)} there"
                 )
+        computed = np.dtype("float64" if self.backend.precision == "float64" else "float32")
+        for name, array in self.weights.items():
+            if array.dtype != computed:
+                raise ValueError(
+                    f"weight {name} is in {array.dtype}; {self.backend.name} computes in "
+                    f"{self.backend.precision} here: give {computed}"
+                )
+            if not self.trained and not np.isfinite(array).all():
+                raise ValueError(f"weight {name} is not finite; give numbers")
 
     @cached_property
     def cost(self) -> Cost:
-        """What the architecture is made of, and what one sample costs it."""
-        count, multiply_adds = self.architecture.count(), self.architecture.multiply_adds()
-        return Cost(count, 0, multiply_adds) if self.trained else Cost(0, count, multiply_adds)
+        """What the architecture is made of, and what one sample costs it.
+
+        Of weights that were learned all numbers count; of others those that are not 0, or not 1
+        for the scale of a batch norm.
+        """
+        multiply_adds = self.architecture.multiply_adds()
+        if self.trained:
+            return Cost(self.architecture.count(), 0, multiply_adds)
+        return Cost(0, self.architecture.used(self.weights), multiply_adds)
 
     @cached_property
     def _on_device(self) -> dict[str, Array]:
         return {name: self.backend.asarray(array) for name, array in self.weights.items()}
 
     def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Run the network on a batch, (n, *architecture.inputs); returns decoded answers."""
+        return self.decode(self.outputs(inputs))
+
+    def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Run the network on a batch, as many samples at a time as the backend likes.
 
-        inputs: (n, *architecture.inputs). Returns decoded answers, with the sample first.
+        inputs: (n, *architecture.inputs). Returns what the last layer puts out, the sample first.
         """
         backend, compiled = self.backend, forward(self.architecture, self.backend)
-        batch = from_chunks([inputs])
+        batch = inputs if self.dense else from_chunks([inputs])
         size = microbatch(self.architecture, backend, len(inputs), batch)
         shared, samples = to_arrays(batch)
         shared = tuple(backend.asarray(array) for array in shared)
@@ -100,4 +124,4 @@ class Model:
             part = tuple(backend.asarray(array[start : start + size]) for array in samples)
             return backend.to_numpy(compiled(self._on_device, shared, part))
 
-        return self.decode(np.concatenate(backend.map(outputs, range(0, len(inputs), size))))
+        return np.concatenate(backend.map(outputs, range(0, len(inputs), size)))

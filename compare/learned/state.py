@@ -67,16 +67,48 @@ class State:
         )
 
 
-def read_checkpoint(path: Path, like: State) -> HostArrays:
-    """Read what `State.of` takes; ValueError if it is not a whole one, or not of a state `like`."""
+def read_checkpoint(path: Path, like: HostArrays, epochs: int, steps_an_epoch: int) -> HostArrays:
+    """Read what `State.of` takes; `like` is what `State.arrays` returns before the first step.
+
+    Raises ValueError, naming the file, if it is not a whole one, has other arrays, dtypes or shapes
+    than `like`, or is not of a training by so many epochs and steps.
+    """
     arrays = read_sealed_arrays(path)
-    wanted = {
-        f"{group}/{name}": array.shape
-        for group in ("weights", "mean", "square")
-        for name, array in getattr(like, group).items()
-    }
-    scalars = {"steps", "losses", "running_loss", "seconds"}
-    found = {name: array.shape for name, array in arrays.items() if name not in scalars}
-    if found != wanted or not scalars <= arrays.keys():
-        raise ValueError(f"{path} is the checkpoint of another network")
+    for name in like.keys() | arrays.keys():
+        expected, found = like.get(name), arrays.get(name)
+        if (
+            expected is None
+            or found is None
+            or (found.shape != expected.shape and (name != "losses" or found.ndim != 1))
+        ):
+            raise ValueError(f"{path} is the checkpoint of another network")
+        if found.dtype != expected.dtype:
+            raise ValueError(f"{path} has {name} in {found.dtype}, not {expected.dtype}")
+    if fault := _fault(arrays, epochs, steps_an_epoch):
+        raise ValueError(f"{path} is of no training: {fault}")
     return arrays
+
+
+def _fault(arrays: HostArrays, epochs: int, steps_an_epoch: int) -> str:
+    """Say what no training by so many epochs and steps leaves behind; nothing if all is well."""
+    steps, losses, seconds = int(arrays["steps"]), arrays["losses"], float(arrays["seconds"])
+    if not 0 <= steps <= epochs * steps_an_epoch:
+        return f"{steps} steps, of {epochs * steps_an_epoch}"
+    if len(losses) != steps // steps_an_epoch:
+        return f"{len(losses)} losses after {steps} steps, {steps_an_epoch} an epoch"
+    if not np.isfinite(losses[:-1]).all() or (
+        steps % steps_an_epoch and not np.isfinite(losses).all()
+    ):
+        return "it went on after a loss that is not finite"
+    if not 0 <= seconds < np.inf:
+        return f"{seconds} seconds"
+    for name, moments in arrays.items():
+        group, _, parameter = name.partition("/")
+        if group == "square" and (moments < 0).any():
+            return f"{name} has a negative mean of squares"
+        # A step takes what is not a number from the moments to the weights.
+        if group in ("mean", "square"):
+            weights = arrays[f"weights/{parameter}"]
+            if (np.isnan(moments) & np.isfinite(weights)).any():
+                return f"{name} has what is not a number, and its weights have not"
+    return ""

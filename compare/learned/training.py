@@ -15,17 +15,21 @@ from numpy.typing import NDArray
 
 from compare.backends import Array, Backend
 from compare.datasets.streams import random_stream
-from compare.errors import RunError
+from compare.errors import RunError, StorageError
+from compare.files import arrays_of, npz
 from compare.learned.architecture import Architecture
 from compare.learned.optimizer import _adam_rate, _decay
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import apply, from_arrays, to_arrays
 from compare.learned.sparse.patches import Patches
-from compare.learned.state import Arrays, HostArrays, State, read_checkpoint
+from compare.learned.state import Arrays, State, read_checkpoint
 from compare.learned.steps import _indexed_step
 
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written when this much training has passed since the last."""
+
+WORTH_SAVING = 1.0
+"""Seconds of training at its end that are saved too: less is sooner done again than written."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def train(
     from what is there: on the NumPy backend to the same bits as without the interruption.
     A loss that is no longer finite ends training at the end of its epoch.
     """
-    state = _resumed(architecture, seed, backend, checkpoint)
+    steps_an_epoch = -(-len(targets) // recipe.batch)
+    state = _resumed(architecture, recipe, steps_an_epoch, seed, backend, checkpoint)
     following = states(
         architecture,
         inputs,
@@ -77,13 +82,18 @@ def train(
                 saved = now
             if ended:
                 on_progress(Progress(len(state.losses), recipe.epochs, state.losses[-1]))
-    except (RunError, KeyboardInterrupt) as error:
+    except StorageError:
+        raise  # the checkpoint that is there stays
+    except (RunError, OSError, KeyboardInterrupt) as error:
         # Every process has the same state; the one that writes keeps the last whole one. Where
         # memory ran out it may not be whole: a device says so only when it is asked for results.
         out_of_memory = isinstance(error.__cause__, MemoryError)
         if checkpoint is not None and backend.first and not out_of_memory:
             state.save(checkpoint, backend)
         raise
+    # What comes now, predicting and writing, may fail.
+    if checkpoint is not None and backend.first and time.perf_counter() - saved > WORTH_SAVING:
+        state.save(checkpoint, backend)
     return state
 
 
@@ -162,21 +172,28 @@ def forward(architecture: Architecture, backend: Backend) -> Callable[..., Array
 
 
 def _resumed(
-    architecture: Architecture, seed: int, backend: Backend, checkpoint: Path | None
+    architecture: Architecture,
+    recipe: Recipe,
+    steps_an_epoch: int,
+    seed: int,
+    backend: Backend,
+    checkpoint: Path | None,
 ) -> State:
     """Return the state to go on from: the checkpoint's, or a new one, alike in every process."""
     new = begin(architecture, seed, backend)
-    arrays: HostArrays | None = None
+    content = b""
     if checkpoint is not None and backend.first:
         try:
             # Not yet to the device, which processes that compute together do all at once.
-            arrays = read_checkpoint(checkpoint, like=new)
+            expected = new.arrays(backend)
+            arrays = read_checkpoint(checkpoint, expected, recipe.epochs, steps_an_epoch)
+            content = npz(arrays)
         except FileNotFoundError:
             pass
         except ValueError as error:
             warnings.warn(f"{error}; training starts anew", stacklevel=3)
-    arrays = backend.broadcast(arrays)
-    return new if arrays is None else State.of(arrays, backend)
+    content = backend.broadcast(content)
+    return State.of(arrays_of(content), backend) if content else new
 
 
 @dataclass

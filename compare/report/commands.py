@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,24 +18,31 @@ def commands(section: Section, out: str) -> list[str]:
     specs = solvers_of(section.task.name)
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     fixed: dict[str, None] = {}
-    for run in section.runs:
+    # What has variants comes last: it goes with the first command that makes the same one.
+    for run in sorted(section.runs, key=lambda run: "options" in run.arguments):
         arguments = run.arguments
         solver = arguments["solver"]
-        if arguments["recipe"] is None:
+        if "options" in arguments and solver in specs:
+            same = (o for o in groups if _variant(specs[solver], o) == arguments["options"])
+            if (options := next(same, None)) is not None:
+                groups[options]["solvers"][solver] = None
+                groups[options]["splits"][arguments["split"]] = None
+                continue
+        elif arguments["recipe"] is None:
             fixed[solver] = None
             continue
         options = tuple(_options(arguments, specs.get(solver)))
         group = groups.setdefault(options, {"solvers": {}, "splits": {}, "seeds": 0})
         group["solvers"][solver] = group["splits"][arguments["split"]] = None
-        group["seeds"] = max(group["seeds"], arguments["seed"] + 1)
+        if arguments["recipe"] is not None:
+            group["seeds"] = max(group["seeds"], arguments["seed"] + 1)
     if not groups:
         groups[()] = {"solvers": {}, "splits": dict.fromkeys(section.splits()), "seeds": 0}
     lines = []
     for index, (options, group) in enumerate(groups.items()):
         # What learns nothing goes with the first command.
-        solvers = [
-            name for name in specs if name in group["solvers"] or (not index and name in fixed)
-        ]
+        asked = {**group["solvers"], **(fixed if not index else {})}
+        solvers = [name for name in {**specs, **asked} if name in asked]
         words = ["compare", "run", "--task", section.task.name]
         if solvers != list(specs):
             words += ["--solver", ",".join(solvers)]
@@ -54,9 +61,9 @@ def commands(section: Section, out: str) -> list[str]:
 
 def _options(arguments: Mapping[str, Any], spec: SolverSpec | None) -> Iterator[str]:
     """Return what sets a training apart from the default one, as options."""
-    recipe = arguments["recipe"]
-    if spec and spec.recipes:
-        presets = {name: asdict(preset) for name, preset in spec.recipes.items()}
+    recipe = arguments["recipe"] or arguments.get("options", {})
+    if spec and (spec.recipes or spec.variants):
+        presets = {name: asdict(preset) for name, preset in spec.recipes.items()} or spec.variants
         # The preset that most of the recipe is from, the default one of several.
         order = [spec.preset, *(name for name in presets if name != spec.preset)]
         preset = min(order, key=lambda name: len(_changes(recipe, presets[name])))
@@ -75,4 +82,20 @@ def _options(arguments: Mapping[str, Any], spec: SolverSpec | None) -> Iterator[
 
 def _changes(recipe: Mapping[str, Any], preset: Mapping[str, Any]) -> list[str]:
     """Return the options whose values differ."""
-    return [option.name for option in OPTIONS if recipe[option.name] != preset[option.name]]
+    return [
+        option.name
+        for option in OPTIONS
+        if option.name in recipe and recipe[option.name] != preset[option.name]
+    ]
+
+
+def _variant(spec: SolverSpec, options: Sequence[str]) -> dict[str, Any]:
+    """Return the variant of a solver that a command with these options makes."""
+    given = dict(zip(options[::2], options[1::2], strict=True))
+    variant = spec.variants[given.get("--preset", spec.preset)]
+    texts = {option.name: given.get("--" + option.name.replace("_", "-")) for option in OPTIONS}
+    read = {option.name: option.read for option in OPTIONS}
+    return {
+        name: value if (text := texts[name]) is None else read[name](text)
+        for name, value in variant.items()
+    }

@@ -14,6 +14,7 @@ from compare.figures import argument
 from compare.figures.canvas import Answers, data, error_maps, pictures, predictions
 from compare.figures.curves import Price, cost_against_error, learning_curves
 from compare.report.sections import Run, Section
+from compare.solvers.catalogue import solvers_of
 
 EXAMPLES = 6
 """Pictures shown of those that a task draws."""
@@ -95,7 +96,8 @@ def _predictions(
             "A learned solver is shown at its median seed." + section.unfinished(),
             lambda: predictions(answers, section.size, title),
         )
-    if shapes != {(-(-height * width // 8),)}:
+    bits = all(run.predictions["test"].dtype == np.uint8 for run in answers)
+    if not bits or shapes != {(-(-height * width // 8),)}:
         return None
     positions = answers[0].positions["test"]
     chosen = np.unique(np.linspace(0, len(positions) - 1, EXAMPLES).round().astype(int))
@@ -105,8 +107,8 @@ def _predictions(
         return None
     drawn: dict[str, NDArray[Any]] = {"target": targets[:, 0] > 0.5}
     for run in answers:
-        bits = np.unpackbits(run.predictions["test"][chosen], axis=1, count=height * width)
-        drawn[run.solver] = bits.reshape(-1, height, width)
+        pixels = np.unpackbits(run.predictions["test"][chosen], axis=1, count=height * width)
+        drawn[run.solver] = pixels.reshape(-1, height, width)
     return (
         "Held-out pictures, rounded to black and white, beside the targets, whose outline is "
         "drawn into each; above them the centre's (x, y). A learned solver is shown at its "
@@ -136,13 +138,24 @@ def point(section: Section) -> Plot | None:
     split = next((name for name in ("quadrant", "uniform") if name in section.splits()), None)
     if section.task.name != "onehot2coord" or split is None:
         return None
-    runs = [run for run in section.typical(split) if run.record["cost"]["multiply_adds"]][:3]
+    specs = solvers_of(section.task.name)
+    computed = {name for name, spec in specs.items() if spec.variants}
+    every = [run for run in section.typical(split) if run.record["cost"]["multiply_adds"]]
+    runs = [run for run in every if run.arguments["solver"] not in computed][:3]
     if not runs:
         return None
+    exact = [
+        run.solver
+        for run in every
+        if run.arguments["solver"] in computed and not run.samples["test_error"].any()
+    ]
+    twins = f" The same networks with computed weights, {', '.join(exact)}, have no error."
     return Plot(
         "point",
         "Above, the handcrafted network's four steps find x; below, the error of every solver. "
-        "A learned solver is shown at its median seed." + section.unfinished(),
+        "A learned solver is shown at its median seed."
+        + (twins if exact else "")
+        + section.unfinished(),
         lambda: argument.point(
             [run.answers() for run in runs],
             {run.answers().solver: run.record["cost"]["parameters"] for run in runs},

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare import tasks
+from compare.backends.base import host_memory
 from compare.errors import StorageError, UsageError, command
 from compare.figures.canvas import Answers
 from compare.files import Record, read_arrays, read_file
-from compare.results.runs import read_record
+from compare.results.runs import read_record, run_directories
 from compare.solvers.catalogue import solvers_of
 from compare.tasks.base import Task
 
@@ -115,10 +117,13 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
         raise UsageError(
             f"there is no directory '{directory}'; give one that '{command('run')}' wrote"
         )
-    runs, complaints = [], []
-    for folder in sorted(path.parent for path in directory.glob("*/run.json")):
+    runs = []
+    names, unreadable = run_directories(directory)
+    complaints = [f"{line}; left out" for line in unreadable]
+    for name in names:
         try:
-            runs.append(_read(folder))
+            if (run := _read(directory / name)) is not None:
+                runs.append(run)
         except (ValueError, StorageError) as error:
             complaints.append(f"{error}; left out")
     if not runs:
@@ -130,23 +135,68 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
     return runs, complaints
 
 
-def _read(folder: Path) -> Run:
+def _read(folder: Path) -> Run | None:
+    """Read a run; None if it is not finished. ValueError names a file that cannot be used."""
     record = read_record(folder, check_files=True)
-    assert record is not None  # its file was just listed
-    samples = read_arrays(folder / "predictions.npz")
+    if record is None:
+        return None
+    arguments = record["arguments"]
+    try:
+        positions = _positions(arguments["task"], arguments["split"], *arguments["size"])
+    except Exception as error:  # a task of another package may raise any
+        raise ValueError(f"{folder / 'run.json'} cannot be used ({error})") from error
+    predictions = folder / "predictions.npz"
+    samples = read_arrays(predictions)
+    try:
+        _require_samples(samples, positions)
+        if record["samples"] != {part: len(array) for part, array in positions.items()}:
+            raise ValueError("the record has another number of samples")
+    except ValueError as error:
+        raise ValueError(f"{predictions} cannot be used ({error})") from error
     history = folder / "history.csv"
     try:
         rows = csv.DictReader(read_file(history).decode().splitlines())
         losses = np.array([float(row["loss"]) for row in rows])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"{history} is not a readable table of losses ({error})") from error
-    try:
-        arguments = record["arguments"]
-        record["environment"]["started"], record["samples"]["test"], record["cost"]["parameters"]
-        tasks.load(arguments["task"])
-        return Run(record, losses, samples, arguments["solver"])
-    except (KeyError, TypeError, UsageError) as error:
-        raise ValueError(f"{folder / 'run.json'} cannot be used ({error})") from error
+    epochs = arguments["recipe"]["epochs"] if arguments["recipe"] else 0
+    if len(losses) > epochs or (len(losses) < epochs and record["status"] != "diverged"):
+        raise ValueError(f"{history} cannot be used ({len(losses)} losses of {epochs} epochs)")
+    return Run(record, losses, samples, arguments["solver"])
+
+
+@lru_cache(maxsize=16)
+def _positions(task: str, split: str, height: int, width: int) -> dict[str, NDArray[Any]]:
+    """Return the positions that each part of a split has, (n, 2) in pixels."""
+    if 16 * height * width > host_memory():
+        raise ValueError(f"a canvas of {height}x{width} does not fit in memory")
+    parts = tasks.load(task).split(split, height, width)
+    return {"train": parts.train.positions, "test": parts.test.positions}
+
+
+_OF_A_SAMPLE: dict[str, tuple[str, tuple[int, ...]]] = {
+    "exact": ("b", ()),
+    "correct": ("b", ()),
+    "error": ("f", ()),
+}
+"""The kind of NumPy's dtype, and the shape, of what figures take for granted."""
+
+
+def _require_samples(
+    samples: dict[str, NDArray[Any]], positions: Mapping[str, NDArray[Any]]
+) -> None:
+    """Raise ValueError, naming the array, for one that does not belong to these samples."""
+    for key, array in samples.items():
+        part, _, name = key.partition("_")
+        twin = samples.get(f"{'test' if part == 'train' else 'train'}_{name}")
+        if part not in PARTS or twin is None:
+            raise ValueError(f"{key} is not in both parts")
+        kind, shape = _OF_A_SAMPLE.get(name, (twin.dtype.kind, twin.shape[1:]))
+        count = len(positions[part])
+        if array.dtype.kind not in kind or array.shape != (count, *shape) or kind not in "biuf":
+            raise ValueError(f"{key} is {array.dtype} of shape {array.shape}, for {count} samples")
+        if name == "position" and not np.array_equal(array, positions[part]):
+            raise ValueError(f"{key} are not those of the split")
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
@@ -195,11 +245,11 @@ def _training(run: Run) -> str:
 
 
 def _way(run: Run) -> dict[str, Any]:
-    """Return how a solver was trained; for one that learns nothing, nothing."""
+    """Return how a solver was trained; for one that learns nothing, its variant if it has any."""
     arguments = run.arguments
     recipe: dict[str, Any] | None = arguments["recipe"]
     if recipe is None:
-        return {}
+        return dict(arguments.get("options", {}))
     return {**recipe, "backend": arguments["backend"], "precision": arguments["precision"]}
 
 

@@ -85,7 +85,7 @@ def _in_order(texts: NDArray[Any]) -> list[str]:
     return list(dict.fromkeys(texts.tolist()))
 
 
-def _folded(rows: list[list[str]], keys: int, width: int = 80) -> list[list[list[str]]]:
+def _folded(rows: Sequence[Sequence[str]], keys: int, width: int = 80) -> list[list[list[str]]]:
     """Cut a table between columns so that each part fits; its first columns stand in each."""
     wide = [2 + max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     parts: list[list[int]] = [[]]
@@ -175,14 +175,13 @@ def comparison(
         rows = [row for row in summaries if row["split"] == split]
         for part, title in score_parts(rows[0]).items():
             cells = score_cells(task, [(row["solver"], row["scores"].get(part)) for row in rows])
-            parts += ["", f"{split} split, {title}", columns(cells)]
+            tables = [columns(part) for part in _folded(cells, 1)]
+            parts += ["", f"{split} split, {title}", "\n\n".join(tables)]
         parts += ["", f"{split} split: cost, and success over seeds"]
         parts += [columns([COST, *map(cost_cells, rows)])]
-        parts += ["", f"{split} split: how the solvers compare"]
-        parts += [
-            fill(f"- {line}", 80, subsequent_indent="  ")
-            for line in conclusions(task, rows, pairs[split])
-        ]
+        if lines := conclusions(task, rows, pairs[split]):
+            parts += ["", f"{split} split: how the solvers compare"]
+            parts += [fill(f"- {line}", 80, subsequent_indent="  ") for line in lines]
     diverged = sum(row["diverged"] for row in summaries)
     if diverged:
         parts += ["", f"{counted(diverged, 'run')} diverged: the loss was no longer finite."]
@@ -228,10 +227,13 @@ def _seeds(seeds: Sequence[int]) -> str:
 def score_parts(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the parts of the data that a summary has scores of, each with its title."""
     samples = row["samples"]
-    titles = {
-        "test": f"{samples['test']:,} held-out positions",
-        "train": f"{samples['train']:,} positions trained on",
-    }
+    if "train" in samples:
+        titles = {
+            "test": f"{samples['test']:,} held-out positions",
+            "train": f"{samples['train']:,} positions trained on",
+        }
+    else:
+        titles = {"test": f"{samples['test']:,} samples"}
     others = {part: f"every position of a {part} canvas" for part in row["scores"]}
     return {**titles, **{part: title for part, title in others.items() if part not in titles}}
 
@@ -241,15 +243,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-COST = ("solver", "learned", "multiply-adds", "train s", "us/sample", "success", "95 %")
+COST = ("solver", "learned", "M MACs", "train s", "us", "success", "95 %")
 
 
 def legend(task: Task) -> str:
     """Say what the columns of the costs mean."""
     return (
         f"Over seeds: the median (smallest..largest). success: seeds with {task.criterion}, and "
-        "the Wilson interval of that share. learned: parameters. multiply-adds: for one sample, "
-        "computed densely. us/sample: median microseconds to predict one."
+        "the Wilson interval of that share. learned: parameters that were trained; 0: none, its "
+        "numbers were written down or computed, whatever the samples. M MACs: millions of "
+        "multiply-adds for one sample, computed densely. us: median microseconds to predict one."
     )
 
 
@@ -280,7 +283,7 @@ def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["solver"],
         f"{row['cost']['parameters']:,}",
-        f"{row['cost']['multiply_adds']:,}",
+        _number(row["cost"]["multiply_adds"] / 1e6),
         _number(row["train_seconds"]["median"]),
         _number(row["predict_microseconds"]["median"]),
         f"{row['success']['runs']}/{row['success']['of']}"

@@ -7,10 +7,12 @@ another run is recognised. Only the process that has locked the directory writes
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from compare import tasks
 from compare.errors import StorageError, UsageError
 from compare.files import (
     _TEMPORARY,
@@ -27,13 +30,12 @@ from compare.files import (
     read_sealed_json,
     refused,
     remove,
+    unreadable,
     write_arrays,
     write_csv,
     write_sealed_json,
 )
-
-FORMAT = 4
-"""Rises when the meaning of a file changes, so that an old one is not taken for a new one."""
+from compare.results.schema import FILES, FORMAT, checked
 
 
 def directory_name(arguments: Mapping[str, Any], version: str) -> str:
@@ -79,6 +81,8 @@ def complete_new_files(directory: Path) -> None:
     try:
         for path in directory.glob(f"{_TEMPORARY}*"):
             path.unlink()
+        if folder.is_symlink():  # no process of this program made that
+            folder.unlink()
         if not folder.is_dir():
             return
         try:
@@ -87,13 +91,13 @@ def complete_new_files(directory: Path) -> None:
             shutil.rmtree(folder)
             return
         # The record is moved last: as long as it is here, the rest can be moved once more.
-        names = sorted(path.name for path in folder.iterdir() if path.name != "run.json")
+        names = [name for name in FILES if (folder / name).exists()]
         for name in (*names, "run.json"):
             try:
                 os.replace(folder / name, directory / name)
             except OSError as error:
                 raise refused(directory / name, error) from error
-        folder.rmdir()
+        shutil.rmtree(folder)
         _flush_directory(directory)
     except StorageError:
         raise
@@ -103,10 +107,6 @@ def complete_new_files(directory: Path) -> None:
 
 _NEW = ".new"
 """The folder of `new_files` in a run's directory."""
-
-
-FILES = ("history.csv", "predictions.npz", "weights.npz")
-"""What a finished run has beside its record."""
 
 
 def write_run(
@@ -134,9 +134,12 @@ def write_run(
 def write_record(folder: Path, record: Record, files: Sequence[str], owner: str) -> Record:
     """Write `run.json` for the directory named `owner`, and return it.
 
-    It holds digests of the `files` that already are beside it, in `folder`.
+    It holds digests of the `files` that already are beside it, in `folder`. Raises ValueError for
+    a record that would be refused when it is read.
     """
     record = {**record, "files": {name: _file_digest(folder / name) for name in files}}
+    path = folder / "run.json"
+    _require_scores(checked(json.loads(json.dumps(record)), str(path), "run.json"), path)
     write_sealed_json(folder / "run.json", record, owner)
     return record
 
@@ -144,14 +147,17 @@ def write_record(folder: Path, record: Record, files: Sequence[str], owner: str)
 def read_record(directory: Path, *, check_files: bool = False) -> Record | None:
     """Return the record of a finished run, None if there is none.
 
-    Raises ValueError, naming the file, for one that is damaged, of another format, or another
-    run's; with `check_files`, for each other file of the run too. `StorageError` for one that
-    cannot be read, which says nothing about what is in it.
+    Raises ValueError, naming the file, for one that is damaged, another run's, not what
+    `compare.results.schema` asks for, or without a score that its task's table shows; with
+    `check_files`, for each other file of the run too.
+    `StorageError` for one that cannot be read, which says nothing about what is in it.
     """
+    path = directory / "run.json"
     try:
-        record = _own(read_sealed_json(directory / "run.json"), directory / "run.json")
+        record = checked(read_sealed_json(path), str(path), "run.json")
     except FileNotFoundError:
         return None
+    _require_scores(record, path)
     for name, digest in record["files"].items() if check_files else ():
         try:
             intact = _file_digest(directory / name) == digest
@@ -162,18 +168,41 @@ def read_record(directory: Path, *, check_files: bool = False) -> Record | None:
     return record
 
 
+def _require_scores(record: Record, path: Path) -> None:
+    """Raise ValueError, naming the file, if a record lacks a score that its task's table shows."""
+    try:
+        columns = tasks.load(record["arguments"]["task"]).columns
+    except UsageError:  # of a package that is not here; whoever needs the task will say so
+        return
+    for part, scores in record["scores"].items():
+        for column in columns:
+            if scores is not None and column.score not in scores:
+                raise ValueError(
+                    f"{path} is no record of a run: no score '{column.score}' of '{part}'"
+                )
+
+
 def write_failure(directory: Path, record: Record) -> None:
     """Write down that a run failed; `record` holds its arguments, error and environment."""
-    write_sealed_json(directory / "failure.json", record)
+    cut = {
+        name: _bounded(record[name], most)
+        for name, most in (("error", MESSAGE), ("traceback", TRACEBACK))
+        if name in record
+    }
+    write_sealed_json(directory / "failure.json", {**record, **cut})
 
 
-def _own(record: Record, path: str | Path) -> Record:
-    """Return a record if it is of this format; ValueError names the file otherwise."""
-    if record.get("format") != FORMAT or "arguments" not in record:
-        raise ValueError(
-            f"{path} is of format {record.get('format')}; this version reads format {FORMAT}"
-        )
-    return record
+MESSAGE, TRACEBACK = 2_000, 20_000
+"""Characters that are stored of why a run failed."""
+
+
+def _bounded(text: str, most: int) -> str:
+    """Cut the middle out of a text that is longer than `most`."""
+    if len(text) <= most:
+        return text
+    left = f" ... {len(text) - most:,} characters left out ... "
+    half = (most - len(left)) // 2
+    return text[:half] + left + text[-half:]
 
 
 @contextmanager
@@ -186,6 +215,8 @@ def locked(directory: Path) -> Iterator[bool]:
 
     lock = FileLock(directory / ".lock", timeout=0)
     try:
+        if (directory / ".lock").is_symlink():  # which would be emptied
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         lock.acquire()
     except Timeout:
         yield False
@@ -198,6 +229,28 @@ def locked(directory: Path) -> Iterator[bool]:
         lock.release()
 
 
+def run_directories(out: str | Path) -> tuple[list[str], list[str]]:
+    """Return the names of the directories below `out`, sorted, and a line for each unreadable one.
+
+    Raises `UsageError` for an `out` that cannot be read.
+    """
+    names, complaints = [], []
+    try:
+        with os.scandir(out) as entries:
+            for entry in entries:
+                try:
+                    # Not `is_dir`, which takes what may not be looked at for no directory.
+                    if stat.S_ISDIR(entry.stat().st_mode):
+                        names.append(entry.name)
+                except FileNotFoundError:  # a link to nothing, or removed in this moment
+                    continue
+                except OSError as error:
+                    complaints.append(str(unreadable(entry.path, error)))
+    except OSError as error:
+        raise UsageError(f"cannot read runs from '{out}': {error.strerror}") from error
+    return sorted(names), sorted(complaints)
+
+
 def records(out: str | Path) -> tuple[dict[str, Record], list[str]]:
     """Read every run below `out`: the records by directory name, and what is wrong with others.
 
@@ -206,20 +259,18 @@ def records(out: str | Path) -> tuple[dict[str, Record], list[str]]:
     """
     out = os.path.abspath(out)
     found: dict[str, Record] = {}
-    complaints: list[str] = []
-    try:
-        with os.scandir(out) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir())
-    except OSError as error:
-        raise UsageError(f"cannot read runs from '{out}': {error.strerror}") from error
+    names, complaints = run_directories(out)
     for name in names:
         for file in ("run.json", "failure.json"):
             path = f"{out}/{name}/{file}"
             try:
-                found[name] = _own(read_sealed_json(path, name), path)
+                found[name] = checked(read_sealed_json(path, name), path, file)
                 break
             except FileNotFoundError:
                 continue
-            except (ValueError, StorageError) as error:
+            except ValueError as error:
                 complaints.append(str(error))
+            except StorageError as error:  # what the other file says may be out of date
+                complaints.append(str(error))
+                break
     return found, complaints

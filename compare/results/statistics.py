@@ -38,7 +38,7 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
 
     def over_seeds(scores: list[Scores | None]) -> dict[str, dict[str, float]] | None:
         known = [each for each in scores if each is not None]
-        return {key: spread([s[key] for s in known]) for key in known[0]} if known else None
+        return {key: spread([s[key] for s in known]) for key in _shared(known)} if known else None
 
     successes = sum(run["success"] for run in runs)
     return {
@@ -61,6 +61,11 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
         "train_seconds": spread([run["timing"]["train_seconds"] for run in runs]),
         "predict_microseconds": spread([run["timing"]["predict_microseconds"] for run in runs]),
     }
+
+
+def _shared(scores: Sequence[Scores]) -> list[str]:
+    """Return the names that all have, in order."""
+    return [name for name in scores[0] if all(name in each for each in scores)]
 
 
 def spread(numbers: Sequence[float]) -> dict[str, float]:
@@ -129,7 +134,7 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> dict[str, Any]
         pairs = []
     else:
         pairs = [(a, b) for a in one.values() for b in other.values()]
-    names = [name for name in first[0]["scores"]["test"] if name in second[0]["scores"]["test"]]
+    names = _shared([*one.values(), *other.values()])
     differences = {
         name: _interval([a[name] - b[name] for a, b in pairs])
         if pairs

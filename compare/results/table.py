@@ -16,6 +16,7 @@ from compare.errors import UsageError
 from compare.files import Record
 from compare.learned.recipe import OPTIONS
 from compare.results.runs import records
+from compare.results.schema import LONGEST_NAME
 
 
 def load(out: str | Path) -> np.recarray[Any, Any]:
@@ -37,25 +38,28 @@ def tidy(found: Mapping[str, Record]) -> np.recarray[Any, Any]:
     `error`, of a failed one; its arguments, the recipe's among them; `success`; scores as
     "test_exact" and the like, on other canvases as "20x20_exact"; the cost; the timing in seconds
     and microseconds; and what else the result depends on. Where something does not apply to a run,
-    a number is NaN and a text empty.
+    a number is NaN and a text empty. Texts are cut after `LONGEST_NAME` characters, which only an
+    error has; its record has all of it.
     """
-    rows = [_row(name, record) for name, record in found.items()]
-    names = list(dict.fromkeys(key for row in rows for key in row)) or list(_row("", {}))
+    # The columns of no runs have the names and types of one of which nothing is known.
+    rows = [_row(name, record) for name, record in found.items()] or [_row("", {})]
+    names = list(dict.fromkeys(key for row in rows for key in row))
     columns = {name: _column([row.get(name) for row in rows]) for name in names}
     dtype = np.dtype([(name, column.dtype) for name, column in columns.items()])
     table = np.empty(len(rows), dtype)
     for name, column in columns.items():
         table[name] = column
-    return table.view(np.recarray)
+    return table[: len(found)].view(np.recarray)
 
 
 _RECIPE = {option.name: "" if option.is_text else None for option in OPTIONS}
-"""The columns of the recipe, and what stands there for a run without one."""
+"""The columns of the recipe, and what stands there for a run without one; one with options has
+those."""
 
 
 def _row(name: str, record: Record) -> Record:
     arguments = record.get("arguments", {})
-    recipe = arguments.get("recipe") or {}
+    recipe = arguments.get("recipe") or arguments.get("options", {})
     environment = record.get("environment", {})
     return {
         "run": name,
@@ -94,10 +98,11 @@ def _column(values: list[Any]) -> NDArray[Any]:
     kinds = {type(value) for value in values}
     if kinds <= {bool} or kinds <= {int}:
         return np.asarray(values, dtype=bool if kinds <= {bool} else np.int64)
-    if kinds <= {str}:
-        return np.asarray(values, dtype=str)
     if str in kinds:
-        return np.asarray(["" if value is None else str(value) for value in values])
+        texts = ["" if value is None else str(value) for value in values]
+        # Every row takes as much room as the longest.
+        width = min(max(map(len, texts)), LONGEST_NAME)
+        return np.asarray(texts, dtype=f"U{max(width, 1)}")
     return np.asarray([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
@@ -120,8 +125,10 @@ def where(table: Table, conditions: Sequence[str]) -> Table:
     """Keep the rows for which every condition holds, such as "solver=conv" or "test_exact>=0.5".
 
     After = and != several values may stand, comma-separated: any, or none, of them. Raises
-    `UsageError` for a condition that cannot be read or a column that is not there.
+    `UsageError` for a condition that cannot be read or a column that is not there. As long as no
+    run has finished, there may be a column of any name, and no row meets a condition on it.
     """
+    none_finished = bool((table["status"] == "failed").all())
     for condition in conditions:
         parts = re.fullmatch(r"\s*([\w-]+)\s*(<=|>=|!=|=|<|>)\s*(.*?)\s*", condition)
         if not parts:
@@ -130,6 +137,9 @@ def where(table: Table, conditions: Sequence[str]) -> Table:
                 f"{' '.join(_OPERATORS)}"
             )
         column, sign, text = parts.groups()
+        if none_finished and column not in (table.dtype.names or ()):
+            table = table[:0]
+            continue
         values = table[_known(table, (column,))[0]]
         listed = text.split(",") if sign in ("=", "!=") else [text]
         wanted = [_value(values.dtype, each.strip(), condition) for each in listed]

@@ -75,6 +75,8 @@ class Setting:
     width: int
     backend: Backend | None = None
     """What learned networks run on; None where nothing is computed yet."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """For a solver with `variants`: which one, by the names of a recipe's fields."""
 
 
 @dataclass(frozen=True)
@@ -90,3 +92,6 @@ class SolverSpec:
     """Which of them is used where none is asked for."""
     options: tuple[str, ...] = ()
     """The recipe's architectural fields that its architecture has."""
+    variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Of a solver that learns nothing but has a choice of architectures: the one of each preset, as
+    values by the names of a recipe's fields. Such a solver has no recipes."""

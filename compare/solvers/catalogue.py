@@ -4,28 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import EntryPoint
+from typing import Any
 
 from compare.learned.recipe import Recipe
-from compare.plugins import plugins
+from compare.plugins import distribution, load, load_working, plugins
 from compare.solvers.base import Setting, Solver, SolverSpec
-from compare.solvers.fixed import closed_form, handcrafted
+from compare.solvers.fixed import closed_form, handcrafted, scene_generator
 
 PRESETS = ("quick", "paper")
 """quick: a first look, stopped long before the published number of epochs; paper: in full."""
 
 
-def solvers_of(task: str) -> dict[str, SolverSpec]:
+def solvers_of(task: str, asked: str | None = None) -> dict[str, SolverSpec]:
     """Return the solvers of a task by name, the built-in ones first.
 
     Other packages add theirs under the entry-point group `compare.solvers`: the entry's name is
-    "TASK.SOLVER", its value "module:SPEC".
+    "TASK.SOLVER", its value "module:SPEC". What is broken is left out with a warning; `UsageError`
+    if it is among the comma-separated names that are `asked` for.
     """
     solvers = dict(_SOLVERS.get(task, {}))
+    wanted = [name.strip() for name in asked.split(",")] if asked else []
+    for name, point in _added(task).items():
+        spec = load(point, _fault) if name in wanted else load_working(point, _fault)
+        if spec is not None:
+            solvers.setdefault(name, spec)
+    return solvers
+
+
+def _added(task: str) -> dict[str, EntryPoint]:
+    """Return the entry points of the solvers that other packages add to a task."""
+    points: dict[str, EntryPoint] = {}
     for point in plugins("compare.solvers"):
         owner, _, name = point.name.rpartition(".")
-        if owner == task:
-            solvers.setdefault(name, point.load())
-    return solvers
+        if owner == task and name not in _SOLVERS.get(task, {}):
+            points.setdefault(name, point)
+    return points
+
+
+def added_by(task: str, solver: str) -> str:
+    """Return the distribution that adds a solver; empty for one of this package."""
+    point = _added(task).get(solver)
+    return distribution(point) if point else ""
+
+
+def _fault(name: str, spec: Any) -> str:
+    """Say what is wrong with the solver of another package; nothing if it can be used."""
+    if not isinstance(spec, SolverSpec):
+        return f"it is of type {type(spec).__name__}, not a compare.solvers.base.SolverSpec"
+    if not isinstance(spec.summary, str) or not callable(spec.build):
+        return "its summary is no text or its build no function"
+    if not all(isinstance(recipe, Recipe) for recipe in spec.recipes.values()):
+        return "its recipes are not of compare.learned.recipe.Recipe"
+    if spec.recipes and (spec.preset not in spec.recipes or not spec.recipes.keys() <= {*PRESETS}):
+        return f"its recipes are not for {', '.join(PRESETS)}, or none is for its own preset"
+    return ""
 
 
 def published_epochs(task: str, solver: str) -> int | None:
@@ -35,14 +68,24 @@ def published_epochs(task: str, solver: str) -> int | None:
     return recipe.epochs if recipe else None
 
 
+def _keywords(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Name a recipe's fields as the functions of architectures and weights do."""
+    return {"multiplier" if name == "width" else name: value for name, value in options.items()}
+
+
+def _both(architecture: str) -> dict[str, str]:
+    """Use one architecture on both splits."""
+    return {"uniform": architecture, "quadrant": architecture}
+
+
 def _learned(
     summary: str,
-    architectures: str | Mapping[str, str],
+    architectures: Mapping[str, str],
     recipes: Mapping[str, Recipe],
     options: tuple[str, ...] = (),
     preset: str = "quick",
 ) -> SolverSpec:
-    """Offer an architecture of `compare.learned.published`, by name, or one for each split."""
+    """Offer an architecture of `compare.learned.published`, by split."""
 
     def build(setting: Setting, recipe: Recipe | None) -> Solver:
         # Imported here because `compare list` can do without.
@@ -50,10 +93,9 @@ def _learned(
         from compare.solvers.learned import Learned
 
         recipe = recipe or recipes[preset]
-        name = architectures if isinstance(architectures, str) else architectures[setting.split]
-        chosen = {"multiplier" if o == "width" else o: getattr(recipe, o) for o in options}
+        chosen = _keywords({name: getattr(recipe, name) for name in options})
         size = (setting.height, setting.width)
-        architecture = getattr(published, name)(*size, **chosen)
+        architecture = getattr(published, architectures[setting.split])(*size, **chosen)
         if setting.task.supervision is None:
             raise ValueError(f"task '{setting.task.name}' has nothing to train a network by")
         return Learned(architecture, setting.task.supervision, size, recipe, setting.backend)
@@ -61,22 +103,61 @@ def _learned(
     return SolverSpec(summary, build, recipes, preset, options)
 
 
+def _computed(
+    task: str, architectures: Mapping[str, str], learned: SolverSpec, options: tuple[str, ...]
+) -> SolverSpec:
+    """Offer a learned solver's architectures, by split, with weights of `handcrafted.weights`.
+
+    `options` are those that its weights depend on; by default they are as the presets have them.
+    """
+    variants = {
+        preset: {name: getattr(recipe, name) for name in options}
+        for preset, recipe in learned.recipes.items()
+    }
+
+    def build(setting: Setting, recipe: Recipe | None) -> Solver:
+        # Imported here because `compare list` can do without.
+        from compare.learned import published
+        from compare.solvers.computed import Computed
+        from handcrafted.weights import WEIGHTS
+
+        assert setting.task.supervision is not None  # its networks are trained, too
+        architecture, size = architectures[setting.split], (setting.height, setting.width)
+        chosen = _keywords({**variants[learned.preset], **setting.options})
+        shape = {name: value for name, value in chosen.items() if name != "loss"}
+        return Computed(
+            getattr(published, architecture)(*size, **shape),
+            WEIGHTS[task, architecture],
+            setting.task.supervision,
+            size,
+            chosen,
+            setting.backend,
+        )
+
+    summary = f"{learned.summary}; weights computed, none learned"
+    return SolverSpec(summary, build, {}, learned.preset, learned.options, variants)
+
+
 def _presets(quick_epochs: int, paper: Recipe) -> dict[str, Recipe]:
     """Let both presets train alike, but for the epochs."""
     return {"quick": replace(paper, epochs=quick_epochs), "paper": paper}
 
 
+_REGRESSOR_ARCHITECTURES = {
+    "coordconv": _both("coordconv_regressor"),
+    "conv": {"uniform": "conv_regressor_uniform", "quadrant": "conv_regressor_quadrant"},
+}
 _REGRESSORS = {
     "coordconv": _learned(
         "the published CoordConv regressor",
-        "coordconv_regressor",
+        _REGRESSOR_ARCHITECTURES["coordconv"],
         _presets(15, Recipe(learning_rate=0.01, epochs=100)),
         preset="paper",
     ),
     # The best of the published grid's three rates, in our runs.
     "conv": _learned(
         "the published plain-convolution regressors, one for each split",
-        {"uniform": "conv_regressor_uniform", "quadrant": "conv_regressor_quadrant"},
+        _REGRESSOR_ARCHITECTURES["conv"],
         _presets(15, Recipe(learning_rate=0.001, epochs=100)),
         ("width",),
         preset="paper",
@@ -84,12 +165,25 @@ _REGRESSORS = {
 }
 
 
+def _regressors(task: str) -> dict[str, SolverSpec]:
+    """Offer the regressors for a task, computed and trained."""
+    return {
+        **{
+            f"handcrafted-{name}": _computed(
+                task, _REGRESSOR_ARCHITECTURES[name], learned, learned.options
+            )
+            for name, learned in _REGRESSORS.items()
+        },
+        **_REGRESSORS,
+    }
+
+
 def _deconv(loss: str, quick_epochs: int) -> SolverSpec:
     # The authors' log and README: a step schedule over 1000 epochs. The quick preset is narrower,
     # faster and without decay.
     return _learned(
         "the published stack of transposed convolutions",
-        "deconv",
+        _both("deconv"),
         {
             "quick": Recipe(learning_rate=0.01, epochs=quick_epochs, l2=0.0, batch=16, loss=loss),
             "paper": Recipe(
@@ -107,65 +201,89 @@ def _deconv(loss: str, quick_epochs: int) -> SolverSpec:
     )
 
 
+_CLASSIFIER = _learned(
+    "the published CoordConv classifier",
+    _both("coordconv_classifier"),
+    {
+        # Small batches and a high rate keep the network from being content with the
+        # positions it is shown before it is right at the others; docs/recipes.md.
+        "quick": Recipe(learning_rate=0.01, epochs=1, l2=0.0003, batch=4, loss="softmax"),
+        # 50 epochs in the authors' log.
+        "paper": Recipe(
+            learning_rate=0.005,
+            epochs=50,
+            l2=0.001,
+            batch=16,
+            loss="softmax",
+            coordinates="pixels",
+        ),
+    },
+    ("width", "coordinates"),
+)
+
+_RENDERER = _learned(
+    "the published CoordConv renderer",
+    _both("coordconv_renderer"),
+    {
+        # Under the cross-entropy some seeds never begin to learn; docs/recipes.md.
+        "quick": Recipe(learning_rate=0.002, epochs=3, l2=0.0, batch=4, loss="mse"),
+        # The authors' log: kernel 1, 50 epochs; it names no loss, so that is our choice.
+        "paper": Recipe(
+            learning_rate=0.005,
+            epochs=50,
+            l2=0.001,
+            batch=16,
+            loss="sigmoid",
+            kernel=1,
+            coordinates="pixels",
+        ),
+    },
+    ("width", "kernel", "coordinates"),
+)
+
+_PIXEL_DECONV = _deconv("softmax", quick_epochs=1)
+_SQUARE_DECONV = _deconv("sigmoid", quick_epochs=3)
+
 _SOLVERS: dict[str, dict[str, SolverSpec]] = {
     "onehot2coord": {
         "handcrafted": handcrafted("onehot2coord"),
-        **_REGRESSORS,
+        **_regressors("onehot2coord"),
         "argmax": closed_form(
             "argmax", "numpy.argmax and unravel_index, what a programmer would write"
         ),
+        "verified-argmax": closed_form(
+            "verified_argmax", "argmax, and a check that nothing else is set"
+        ),
+        "expectation": closed_form("expectation", "sum(A X) / sum(A), as DSNT computes it"),
     },
     "coord2onehot": {
         "handcrafted": handcrafted("coord2onehot"),
-        "coordconv": _learned(
-            "the published CoordConv classifier",
-            "coordconv_classifier",
-            {
-                # Small batches and a high rate keep the network from being content with the
-                # positions it is shown before it is right at the others; docs/recipes.md.
-                "quick": Recipe(learning_rate=0.01, epochs=1, l2=0.0003, batch=4, loss="softmax"),
-                # 50 epochs in the authors' log.
-                "paper": Recipe(
-                    learning_rate=0.005,
-                    epochs=50,
-                    l2=0.001,
-                    batch=16,
-                    loss="softmax",
-                    coordinates="pixels",
-                ),
-            },
-            ("width", "coordinates"),
+        "handcrafted-coordconv": _computed(
+            "coord2onehot", _both("coordconv_classifier"), _CLASSIFIER, _CLASSIFIER.options
         ),
-        "deconv": _deconv("softmax", quick_epochs=1),
+        "handcrafted-deconv": _computed(
+            "coord2onehot", _both("deconv"), _PIXEL_DECONV, _PIXEL_DECONV.options
+        ),
+        "coordconv": _CLASSIFIER,
+        "deconv": _PIXEL_DECONV,
         "indexing": closed_form("indexing", "bitmaps[item, 0, y, x] = 1"),
     },
     "coord2image": {
         "handcrafted": handcrafted("coord2image"),
-        "coordconv": _learned(
-            "the published CoordConv renderer",
-            "coordconv_renderer",
-            {
-                # Under the cross-entropy some seeds never begin to learn; docs/recipes.md.
-                "quick": Recipe(learning_rate=0.002, epochs=3, l2=0.0, batch=4, loss="mse"),
-                # The authors' log: kernel 1, 50 epochs; it names no loss, so that is our choice.
-                "paper": Recipe(
-                    learning_rate=0.005,
-                    epochs=50,
-                    l2=0.001,
-                    batch=16,
-                    loss="sigmoid",
-                    kernel=1,
-                    coordinates="pixels",
-                ),
-            },
-            ("width", "kernel", "coordinates"),
+        "handcrafted-coordconv": _computed(
+            "coord2image", _both("coordconv_renderer"), _RENDERER, (*_RENDERER.options, "loss")
         ),
-        "deconv": _deconv("sigmoid", quick_epochs=3),
+        "handcrafted-deconv": _computed(
+            "coord2image", _both("deconv"), _SQUARE_DECONV, (*_SQUARE_DECONV.options, "loss")
+        ),
+        "coordconv": _RENDERER,
+        "deconv": _SQUARE_DECONV,
         "slicing": closed_form("slicing", "picture[y-4:y+5, x-4:x+5] = 1"),
     },
     "image2coord": {
         "handcrafted": handcrafted("image2coord"),
-        **_REGRESSORS,
+        **_regressors("image2coord"),
         "centroid": closed_form("centroid", "the mean position of the lit pixels"),
     },
+    "two-objects": {"handcrafted": scene_generator()},
 }

@@ -12,12 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.datasets import not_so_clevr
+from handcrafted import verified_argmax as search
 
 
 def argmax(bitmaps: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
     """Return the (x, y) of the largest pixel, the first of several."""
     y, x = np.unravel_index(bitmaps.reshape(len(bitmaps), -1).argmax(axis=1), (height, width))
     return np.stack([x, y], axis=1).astype(np.float32)
+
+
+def verified_argmax(bitmaps: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Return the (x, y) of the one hot pixel; ValueError for what is no one-hot bitmap."""
+    return search.verified_argmax(bitmaps).astype(np.float32)
+
+
+def expectation(bitmaps: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
+    """Return sum(A X) / sum(A) and sum(A Y) / sum(A), X and Y being each pixel's column and row.
+
+    It is what DSNT computes once its map is normalised (Nibali et al. 2018, arXiv:1801.07372), and
+    exact on a one-hot bitmap, where each sum has one term that is not 0.
+    """
+    rows, columns = np.indices((height, width), dtype=np.float32).reshape(2, -1)
+    weights = np.stack([columns, rows, np.ones_like(rows)], axis=1)
+    sums = bitmaps.reshape(len(bitmaps), -1).astype(np.float32, copy=False) @ weights
+    answers: NDArray[np.float32] = sums[:, :2] / sums[:, 2:]
+    return answers
 
 
 def centroid(pictures: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:

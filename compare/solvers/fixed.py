@@ -63,10 +63,33 @@ def handcrafted(task: str) -> SolverSpec:
         from handcrafted import NETWORKS
 
         network = NETWORKS[task](setting.height, setting.width)
-        cost = network.cost()
-        return Fixed(network, Cost(0, cost.constants, cost.multiply_adds))
+        return Fixed(network.run, Cost(0, network.constants(), network.multiply_adds()))
 
     return SolverSpec("a network of fixed operations; no weight learned", build)
+
+
+def scene_generator() -> SolverSpec:
+    """Offer the weight-free generator of scenes of two objects."""
+
+    def build(setting: Setting, recipe: Recipe | None) -> Solver:
+        import numpy as np
+
+        from compare.learned.model import Cost
+        from handcrafted.exactness import largest_exact_size
+        from handcrafted.scene_generator import BASE, LATENTS, network
+
+        generator = network(setting.height, setting.width)
+        exact = generator.domain.largest <= largest_exact_size("float32")
+        dtype = np.float32 if exact else np.float64
+
+        def generate(latents: NDArray[Any]) -> NDArray[Any]:
+            """Use the first latents, numbers in [-1, 1), as whole numbers from 0 to 4095."""
+            digits = np.floor((latents[:, :LATENTS].astype(dtype) + 1) * (BASE // 2))
+            return np.asarray(generator(digits), dtype=np.float32)
+
+        return Fixed(generate, Cost(0, generator.constants(), generator.multiply_adds()))
+
+    return SolverSpec("a generator of fixed operations; no weight learned", build)
 
 
 def closed_form(name: str, summary: str) -> SolverSpec:

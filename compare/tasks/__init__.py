@@ -7,23 +7,26 @@ task's, its value "module:TASK".
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 from compare.errors import UsageError
-from compare.plugins import plugins
-from compare.tasks.base import Task
+from compare.plugins import load as plugin
+from compare.plugins import load_working, plugins
+from compare.tasks.base import Column, Supervision, Task
 
 BUILT_IN = {
     "onehot2coord": "a bitmap with one hot pixel to that pixel's (x, y)",
     "coord2onehot": "(x, y) to the bitmap with that one pixel hot",
     "coord2image": "(x, y) to the picture of a 9x9 square centred there",
     "image2coord": "the picture of a 9x9 square to its centre's (x, y)",
+    "two-objects": "random numbers to a picture of two objects, as the paper's GAN",
 }
 """What each built-in task maps to what."""
 
 
 def known() -> tuple[str, ...]:
-    """Return the names of all tasks, the built-in ones first."""
-    others = (point.name for point in plugins("compare.tasks"))
+    """Return the names of all tasks, the built-in ones first; of others those that work."""
+    others = (p.name for p in plugins("compare.tasks") if load_working(p, _fault) is not None)
     return tuple(dict.fromkeys((*BUILT_IN, *others)))
 
 
@@ -33,11 +36,35 @@ def summary(name: str) -> str:
 
 
 def load(name: str) -> Task:
-    """Import a task; UsageError lists the tasks if there is no such."""
+    """Import a task.
+
+    Raises `UsageError`, which lists the tasks if there is no such and says what is wrong with one
+    of another package that is broken.
+    """
     if name in BUILT_IN:
-        task: Task = import_module(f"compare.tasks.{name}").TASK
+        task: Task = import_module(f"compare.tasks.{name.replace('-', '_')}").TASK
         return task
     for point in plugins("compare.tasks").select(name=name):
-        task = point.load()
+        task = plugin(point, _fault)
         return task
     raise UsageError(f"unknown task '{name:.40}'; choose from: {', '.join(known())}")
+
+
+def _fault(name: str, task: Any) -> str:
+    """Say what is wrong with the task of another package; nothing if it can be used."""
+    if not isinstance(task, Task):
+        return f"it is of type {type(task).__name__}, not a compare.tasks.base.Task"
+    if task.name != name:
+        return f"it calls itself '{task.name}'"
+    texts = (task.summary, task.legend, task.error, task.criterion)
+    if not all(isinstance(text, str) for text in texts):
+        return "its summary, legend, error or criterion is no text"
+    if not task.splits or not all(isinstance(split, str) for split in task.splits):
+        return "its splits are not names"
+    if not all(isinstance(column, Column) for column in task.columns):
+        return "its columns are not of compare.tasks.base.Column"
+    if not all(map(callable, (task.split, task.all_samples, task.evaluate))):
+        return "its split, all_samples or evaluate is no function"
+    if not isinstance(task.supervision, Supervision | None):
+        return "its supervision is not a compare.tasks.base.Supervision"
+    return ""

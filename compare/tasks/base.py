@@ -89,8 +89,31 @@ class Task:
     """None for a task that no supervised training fits."""
 
 
+Measure: TypeAlias = "Callable[[NDArray[Any], NDArray[Any]], Samples]"
+"""(answers, targets) to arrays with the sample first."""
+
+
+def alike(measure: Measure) -> Measure:
+    """Make a measure refuse, by ValueError, answers that are not numbers of the targets' shape.
+
+    Some of those would be broadcast, and compared with the wrong targets.
+    """
+
+    def measured(answers: NDArray[Any], targets: NDArray[Any]) -> Samples:
+        import numpy as np
+
+        if np.shape(answers) != targets.shape or np.asarray(answers).dtype.kind not in "biuf":
+            raise ValueError(
+                f"the model answered with {type(answers).__name__} of shape "
+                f"{np.shape(answers)}; numbers of shape {targets.shape} were expected"
+            )
+        return measure(answers, targets)
+
+    return measured
+
+
 def by_sample(
-    measure: Callable[[NDArray[Any], NDArray[Any]], Samples],
+    measure: Measure,
     score: Callable[[Mapping[str, NDArray[Any]]], Scores],
     succeeded: Callable[[Scores], bool],
 ) -> Callable[[Predictor, Dataset], Evaluation]:

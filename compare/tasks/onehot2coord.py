@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.tasks import BUILT_IN
-from compare.tasks.base import Column, Samples, Scores, Supervision, Task, by_sample
+from compare.tasks.base import Column, Samples, Scores, Supervision, Task, alike, by_sample
 
 
 def _split(name: str, height: int, width: int) -> Split:
@@ -68,7 +68,7 @@ TASK = Task(
     splits=not_so_clevr.SPLITS,
     split=_split,
     all_samples=_all_samples,
-    evaluate=by_sample(measure, score, lambda scores: scores["worst_error"] < 0.5),
+    evaluate=by_sample(alike(measure), score, lambda scores: scores["worst_error"] < 0.5),
     columns=(
         Column("exact", "exact", share=True),
         Column("rounded", "rounded", share=True),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from handcrafted import two_objects
+from handcrafted import scene_generator, two_objects
 
 SQUARE = 9
 """Side of the square that pictures are enumerated with, the published one."""
@@ -92,6 +92,49 @@ def scenes(objects: NDArray[Any], height: int, width: int, dtype: Any) -> NDArra
             for channel in range(3):
                 picture[channel][drawn] = -1 if channel in taken else 1
     return pictures
+
+
+def choices(height: int, width: int) -> NDArray[np.int64]:
+    """Return latents of `handcrafted.scene_generator`, (n, 8).
+
+    The blue centre in each column and in each row, at both edges and in the middle of the other;
+    with the first red centre, one in the middle and the last, at both ends of the numbers that
+    choose them; shapes in turn.
+    """
+    columns, rows = width - 2 * two_objects.RADIUS, height - 2 * two_objects.RADIUS
+    base = scene_generator.BASE
+    blue = [(x, y) for x in range(columns) for y in (0, rows // 2, rows - 1)]
+    blue += [(x, y) for x in (0, columns // 2, columns - 1) for y in range(rows)]
+    free = two_objects.free_places(height, width)
+    latents: list[list[int]] = []
+    for x, y in dict.fromkeys(blue):
+        n = int(free[y, x])
+        for number in dict.fromkeys((0, n // 2, n - 1)):
+            # The first or the last of all numbers that choose it.
+            last = len(latents) % 2
+            digits = [
+                divmod(-(-(k + last) * base**2 // of) - last, base)
+                for k, of in ((x, columns), (y, rows), (number, n))
+            ]
+            shapes = [base // 2 * (len(latents) // k % 2) for k in (2, 4)]
+            latents.append([*(digit for pair in digits for digit in pair), *shapes])
+    return np.array(latents)
+
+
+def chosen_scenes(latents: NDArray[Any], height: int, width: int, dtype: Any) -> NDArray[Any]:
+    """Return the pictures of what (n, 8) latents choose, worked out in Python's integers."""
+    r, base = two_objects.RADIUS, scene_generator.BASE
+    objects = []
+    for a, a_fine, b, b_fine, u, u_fine, *shapes in latents.tolist():
+        x = r + (width - 2 * r) * (base * a + a_fine) // base**2
+        y = r + (height - 2 * r) * (base * b + b_fine) // base**2
+        places = r + positions(height - 2 * r, width - 2 * r)
+        far = ((places - (x, y)) ** 2).sum(axis=1) >= two_objects.DISTANCE**2
+        places = places[far]
+        red_x, red_y = places[len(places) * (base * u + u_fine) // base**2]
+        blue_shape, red_shape = (int(shape >= base // 2) for shape in shapes)
+        objects.append((x, y, 0, blue_shape, red_x, red_y, 1, red_shape))
+    return scenes(np.array(objects), height, width, dtype)
 
 
 Draw = Callable[[NDArray[Any], int, int, Any], NDArray[Any]]

@@ -44,6 +44,29 @@ def _onehot2coord_lemmas(change: Change = _unchanged) -> int:
     return c.proved()
 
 
+def _inner_product_lemmas(change: Change = _unchanged) -> int:
+    """Prove that on any bitmap of 0 and 1 the network is one inner product, W - A.(W - X).
+
+    At every pixel relu(W A - X) is A (W - X), whose sum over the pixels is the inner product.
+    """
+    c = Canvas()
+    coordinates, convolution, relu, _, subtraction = change(onehot2coord.steps(c.H, c.W))
+    value = c.z3.Function("A", c.z3.IntSort(), c.z3.IntSort(), c.z3.IntSort())
+    lit = value(c.i, c.j) == 1
+    maps = c.apply(coordinates, [Field(c.z3.If(lit, 1, 0))])
+    c.prove("X is the pixel's column", c.at_pixel(maps[1]) == c.j)
+    c.prove("Y is the pixel's row", c.at_pixel(maps[2]) == c.i)
+    products = [c.z3.If(lit, c.W - c.j, 0), c.z3.If(lit, c.H - c.i, 0)]
+    maps = c.apply(relu, c.apply(convolution, maps))
+    c.prove("relu(W A - X) is A (W - X)", c.at_pixel(maps[0]) == products[0])
+    c.prove("relu(H A - Y) is A (H - Y)", c.at_pixel(maps[1]) == products[1])
+    sums = c.z3.Ints("sum_x sum_y")
+    x, y = c.apply(subtraction, sums)
+    c.prove("x is W minus the inner product", x == c.W - sums[0])
+    c.prove("y is H minus the inner product", y == c.H - sums[1])
+    return c.proved()
+
+
 def _without_coordinates_lemmas(change: Change = _unchanged) -> int:
     c = Canvas()
     convolution, relu, _, subtraction = change(onehot2coord.steps_without_coordinates(c.H, c.W))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from handcrafted import two_objects
+from handcrafted.operations import Operation
 from handcrafted.proofs.lemmas import Change, _unchanged
 from handcrafted.proofs.symbolic import Canvas, Channel, Field, Formula, Impulse
 
@@ -31,7 +34,31 @@ def _room(c: Canvas, x: Formula, y: Formula, *flags: Formula) -> None:
     c.assume(*(c.z3.Or(flag == 0, flag == 1) for flag in flags))
 
 
-def _two_objects_lemmas(change: Change = _unchanged) -> int:
+def _drawing_lemmas(
+    c: Canvas, operations: tuple[Operation, ...], maps: list[Channel], objects: Sequence[Formula]
+) -> None:
+    """Prove that the four maps of centres become the scene; objects: x, y, shape of both."""
+    draw, cover, relu, paint = operations
+    bx, by, bs, rx, ry, rs = objects
+    maps = c.apply(draw, maps)
+    blue, red = _in_shape(c, bx, by, bs), _in_shape(c, rx, ry, rs)
+    c.prove("the blue object", c.at_pixel(maps[0]) == c.z3.If(blue, 1, 0))
+    c.prove("the red object", c.at_pixel(maps[1]) == c.z3.If(red, 1, 0))
+    b, r = c.z3.If(blue, 1, 0), c.z3.If(red, 1, 0)
+    maps = c.apply(cover, [Field(b), Field(r)])
+    c.prove("blue less red", c.at_pixel(maps[0]) == b - r)
+    c.prove("red kept", c.at_pixel(maps[1]) == r)
+    maps = c.apply(paint, c.apply(relu, maps))
+    colours = (
+        c.z3.If(red, 1, c.z3.If(blue, -1, 1)),
+        c.z3.If(c.z3.Or(red, blue), -1, 1),
+        c.z3.If(red, -1, 1),
+    )
+    for name, channel, colour in zip(("red", "green", "blue"), maps, colours, strict=True):
+        c.prove(f"the {name} channel", c.at_pixel(channel) == colour)
+
+
+def _objects2image_lemmas(change: Change = _unchanged) -> int:
     c = Canvas()
     given = c.z3.Ints("x0 y0 c0 s0 x1 y1 c1 s1")
     for x, y, colour, shape in (given[:4], given[4:]):
@@ -107,26 +134,11 @@ def _two_objects_lemmas(change: Change = _unchanged) -> int:
         c.is_impulse(f"centre {k}", channel, centre)
         for k, (channel, centre) in enumerate(zip(maps, centres, strict=True))
     ]
-    maps = c.apply(draw, maps)
-    blue, red = _in_shape(c, bx, by, bs), _in_shape(c, rx, ry, rs)
-    c.prove("the blue object", c.at_pixel(maps[0]) == c.z3.If(blue, 1, 0))
-    c.prove("the red object", c.at_pixel(maps[1]) == c.z3.If(red, 1, 0))
-    b, r = c.z3.If(blue, 1, 0), c.z3.If(red, 1, 0)
-    maps = c.apply(cover, [Field(b), Field(r)])
-    c.prove("blue less red", c.at_pixel(maps[0]) == b - r)
-    c.prove("red kept", c.at_pixel(maps[1]) == r)
-    maps = c.apply(paint, c.apply(relu4, maps))
-    colours = (
-        c.z3.If(red, 1, c.z3.If(blue, -1, 1)),
-        c.z3.If(c.z3.Or(red, blue), -1, 1),
-        c.z3.If(red, -1, 1),
-    )
-    for name, channel, colour in zip(("red", "green", "blue"), maps, colours, strict=True):
-        c.prove(f"the {name} channel", c.at_pixel(channel) == colour)
+    _drawing_lemmas(c, (draw, cover, relu4, paint), list(maps), symbols)
     return c.proved()
 
 
-def _two_objects_back_lemmas(change: Change = _unchanged) -> int:
+def _image2objects_lemmas(change: Change = _unchanged) -> int:
     c = Canvas()
     bx, by, bs, rx, ry, rs = c.z3.Ints("bx by bs rx ry rs")
     _room(c, bx, by, bs)

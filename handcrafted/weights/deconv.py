@@ -65,6 +65,35 @@ def deconv_coord2image(
     return square_picture(height, width, RADIUS, multiplier, kernel, coordinates, PICTURES[loss])
 
 
+def unsolved_pixels(
+    height: int,
+    width: int,
+    multiplier: int = 1,
+    kernel: int = 3,
+    coordinates: Coordinates = "scaled",
+) -> list[tuple[int, int]]:
+    """Return the pixels that `deconv_coord2onehot` gets wrong, (x, y): (0, 0) or none."""
+    lost = kernel == 2 and coordinates == "pixels" and max(height, width) > SIDE // 2
+    return [(0, 0)] if lost else []
+
+
+def unsolved_squares(
+    height: int,
+    width: int,
+    multiplier: int = 1,
+    kernel: int = 3,
+    coordinates: Coordinates = "scaled",
+    loss: Loss = "sigmoid",
+) -> list[tuple[int, int]]:
+    """Return the centres of whole squares that `deconv_coord2image` gets wrong, (x, y).
+
+    They are the middle of some canvases, or none.
+    """
+    middle = height % 2 == width % 2 == 1 and max(height, width) >= 57
+    lost = middle and kernel < 4 and coordinates == "scaled"
+    return [(width // 2, height // 2)] if lost else []
+
+
 def square_picture(
     height: int,
     width: int,

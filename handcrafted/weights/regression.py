@@ -18,6 +18,9 @@ RADIUS = 4
 LONGEST_SIDE = 2**12
 """Up to this many pixels every number on the way is exact in float32; see `reciprocal`."""
 
+CORRECTLY_ROUNDED = 2**9 - 1
+"""Up to this many pixels x / side is proved to be rounded once; see `reciprocal`."""
+
 
 def require_picture(height: int, width: int, radius: int, multiplier: int = 1) -> None:
     """Refuse a canvas that a square of `radius` does not fit on, or that is too long.

@@ -2,20 +2,29 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import stat
 import threading
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import compare
+import handcrafted
 from compare import cli
 from compare.errors import StorageError, UsageError
 from compare.files import (
+    arrays_of,
+    npz,
     read_arrays,
     read_file,
+    read_input,
     read_sealed_arrays,
     read_sealed_json,
     remove,
@@ -146,7 +155,7 @@ def test_new_files_are_moved_all_or_none(store, monkeypatch, moves):
     """Whenever the process dies, the next holder of the directory finds one whole run."""
     directory = next(store.iterdir())
     old = read_record(directory, check_files=True)
-    new = {**old, "scores": {"test": {"exact": 0.25}, "train": {"exact": 0.25}}}
+    new = {**old, "scores": {p: dict.fromkeys(s, 0.25) for p, s in old["scores"].items()}}
 
     class DiedError(BaseException):
         pass
@@ -463,3 +472,96 @@ def test_a_file_is_no_output_directory(tmp_path):
     path.write_bytes(b"")
     with pytest.raises(UsageError, match=f"cannot write to the output directory '{path}': "):
         writable_directory(path)
+
+
+# --- Bounds on what is read -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link to a fifo", "device", "directory", "absent"])
+@pytest.mark.timeout(20)
+def test_an_input_that_might_never_end_is_refused(tmp_path, kind):
+    path = tmp_path / "sweep.toml"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link to a fifo":
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to(tmp_path / "pipe")
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "directory":
+        path.mkdir()
+    with pytest.raises(UsageError, match=rf"'{path}' is not a regular file|cannot read '{path}'"):
+        read_input(path, 100)
+    assert cli.main(["sweep", str(path)]) == 2
+
+
+def test_an_input_is_read_through_a_link_and_up_to_its_bound(tmp_path):
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert read_input(tmp_path / "link", 5) == b"12345"
+    with pytest.raises(UsageError, match=r"link' has more than 4 bytes"):
+        read_input(tmp_path / "link", 4)
+
+
+def test_a_record_of_a_terabyte_is_refused_unread(store, capsys):
+    (path,) = store.glob("*/run.json")
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # without taking room on the disk
+    assert cli.main(["results", str(store)]) == 0
+    assert "run.json is damaged: it has more than 1,048,576 bytes" in capsys.readouterr().err
+
+
+def npz_of(header, data, compression=zipfile.ZIP_STORED):
+    """An archive with one array whose header is given."""
+    array, archive = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(array, header)
+    with zipfile.ZipFile(archive, "w", compression) as file:
+        file.writestr("x.npy", array.getvalue() + data)
+    return archive.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("shape", "descr", "size", "message"),
+    [
+        ((10**15,), "<f4", 8, "x.npy has 8 bytes for float32 of shape"),
+        ((1,), "<f4", 8, "x.npy has 8 bytes for float32 of shape"),
+        ((), "<f4", 0, "x.npy has 0 bytes for float32 of shape"),
+        ((-2,), "<f4", 8, "x.npy has 8 bytes for float32 of shape"),
+        ((1,), "|O", 8, "x.npy holds objects"),
+    ],
+)
+def test_an_array_that_outgrows_its_bytes_is_refused(tmp_path, shape, descr, size, message):
+    header = {"shape": shape, "fortran_order": False, "descr": descr}
+    (tmp_path / "x.npz").write_bytes(npz_of(header, bytes(size)))
+    with pytest.raises(ValueError, match=rf"x\.npz is not a readable array file \({message}"):
+        read_arrays(tmp_path / "x.npz")
+
+
+def test_a_compressed_archive_is_refused_unread():
+    header = {"shape": (1 << 20,), "fortran_order": False, "descr": "|u1"}
+    with pytest.raises(ValueError, match=r"x\.npy is compressed"):
+        arrays_of(npz_of(header, bytes(1 << 20), zipfile.ZIP_DEFLATED))
+
+
+def test_arrays_of_every_kind_and_order_come_back():
+    arrays = {
+        "columns": np.asfortranarray(np.arange(6, dtype=np.int16).reshape(2, 3)),
+        "scalar": np.asarray(2.5),
+        "empty": np.zeros((0, 3), bool),
+        "text": np.asarray("abc"),
+    }
+    back = arrays_of(npz(arrays))
+    for name, array in arrays.items():
+        assert back[name].dtype == array.dtype
+        assert back[name].flags.writeable
+        np.testing.assert_array_equal(back[name], array, strict=True)
+
+
+def test_no_module_unpickles():
+    """Pickles are code; what is stored or sent is JSON and arrays."""
+    ways = (
+        r"\b(c?pickle|dill|joblib|marshal|shelve|torch\.load|\w*_object_list|allow_pickle=True)\b"
+    )
+    for package in (compare, handcrafted):
+        for path in Path(package.__file__).parent.rglob("*.py"):
+            assert not re.search(ways, path.read_text().replace("No pickle is", "")), path

@@ -4,7 +4,6 @@ import pytest
 from compare.datasets import not_so_clevr
 from handcrafted import coord2onehot
 from handcrafted.coord2image import network, steps
-from handcrafted.domains import radius
 from handcrafted.operations import Convolution, Tap
 from handcrafted.proofs.cases import positions
 
@@ -51,11 +50,6 @@ def test_other_squares_are_refused(square, error, message):
 def test_coordinates_beyond_the_canvas_are_refused():
     with pytest.raises(ValueError, match="item 1 of the batch has y = 64"):
         network(64, 64)(np.array([[3, 3], [3, 64]]))
-
-
-@pytest.mark.parametrize(("size", "pixels"), [(1, 0), (3, 1), (9, 4), (15, 7)])
-def test_pixels_from_the_centre_to_the_edge(size, pixels):
-    assert radius(size) == pixels
 
 
 def test_the_square_is_the_published_one_by_default():

@@ -45,6 +45,20 @@ def test_a_side_beyond_the_limit_names_the_dtype_to_use(dtype, side, wider):
         require_exact(dtype, side)
 
 
+@pytest.mark.parametrize("size", [(0, 0), (0, 5), (5, 0), (-1, -1), (-5, 3)])
+@pytest.mark.parametrize("coordinates", [True, False])
+def test_a_canvas_without_pixels_has_no_noise_limit(size, coordinates):
+    with pytest.raises(ValueError, match=r"the (height|width) is .*; give 1 pixel or more"):
+        noise_limit(*size, coordinates)
+    with pytest.raises(TypeError, match=r"the height is 5\.5"):
+        noise_limit(5.5, 5, coordinates)
+
+
+def test_the_byte_order_does_not_matter():
+    assert largest_exact_size(np.dtype(">f4")) == 2**24
+    assert largest_exact_size(np.dtype(">i2")) == 2**15 - 1
+
+
 def test_noise_limits_by_hand():
     # 64x64 with coordinates: 1 / (2 * 64 * 65); without: 1 / (64 * 64 * 65).
     assert noise_limit(64, 64) == 1 / 8320

@@ -1,11 +1,9 @@
 import itertools
-from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 
 from handcrafted import image2coord
-from handcrafted.domains import Squares
 from handcrafted.proofs.cases import positions, squares
 
 
@@ -61,66 +59,15 @@ def test_an_even_square_is_refused():
         image2coord.network(20, 20, 4)
 
 
-def test_what_squares_are():
-    domain = Squares(12, 20, 5)
-    assert (domain.name, domain.shape, domain.largest) == ("pictures", (1, 12, 20), 20)
-    assert Squares(20, 12, 5).largest == 20
-    assert domain == Squares(12, 20, 5) != Squares(12, 20, 7)
-    with pytest.raises(FrozenInstanceError):
-        domain.size = 3
-
-
 def test_the_square_is_the_published_one_by_default():
     assert image2coord.network(12, 20).name == "image2coord with a 9x9 square"
     assert image2coord.network(12, 20) == image2coord.network(12, 20, 9)
-
-
-def test_the_first_bad_picture_counts_on_from_the_batch_before():
-    pictures = squares(np.array([[5, 6]] * 4), 12, 20, np.float32)
-    Squares(12, 20, 9).check(pictures, 0)
-    pictures[1:3, 0, 0, 0] = 1
-    with pytest.raises(ValueError, match=r"^picture 104 of the batch is not a 9x9 square"):
-        Squares(12, 20, 9).check(pictures, 103)
 
 
 def lit(rows, columns, size):
     picture = np.zeros(size, np.float32)
     picture[rows, columns] = 1
     return picture[None, None]
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "is_one"),
-    [
-        (slice(3, 8), slice(4, 9), True),  # whole
-        (slice(0, 3), slice(4, 9), True),  # cut off at the top, its centre on the first row
-        (slice(0, 2), slice(4, 9), False),  # its centre would be beyond the top
-        (slice(9, 12), slice(17, 20), True),  # cut off at both far edges
-        (slice(10, 12), slice(4, 9), False),
-        (slice(3, 8), slice(18, 20), False),
-        (slice(0, 6), slice(4, 9), False),  # too tall
-        (slice(3, 7), slice(4, 9), False),  # too small, and at no edge
-        (slice(3, 8), slice(4, 8), False),
-        (slice(3, 8), slice(0, 20), False),  # as wide as the canvas
-        (slice(3, 8, 2), slice(4, 9), False),  # three rows with gaps
-        (slice(0, 0), slice(0, 0), False),  # nothing
-    ],
-)
-def test_which_rectangles_are_5x5_squares(rows, columns, is_one):
-    picture = lit(rows, columns, (12, 20))
-    if is_one:
-        Squares(12, 20, 5).check(picture, 0)
-    else:
-        with pytest.raises(ValueError, match="picture 0 of the batch is not a 5x5 square"):
-            Squares(12, 20, 5).check(picture, 0)
-
-
-def test_two_runs_of_rows_or_columns_are_refused():
-    """A corner cut off at each end: together they are as long as one square."""
-    picture = lit(slice(0, 3), slice(4, 9), (12, 20)) + lit(slice(9, 12), slice(4, 9), (12, 20))
-    for pictures in (picture, np.swapaxes(picture, 2, 3)):
-        with pytest.raises(ValueError, match="picture 0"):
-            Squares(*pictures.shape[2:], 5).check(pictures, 0)
 
 
 def test_the_maps_of_a_square_cut_off_at_the_left_by_hand():

@@ -1,11 +1,20 @@
 import re
 from dataclasses import FrozenInstanceError
+from threading import Thread
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from handcrafted import NETWORKS, Network, coord2image, coord2onehot, image2coord, onehot2coord
+from handcrafted import (
+    NETWORKS,
+    Network,
+    coord2image,
+    coord2onehot,
+    image2coord,
+    onehot2coord,
+    verified_argmax,
+)
 from handcrafted.domains import OneHot
 from handcrafted.network import with_number
 from handcrafted.operations import Convolution, Relu, Subtraction, Sum, Tap
@@ -37,7 +46,7 @@ def test_the_table_counts_what_there_is():
     assert lines[3].split() == ["input", "1x3x4"]
     assert lines[5].split() == ["2", "convolution", "2x3x4", "4", "48"]
     # 4 weights at 12 pixels, 2 sums of 12, 2 subtractions.
-    assert network.cost() == (4 + 4 + 2, 48 + 24 + 2)
+    assert (network.constants(), network.multiply_adds()) == (4 + 4 + 2, 48 + 24 + 2)
     assert lines[-1].split() == ["total", "10", "74"]
 
 
@@ -59,9 +68,9 @@ def test_drawing_and_finding_again_is_the_identity(size, square):
     both = coord2image.network(*size, square) | image2coord.network(*size, square)
     places = positions(*size).astype(np.float32)
     assert (both(places) == places).all()
-    assert both.cost().multiply_adds == (
-        coord2image.network(*size, square).cost().multiply_adds
-        + image2coord.network(*size, square).cost().multiply_adds
+    assert both.multiply_adds() == (
+        coord2image.network(*size, square).multiply_adds()
+        + image2coord.network(*size, square).multiply_adds()
     )
 
 
@@ -79,6 +88,26 @@ def test_one_number_is_replaced():
         expected = list(network.numbers())
         expected[index] += 1
         assert changed.numbers() == tuple(expected)
+
+
+@pytest.mark.parametrize("index", [-1, 28, 10**6])
+def test_a_number_that_is_not_there_is_not_replaced(index):
+    with pytest.raises(IndexError, match=f"no number {index}; give an index from 0 to 27"):
+        onehot2coord.network(3, 4).with_number(index, 5)
+
+
+def test_no_call_starts_a_thread(monkeypatch):
+    """Where no thread may start, as after the main thread's end, networks work all the same."""
+
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    places = np.random.default_rng(0).integers(64, size=(600, 2))
+    pictures = bitmaps(places, 64, 64, np.float32)
+    for find in (onehot2coord.network(64, 64), verified_argmax.verified_argmax):
+        assert (find(pictures) == places).all()
+    assert (coord2image.network(64, 64)(places).sum(axis=(1, 2, 3)) > 0).all()
 
 
 def test_a_large_batch_is_the_same_as_a_small_one():
@@ -137,9 +166,9 @@ def test_the_whole_table_by_hand():
 def test_only_biases_that_are_not_zero_are_constants():
     taps = (Tap(0, 0, 1, rows=2, columns=3), Tap(1, 0, 1))
     domain = OneHot(3, 4)
-    assert Network("two biases", domain, (Convolution(taps, (5, -1)),)).cost().constants == 9
-    assert Network("one bias", domain, (Convolution(taps, (0, -1)),)).cost().constants == 8
-    assert Network("no bias", domain, (Convolution(taps, (0, 0)),)).cost().constants == 7
+    assert Network("two biases", domain, (Convolution(taps, (5, -1)),)).constants() == 9
+    assert Network("one bias", domain, (Convolution(taps, (0, -1)),)).constants() == 8
+    assert Network("no bias", domain, (Convolution(taps, (0, 0)),)).constants() == 7
 
 
 class Recorded(Relu):
@@ -172,43 +201,6 @@ def test_an_input_larger_than_a_part_is_computed_alone():
     assert Recorded.sizes == [1]
 
 
-def test_a_shortcut_that_answers_is_all_that_runs():
-    Recorded.sizes.clear()
-    network = Network("short", OneHot(3, 4), (Recorded(),), shortcut=lambda x: "answered")
-    assert network("whatever the shortcut takes") == "answered"
-    assert Recorded.sizes == []
-
-
-def test_a_shortcut_in_doubt_leaves_a_small_batch_to_the_operations():
-    asked = []
-    network = Network(
-        "doubtful", OneHot(3, 4), (Relu(), Sum()), shortcut=lambda x: asked.append(len(x))
-    )
-    pictures = bitmaps(positions(3, 4), 3, 4, np.float32)
-    assert (network(pictures) == 1).all()
-    assert asked == [12]
-
-
-def test_a_shortcut_in_doubt_about_a_large_batch_is_asked_about_its_parts():
-    asked = []
-
-    def sure_of_parts(x):
-        asked.append(len(x))
-        return None if len(x) > 64 else np.full((len(x), 1), 7)
-
-    network = Network("parts", OneHot(64, 64), (Relu(), Sum()), shortcut=sure_of_parts)
-    pictures = bitmaps(positions(64, 64)[:100], 64, 64, np.float32)
-    assert network(pictures).tolist() == [[7]] * 100
-    assert asked == [100, 64, 36]
-
-
-def test_a_changed_or_chained_network_has_no_shortcut():
-    network = onehot2coord.network(3, 4)
-    assert network.shortcut is not None
-    assert network.with_number(0, 5).shortcut is None
-    assert (network | coord2onehot.network(3, 4)).shortcut is None
-
-
 def test_chained_networks_have_both_names_and_all_operations():
     one, other = onehot2coord.network(3, 4), coord2onehot.network(3, 4)
     both = one | other
@@ -222,7 +214,8 @@ def test_numbers_before_and_after_the_one_replaced_stay():
     assert with_number(operations, 2, 9) == (Subtraction((1, 2)), Relu(), Subtraction((9,)))
     assert with_number(operations, 0, 9) == (Subtraction((9, 2)), Relu(), Subtraction((3,)))
     for beyond in (3, -1):
-        assert with_number(operations, beyond, 9) == operations
+        with pytest.raises(IndexError, match=f"no number {beyond}; give an index from 0 to 2"):
+            with_number(operations, beyond, 9)
 
 
 def test_a_network_is_plain_data_that_nothing_changes():

@@ -43,6 +43,72 @@ def test_the_function_to_read_first_says_the_same_everywhere():
         assert answers == [tuple(place) for place in places]
 
 
+DTYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "longdouble", ">f4", ">i2"),
+)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_function_to_read_first_takes_every_dtype(dtype):
+    """Also where W does not fit in the dtype: 300 in int8, 2100 in float16."""
+    for height, width in ((1, 1), (5, 300), (2, 2100)):
+        for x, y in ((0, 0), (width - 1, height - 1), (width // 2, 0)):
+            bitmap = np.zeros((height, width), dtype)
+            bitmap[y, x] = 1
+            assert onehot2coord.onehot2coord(bitmap) == (x, y)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "values", "message"),
+    [
+        ("uint8", [255], "a pixel of value 255"),
+        ("uint64", [2**64 - 1], "a pixel of value 18446744073709551615"),
+        ("int8", [-1], "a pixel of value -1"),
+        ("float32", [0.5], r"a pixel of value 0\.5"),
+        ("float64", [1.0000001], r"a pixel of value 1\.0000001"),
+        ("float32", [np.nan], "a pixel of value nan"),
+        ("float32", [np.inf], "a pixel of value inf"),
+        ("float32", [], "no hot pixel"),
+        ("bool", [], "no hot pixel"),
+        ("bool", [1, 1], "2 pixels that are not 0"),
+        ("uint8", [1, 1], "2 pixels that are not 0"),
+        ("float64", [2 / 3, 2 / 3, -1 / 3], "3 pixels that are not 0"),
+    ],
+)
+def test_the_function_to_read_first_names_what_is_wrong(dtype, values, message):
+    bitmap = np.zeros((4, 5), dtype)
+    bitmap[1, : len(values)] = values
+    with pytest.raises(ValueError, match=f"the bitmap has {message}; expected exactly one pixel 1"):
+        onehot2coord.onehot2coord(bitmap)
+
+
+@pytest.mark.parametrize(
+    ("bitmap", "error", "message"),
+    [
+        (np.zeros((0, 0)), ValueError, "the bitmap has no hot pixel"),
+        (np.ones(1), ValueError, r"the bitmap has shape \(1,\); expected \(height, width\)"),
+        (np.ones((1, 1, 1)), ValueError, r"the bitmap has shape \(1, 1, 1\)"),
+        (np.array(1), ValueError, r"the bitmap has shape \(\)"),
+        ([[1]], TypeError, "the bitmap is a list; give a plain NumPy array"),
+        (np.ma.ones((1, 1)), TypeError, "the bitmap is a MaskedArray"),
+        (np.ones((1, 1)).view(np.recarray), TypeError, "the bitmap is a recarray"),
+        (np.ones((1, 1), complex), TypeError, "the bitmap has dtype complex128"),
+        (np.ones((1, 1), object), TypeError, "the bitmap has dtype object"),
+        (np.ones((1, 1), "M8[D]"), TypeError, "the bitmap has dtype datetime64"),
+    ],
+)
+def test_the_function_to_read_first_refuses_what_is_no_bitmap(bitmap, error, message):
+    with pytest.raises(error, match=message):
+        onehot2coord.onehot2coord(bitmap)
+
+
+def test_the_function_to_read_first_leaves_its_bitmap_as_it_was():
+    bitmap = np.eye(1, 5)
+    bitmap.flags.writeable = False
+    assert onehot2coord.onehot2coord(bitmap) == (0, 0)
+
+
 def test_the_function_to_read_first_is_short_and_needs_little():
     source = inspect.getsource(onehot2coord.onehot2coord)
     assert len(source.splitlines()) < 50
@@ -53,9 +119,7 @@ def test_the_function_to_read_first_is_short_and_needs_little():
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     }
-    assert imported == {
-        *("__future__", "functools", "numpy", "scipy", "handcrafted"),
-    }
+    assert imported == {"__future__", "typing", "numpy", "scipy", "handcrafted"}
 
 
 def test_without_coordinates_there_is_no_coordinate_channel():

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from handcrafted.exactness import largest_exact_size
 from handcrafted.proofs.claims import CLAIMS, enumeration
 from handcrafted.proofs.symbolic import ProofError
 
@@ -21,9 +22,15 @@ CASES = {
     "image2coord": 4096,
     # Either object at each of its 44 x 44 places; and twice each way for them to stand within 21
     # pixels of each other, of which 1245 are nearer than 20. All in 4 combinations of shapes.
-    "two-objects": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
-    "two-objects back": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
+    "objects2image": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
+    # Three rows of each of the 44 columns and three columns of each row, which have nine in common,
+    # with three red centres.
+    "two-objects": 3 * (6 * 44 - 9),
+    "image2objects": 4 * (2 * 44**2 + 2 * (43**2 - 1245)),
 }
+
+SMALL = {"objects2image": 44, "image2objects": 44, "two-objects": 50}
+"""Canvases that hold two objects."""
 
 WITHOUT_COORDINATES = CLAIMS["onehot2coord"][1]
 
@@ -43,7 +50,11 @@ def test_every_case_to_64x64_without_coordinates():
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "int64"])
 def test_every_case_of_small_canvases_in_other_dtypes(claim, dtype):
-    assert enumeration(claim, 44 if "objects" in claim.name else 20, dtype).cases > 0
+    size = SMALL.get(claim.name, 20)
+    if claim.build(size, size).domain.largest <= largest_exact_size(dtype):
+        assert enumeration(claim, size, dtype).cases > 0
+    else:
+        assert (claim.name, dtype) == ("two-objects", "float16")
 
 
 @pytest.mark.parametrize("where", [(1, 1), (7, 3), (20, 20)])
@@ -63,7 +74,7 @@ def test_one_canvas_with_one_wrong_number_is_found(where, index):
 
 
 def test_a_wrong_number_is_found_in_every_network(claim):
-    size = 44 if "objects" in claim.name else 12
+    size = SMALL.get(claim.name, 12)
 
     def build(height, width):
         network = claim.build(height, width)
@@ -79,7 +90,7 @@ def test_one_wrong_case_among_all_is_found():
 
     class Once:
         def __init__(self, network):
-            self.network, self.name, self.shortcut = network, network.name, None
+            self.network, self.name = network, network.name
 
         def run(self, x):
             answers = self.network.run(x)

@@ -124,7 +124,9 @@ def test_the_range_that_a_dtype_represents(dtype, monkeypatch):
     if dtype != "int64":
         limit = largest_exact_size(dtype)
         for other in (limit - 1, 2 * limit):
-            monkeypatch.setattr("handcrafted.proofs.largest_exact_size", lambda _, n=other: n)
+            monkeypatch.setattr(
+                "handcrafted.proofs.claims.largest_exact_size", lambda _, n=other: n
+            )
             with pytest.raises(ProofError, match=f"{dtype} "):
                 representable(dtype)
 

@@ -16,12 +16,24 @@ from handcrafted.operations import (
 pytest.importorskip("z3")
 
 from handcrafted.proofs.claims import CLAIMS, lemmas
+from handcrafted.proofs.lemmas import _inner_product_lemmas
 from handcrafted.proofs.symbolic import Canvas, Field, Impulse, ProofError
 
 
 def test_every_claim_holds_on_every_canvas(claim):
     proved = lemmas(claim)
     assert proved.cases >= 10
+
+
+def test_on_bitmaps_of_0_and_1_the_network_is_one_inner_product():
+    """For every size by lemmas; here the inner product beside the network, on random bitmaps."""
+    assert _inner_product_lemmas() == 6
+    A = np.random.default_rng(0).integers(0, 2, (50, 1, 5, 7))
+    rows, columns = np.indices((5, 7))
+    answers = CLAIMS["onehot2coord"][0].build(5, 7).run(A)
+    for bitmap, (x, y) in zip(A[:, 0], answers, strict=True):
+        assert x == 7 - np.vdot(bitmap, 7 - columns)
+        assert y == 5 - np.vdot(bitmap, 5 - rows)
 
 
 def test_another_relu_has_no_proof(claim):

@@ -98,7 +98,7 @@ def test_a_backend_alone_is_the_only_and_the_first():
     assert (DEFINITIONS.shards, DEFINITIONS.first) == (1, True)
     assert DEFINITIONS.shard("rows") == (DEFINITIONS, "rows")
     assert DEFINITIONS.average(3.5) == 3.5
-    assert DEFINITIONS.broadcast("value") == "value"
+    assert DEFINITIONS.broadcast(b"value") == b"value"
     assert DEFINITIONS.about() == {}
 
 
@@ -167,3 +167,13 @@ def test_free_memory_ends_at_the_limits_of_control_groups(kernel, version):
     assert host_memory() == 5000 - 4000 + 200
     kernel[f"{root}/jobs/42/{limit}"] = "4100\n"  # the inner one is the tighter now
     assert host_memory() == 4100 - 4000 + 200
+
+
+@pytest.mark.parametrize("size", range(1, 12))
+@pytest.mark.parametrize("kernel", range(1, 6))
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_same_padding_shrinks_by_the_stride_alone(size, kernel, stride):
+    before, after = same_padding(size, kernel, stride)
+    assert 0 <= before <= after <= before + 1
+    if kernel >= stride:
+        assert (size + before + after - kernel) // stride + 1 == -(-size // stride)

@@ -1,9 +1,6 @@
 """What is particular to PyTorch and to JAX: devices, precisions, faults as the command shows them."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -70,13 +67,6 @@ def test_numpy_refuses_other_precisions(capsys, tmp_path):
     assert "backend 'numpy' has no precision 'bf16'; choose from: float32" in err
 
 
-def test_all_devices_of_pytorch_need_its_launcher(capsys):
-    pytest.importorskip("torch")
-    code, _, err = command(capsys, "--backend", "torch", "--device", "all")
-    assert code == 2
-    assert "torchrun --nproc-per-node=" in err
-
-
 @pytest.mark.parametrize("name", ["torch", "jax"])
 def test_a_library_that_is_missing_is_named_with_the_command(name, capsys, monkeypatch):
     monkeypatch.setattr(backends, "find_spec", lambda module: None)
@@ -98,49 +88,3 @@ def test_bfloat16_rounds_products_and_nothing_else(name):
     product = backend.to_numpy(backend.xp.matmul(one, one))
     assert (product.dtype, product.item()) == (np.float32, 1)
     assert backend.to_numpy(one + one).item() == 2 + 2**-9
-
-
-def test_out_of_memory_names_the_batch_and_keeps_what_is_finished(capsys, tmp_path):
-    """A real one: the process may have little more memory than PyTorch itself takes."""
-    pytest.importorskip("torch")
-    program = """
-import resource, sys, torch
-from compare import backends, cli
-from compare.learned import training
-step = training._indexed_step
-def limited(*arguments):
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), used + (64 << 20)))
-    return step(*arguments)
-arguments = sys.argv[1:]
-assert cli.main([*arguments, "--solver", "argmax"]) == 0
-training._indexed_step = limited
-sys.exit(cli.main([*arguments, "--solver", "conv", "--size", "64", "--batch", "2368"]))
-"""
-    answer = subprocess.run(
-        [sys.executable, "-c", program, *RUN, "--backend", "torch", "--device", "cpu",
-         "--out", str(tmp_path)],
-        capture_output=True, text=True, timeout=100, check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    assert answer.returncode == 1, answer.stderr
-    lines = [line for line in answer.stderr.splitlines() if line.startswith("compare: ")]
-    assert len(lines) == 1
-    assert "out of memory on cpu in epoch 1, step 1, with a batch of 2368 samples" in lines[0]
-    assert "try a batch of 1184" in lines[0]
-    assert "Traceback" not in answer.stderr
-    assert list(tmp_path.glob("*-argmax-*/run.json"))
-
-
-def test_no_tf32_where_float32_was_asked_for():
-    torch = pytest.importorskip("torch")
-    backend = backends.load("torch", "cpu")
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
-    seen = []
-
-    def function(x):
-        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
-        return x
-
-    backend.jit(function)(backend.asarray(np.zeros(1, np.float32)))
-    assert seen == [(False, False)]

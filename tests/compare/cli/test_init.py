@@ -57,7 +57,10 @@ RESULTS_VALUES = ("where", "by", "sort", "columns", "format")
 
 BAD = [
     (["run", "--task", "onehot2cord"], "unknown task 'onehot2cord'; choose from: onehot2coord"),
-    ([*RUN, "--solver", "magic"], "unknown solver 'magic'; choose from: handcrafted, coordconv"),
+    (
+        [*RUN, "--solver", "magic"],
+        "unknown solver 'magic'; choose from: handcrafted, handcrafted-c",
+    ),
     ([*RUN, "--solver", "magic\ntrick"], "unknown solver 'magic trick'; choose from: handcrafted"),
     ([*RUN, "--split", "half"], "unknown split 'half'; choose from: uniform, quadrant"),
     ([*RUN, "--backend", "cuda"], "unknown backend 'cuda'; choose from: numpy"),

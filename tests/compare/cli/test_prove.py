@@ -21,10 +21,10 @@ def test_prove_covers_every_task_in_every_dtype(compare):
         code, out, _ = compare("prove", "--max-size", "12", "--dtype", dtype)
         assert code == 0
         assert f"{dtype} holds every integer to " in out
-        for name in ("coord2onehot", "coord2image", "image2coord", "two-objects back"):
+        for name in ("coord2onehot", "coord2image", "image2coord", "image2objects"):
             assert f"proved   {name}\n         exact on every canvas" in out
         # Two objects have no room on a canvas so small, which is said and is no gap.
-        assert "SKIPPED  two-objects\n         enumeration" in out
+        assert "SKIPPED  objects2image\n         enumeration" in out
 
 
 def test_prove_fails_loudly(compare, monkeypatch):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from compare.files import read_sealed_json
 from compare.results.runs import write_failure
 
 TEXT = "\x1b]0;title\x07\x1b[2Jbad\nworse \x9b31m\u202e"
@@ -9,10 +10,15 @@ TEXT = "\x1b]0;title\x07\x1b[2Jbad\nworse \x9b31m\u202e"
 
 @pytest.mark.parametrize("style", ["table", "csv", "markdown", "json"])
 def test_escape_sequences_of_stored_texts_are_written_out(style, compare, tmp_path):
-    (tmp_path / "a\x1b[31mb").mkdir()
-    arguments = {"task": "onehot2coord", "solver": TEXT, "recipe": None, "size": [16, 16]}
-    record = {"format": 4, "arguments": arguments, "status": "failed", "error": TEXT}
-    write_failure(tmp_path / "a\x1b[31mb", record)
+    run = ["run", "--task", "onehot2coord", "--solver", "argmax", "--split", "uniform"]
+    assert compare(*run, "--size", "16", "--out", tmp_path)[0] == 0
+    (made,) = tmp_path.iterdir()
+    record = read_sealed_json(made / "run.json")
+    name = "a\x1b[31mb"
+    made.rename(tmp_path / name)
+    (tmp_path / name / "run.json").unlink()
+    failed = {key: record[key] for key in ("format", "arguments", "environment")}
+    write_failure(tmp_path / name, {**failed, "status": "failed", "error": TEXT})
     (tmp_path / "c\x1b[31md").mkdir()
     (tmp_path / "c\x1b[31md" / "run.json").write_text("{}")
     code, out, err = compare("results", tmp_path, "--format", style)

@@ -16,16 +16,18 @@ import pytest
 import compare as compare_package
 from compare.cli import main
 from compare.errors import UsageError
-from compare.experiments.cluster import connect, lacks_gpu, on_cluster
+from compare.experiments.cluster import connect, lacks_gpu, on_cluster, on_gpu, on_workers
+from compare.experiments.estimate import estimate
 from compare.experiments.grid import read_plans
 from compare.files import read_arrays
 from compare.results.table import load
 
 distributed = pytest.importorskip("distributed")
 # Dask's own sockets and event loops, closed when it likes.
-# Slow, and one after the other: a cluster beside all other tests has lost its workers at the start.
-#     pytest -n 0 -m slow tests/compare/test_cluster.py
-pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
+# With a cluster slow, and one after the other: beside all other tests one has lost its workers at
+# the start.
+#     pytest -n 0 -m slow tests/compare/experiments/test_cluster.py
+pytestmark = pytest.mark.filterwarnings("ignore")
 
 SWEEP = """
 size = 16
@@ -68,6 +70,7 @@ def cluster():
         yield cluster
 
 
+@pytest.mark.slow
 def test_a_sweep_on_a_local_cluster(cluster, tmp_path, capsys):
     file, out = write(tmp_path, 2), tmp_path / "runs"
     command = ["sweep", file, "--out", out, "--scheduler", cluster.scheduler_address]
@@ -83,6 +86,7 @@ def test_a_sweep_on_a_local_cluster(cluster, tmp_path, capsys):
     assert printed.startswith("4 runs, 4 of them finished")
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
     """Its backend is known here, and the device is none that a worker has."""
     plans = read_plans(write(tmp_path, 1))
@@ -99,6 +103,7 @@ def test_a_run_that_fails_on_a_worker_is_recorded(cluster, tmp_path):
     assert error == "backend 'numpy' has no device 'cpu:7' here; present: cpu (or 'auto')"
 
 
+@pytest.mark.slow
 def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
     """What the scheduler is asked for, seen from the scheduler."""
     (plan, *_) = read_plans(write(tmp_path, 1))
@@ -129,6 +134,7 @@ def test_a_run_on_a_gpu_waits_for_a_worker_that_offers_one(tmp_path):
     assert "has no device 'gpu:0'" in outcome.error
 
 
+@pytest.mark.slow
 def test_workers_that_do_not_share_the_disk_are_found_out(cluster, tmp_path, capsys):
     plans = read_plans(write(tmp_path, 1))
     with (
@@ -138,6 +144,7 @@ def test_workers_that_do_not_share_the_disk_are_found_out(cluster, tmp_path, cap
         list(on_cluster(plans, tmp_path / "absent", False, client, print))
 
 
+@pytest.mark.slow
 def test_no_scheduler_is_one_line(tmp_path, capsys):
     code, _, err = compare(
         capsys, "sweep", write(tmp_path, 1), "--out", tmp_path / "runs",
@@ -147,6 +154,7 @@ def test_no_scheduler_is_one_line(tmp_path, capsys):
     assert "compare: no Dask scheduler answers at 'nonsense://nowhere'; start one with" in err
 
 
+@pytest.mark.slow
 def test_without_dask_the_command_to_install_it_is_named(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     code, _, err = compare(
@@ -235,6 +243,7 @@ def waiting(address):
     return f"compare: waiting for workers of {address}; start some with: dask worker {address}\n"
 
 
+@pytest.mark.slow
 def test_a_result_that_died_with_its_worker_is_waited_for(cluster, tmp_path, capsys, monkeypatch):
     """A worker may die between the end of a run and the fetching of what came of it."""
     fetch, died = distributed.Future.result, []
@@ -253,6 +262,7 @@ def test_a_result_that_died_with_its_worker_is_waited_for(cluster, tmp_path, cap
     assert len(died) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_sweep_without_workers_says_so_and_waits(dask, address, tmp_path):
     """Each time there is none: at the start, and when the only one is lost in the middle."""
@@ -284,6 +294,7 @@ def test_a_sweep_without_workers_says_so_and_waits(dask, address, tmp_path):
         running.process.kill()
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_is_one_line(dask, address, tmp_path):
     running = Sweep(write(tmp_path, 1), "--out", tmp_path / "runs", "--scheduler", address)
     try:
@@ -298,11 +309,12 @@ def test_a_lost_scheduler_is_one_line(dask, address, tmp_path):
         running.process.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_the_run_of_a_worker_that_is_killed_is_taken_up_by_the_other(dask, address, tmp_path):
     """A real `dask scheduler`, two real `dask worker`, one of which dies in the middle of a run.
 
-    `pytest -n 0 -m slow tests/compare/test_cluster.py -s` prints what happened.
+    `pytest -n 0 -m slow tests/compare/experiments/test_cluster.py -s` prints what happened.
     """
     file, whole = write(tmp_path, 4000), tmp_path / "whole"  # a run longer than a checkpoint's 10 s
     assert main(["sweep", str(file), "--out", str(whole)]) == 0
@@ -331,3 +343,33 @@ def test_the_run_of_a_worker_that_is_killed_is_taken_up_by_the_other(dask, addre
     assert "Remove worker" in log
     assert (victim / "run.json").exists()
     assert same(weights(out), weights(whole))
+
+
+def written(directory, text):
+    file = directory / "sweep.toml"
+    file.write_text(text)
+    return file
+
+
+def test_only_devices_that_are_no_processor_need_a_gpu(tmp_path):
+    (plan,) = read_plans(written(tmp_path, 'task = "onehot2coord"\nsolver = "argmax"\n'
+                                          'size = 16\nsplit = "uniform"'))  # fmt: skip
+    for device, needed in (("cpu", False), ("cuda:0", True), ("gpu:1", True), ("mps", True)):
+        assert on_gpu(replace(plan, backend="torch", device=device)) == needed
+
+
+def test_a_sweep_for_gpus_is_planned_where_there_is_none(tmp_path):
+    text = 'task = ["onehot2coord", "coord2image"]\nsize = 16\nseeds = 1\nbackend = "torch"\n'
+    file = written(tmp_path, text + 'device = "cuda:0"')
+    plans = read_plans(file, on_workers)
+    assert {plan.device for plan in plans} == {"cuda:0"}
+    assert all(on_gpu(plan) for plan in plans)
+    assert estimate(plans, lambda sample: [None] * len(sample)).unknown == 8
+    with pytest.raises(UsageError, match="device 'auto' of backend 'torch' may be another on each"):
+        read_plans(written(tmp_path, text), on_workers)
+
+
+def test_the_device_of_a_remote_backend_is_named():
+    with pytest.raises(UsageError, match="unknown backend 'x'"):
+        on_workers("x", "cpu", "float32")
+    assert on_workers("numpy", "auto", None) == ("numpy", "cpu", "float32")

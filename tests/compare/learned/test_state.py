@@ -1,7 +1,7 @@
 """A checkpoint holds everything that training needs, under fixed names, and nothing else."""
 
 import re
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ def train(architecture, inputs, targets, recipe, *, epochs, **arguments):
 
 BACKEND = backends.load("numpy")
 NETWORK = Architecture((1, 2, 3), (Conv(2, kernel=1), BatchNorm(), Flatten()))
+LIKE = begin(NETWORK, 0, BACKEND).arrays(BACKEND)
 SHAPES = {
     "weights/0.weight": (2, 1, 1, 1),
     "weights/0.bias": (2,),
@@ -71,6 +72,11 @@ def test_a_run_begins_with_the_seeds_weights_and_no_means():
     assert (state.steps, state.losses, state.seconds, float(state.running_loss)) == (0, (), 0, 0)
 
 
+def test_a_state_does_not_change():
+    with pytest.raises(FrozenInstanceError):
+        begin(NETWORK, 5, BACKEND).steps = 1
+
+
 def test_the_names_and_shapes_of_a_checkpoint(state, tmp_path):
     state.save(tmp_path / "checkpoint.npz", BACKEND)
     arrays = read_arrays(tmp_path / "checkpoint.npz")
@@ -85,7 +91,7 @@ def test_the_names_and_shapes_of_a_checkpoint(state, tmp_path):
 def test_a_checkpoint_comes_back_to_the_same_bits(state, tmp_path):
     path = tmp_path / "checkpoint.npz"
     state.save(path, BACKEND)
-    back = State.of(read_checkpoint(path, like=begin(NETWORK, 0, BACKEND)), BACKEND)
+    back = State.of(read_checkpoint(path, LIKE, epochs=3, steps_an_epoch=1), BACKEND)
     for group in ("weights", "mean", "square"):
         before, after = getattr(state, group), getattr(back, group)
         assert before.keys() == after.keys()
@@ -121,4 +127,59 @@ def test_a_checkpoint_with_other_arrays_is_refused(state, tmp_path, change):
     path = tmp_path / "checkpoint.npz"
     write_sealed_arrays(path, _changed(state.arrays(BACKEND), change))
     with pytest.raises(ValueError, match=re.escape(f"{path} is the checkpoint of another network")):
-        read_checkpoint(path, like=begin(NETWORK, 0, BACKEND))
+        read_checkpoint(path, LIKE, epochs=3, steps_an_epoch=1)
+
+
+def _with_nan(array):
+    return np.where(np.arange(array.size).reshape(array.shape) == 0, np.nan, array)
+
+
+WRONG = {
+    "weights in float64": ("weights/0.bias", lambda a: a.astype(np.float64), "0.bias in float64"),
+    "moments in float16": ("mean/0.bias", lambda a: a.astype(np.float16), "0.bias in float16"),
+    "a loss in float64": ("running_loss", lambda a: a.astype(np.float64), "running_loss in float64"),
+    "losses in float32": ("losses", lambda a: a.astype(np.float32), "losses in float32"),
+    "steps in float64": ("steps", lambda a: a.astype(np.float64), "steps in float64"),
+    "whole seconds": ("seconds", lambda a: a.astype(np.int64), "seconds in int64"),
+    "weights of texts": ("weights/0.bias", lambda a: a.astype("U4"), "0.bias in <U4"),
+    "other byte order": ("weights/0.bias", lambda a: a.astype(">f4"), "0.bias in >f4"),
+    "a billion steps": ("steps", lambda a: a * 0 + 10**9, "1000000000 steps, of 3"),
+    "steps before the first": ("steps", lambda a: a * 0 - 1, "-1 steps, of 3"),
+    "no steps": ("steps", lambda a: a * 0, "3 losses after 0 steps, 1 an epoch"),
+    "fifty losses": ("losses", lambda a: np.zeros(50), "50 losses after 3 steps"),
+    "a loss that ended it": ("losses", _with_nan, "went on after a loss that is not finite"),
+    "negative seconds": ("seconds", lambda a: a * 0 - 5.0, "-5.0 seconds"),
+    "seconds that are none": ("seconds", lambda a: a * np.nan, "nan seconds"),
+    "endless seconds": ("seconds", lambda a: a * 0 + np.inf, "inf seconds"),
+    "a mean that is none": (
+        "mean/0.weight", lambda a: _with_nan(a).astype(np.float32), "mean/0.weight has what is not a",
+    ),
+    "squares that are none": (
+        "square/0.weight", lambda a: _with_nan(a).astype(np.float32), "square/0.weight has what is n",
+    ),
+    "negative squares": ("square/0.weight", lambda a: -1 - a, "square/0.weight has a negative mean"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_checkpoint_that_no_training_leaves_is_refused(state, tmp_path, what):
+    name, change, why = WRONG[what]
+    path = tmp_path / "checkpoint.npz"
+    arrays = state.arrays(BACKEND)
+    write_sealed_arrays(path, arrays)
+    read_checkpoint(path, LIKE, epochs=3, steps_an_epoch=1)  # it is good as it is
+    write_sealed_arrays(path, {**arrays, name: np.asarray(change(arrays[name]))})
+    with pytest.raises(ValueError, match=re.escape(why)):
+        read_checkpoint(path, LIKE, epochs=3, steps_an_epoch=1)
+
+
+def test_a_training_that_diverges_can_be_resumed(state, tmp_path):
+    """Where the gradient was no number, the moments and the weights are none either."""
+    path = tmp_path / "checkpoint.npz"
+    arrays = state.arrays(BACKEND)
+    for group in ("weights", "mean", "square"):
+        arrays[f"{group}/0.weight"] = arrays[f"{group}/0.weight"] * np.float32(np.nan)
+    arrays["square/0.bias"] = arrays["square/0.bias"] + np.float32(np.inf)
+    arrays["running_loss"] = arrays["running_loss"] * np.float32(np.nan)
+    write_sealed_arrays(path, arrays)
+    read_checkpoint(path, LIKE, epochs=4, steps_an_epoch=1)

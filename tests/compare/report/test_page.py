@@ -1,35 +1,13 @@
 """The report from runs on disk: what a reader finds in it, and what is refused."""
 
-import json
 import re
-import shutil
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from compare import cli
-from compare.figures.style import ERROR_COLOURS, colour, marker
-from compare.files import write_sealed_json
-from compare.report.commands import commands
 from compare.report.page import page
-from compare.report.plots import all_plots, plots, points
+from compare.report.plots import all_plots
 from compare.report.sections import read_runs, sections
-from compare.results.runs import read_record
-from compare.solvers.catalogue import solvers_of
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """Solvers of a task on both splits, two seeds; less of another; small and short."""
-    out = tmp_path_factory.mktemp("runs")
-    solvers = "handcrafted,coordconv,argmax"
-    two_seeds = ["--task", "onehot2coord", "--seeds", "2", "--solver", solvers]
-    one_split = ["--task", "coord2image", "--split", "quadrant", "--solver", "coordconv,slicing"]
-    for arguments in (two_seeds, one_split):
-        always = ["--size", "16", "--epochs", "1", "-q", "--out", str(out)]
-        assert cli.main(["run", *arguments, *always]) == 0
-    return out
 
 
 @pytest.fixture(scope="module")
@@ -105,95 +83,6 @@ def test_the_same_runs_give_the_same_page(runs):
     assert page(found, [], "runs") == page(found, [], "runs")
 
 
-def test_the_learned_solvers_are_drawn_at_their_median_seed(runs):
-    section = next(s for s in sections(read_runs(runs)[0]) if s.task.name == "onehot2coord")
-    seeds = section.of("quadrant")["coordconv"]
-    means = sorted(run.samples["test_error"].mean() for run in seeds)
-    typical = {run.solver: run for run in section.typical("quadrant")}
-    assert typical["coordconv"].samples["test_error"].mean() == means[0]  # the lower of two
-
-
-def test_two_ways_of_training_are_two_solvers(runs):
-    found, _ = read_runs(runs)
-    longer = []
-    for run in found:
-        if run.solver == "coordconv" and run.arguments["task"] == "onehot2coord":
-            recipe = {**run.arguments["recipe"], "epochs": 100}
-            arguments = {**run.arguments, "recipe": recipe}
-            longer.append(replace(run, record={**run.record, "arguments": arguments}))
-    section = next(s for s in sections([*found, *longer]) if s.task.name == "onehot2coord")
-    assert list(section.of("uniform")) == [
-        "handcrafted",
-        "coordconv, 1 epochs",
-        "coordconv, 100 epochs",
-        "argmax",
-    ]
-    assert colour("coordconv, 100 epochs") == colour("coordconv")
-    first, second = commands(section, "runs")
-    assert second == ("compare run --task onehot2coord --solver coordconv --size 16 --seeds 2")
-    assert first == (
-        "compare run --task onehot2coord --solver handcrafted,coordconv,argmax --size 16 --seeds 2 "
-        "--epochs 1"
-    )
-
-
-def test_commands_name_no_more_than_they_must(runs):
-    """All solvers, all splits, and whatever is the default are not named."""
-    found = sections(read_runs(runs)[0])[0]
-    (conv,) = [
-        replace(run, record={**run.record, "arguments": {**run.arguments, "solver": "conv"}})
-        for run in found.runs[:1]
-    ]
-    everything = replace(found, size=(64, 64), runs=(*found.runs, conv))
-    (command,) = commands(everything, "runs")
-    assert command == "compare run --task onehot2coord --seeds 2 --epochs 1"
-
-
-def test_the_commands_make_the_runs_again(runs, tmp_path, capsys):
-    """Carried out on the same directory, they find every run finished."""
-    for section in sections(read_runs(runs)[0]):
-        for command in commands(section, str(runs)):
-            _, *arguments = command.split()
-            capsys.readouterr()
-            assert cli.main([*arguments, "--dry-run", "--json"]) == 0
-            planned = json.loads(capsys.readouterr().out)
-            assert {plan["state"] for plan in planned} == {"finished"}
-            assert len(planned) == len(section.runs)
-
-
-def test_what_has_no_picture_of_its_samples_gets_none(runs):
-    section = sections(read_runs(runs)[0])[0]
-    odd = [
-        replace(run, samples={**run.samples, "test_position": np.zeros((9, 8), int)})
-        for run in section.runs
-    ]
-    names = [plot.name for plot in plots(replace(section, runs=tuple(odd)))]
-    assert [name.rpartition("-")[2] for name in names] == ["learning", "cost"]
-
-
-def test_bad_runs_are_named_and_left_out(runs, tmp_path, capsys):
-    bad = tmp_path / "runs"
-    for place in sorted(runs.glob("onehot2coord-*")):
-        shutil.copytree(place, bad / place.name)
-    places = sorted(bad.iterdir())
-    assert "handcrafted" in places[-1].name
-    (places[0] / "run.json").write_text("{")
-    (places[1] / "predictions.npz").write_bytes(b"no archive")
-    (places[2] / "history.csv").write_text("epoch,loss\n1,many\n")
-    record = read_record(places[3])
-    arguments = {**record["arguments"], "task": "juggling"}
-    write_sealed_json(places[3] / "run.json", {**record, "arguments": arguments})
-    (places[4] / "history.csv").unlink()
-    out = tmp_path / "report.html"
-    assert cli.main(["report", str(bad), "-o", str(out)]) == 0
-    errors = capsys.readouterr().err.strip().splitlines()
-    assert len(errors) == 5
-    for place, line in zip(places, errors, strict=False):
-        assert line.startswith(f"compare: {place}")
-        assert line.endswith("left out")
-    assert "unknown task &#39;juggling&#39;" in out.read_text()
-
-
 @pytest.mark.parametrize("make", [False, True])
 def test_no_runs_is_refused_on_one_line(tmp_path, capsys, make):
     place = tmp_path / "nothing"
@@ -211,18 +100,3 @@ def test_no_runs_is_refused_on_one_line(tmp_path, capsys, make):
 def test_a_directory_is_no_page(runs, tmp_path, capsys):
     assert cli.main(["report", str(runs), "-o", str(tmp_path)]) == 2
     assert "a directory" in capsys.readouterr().err
-
-
-def test_solvers_are_told_apart_without_colour():
-    named = {
-        solver
-        for task in ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
-        for solver in solvers_of(task)
-    }
-    closed_forms = {"argmax", "indexing", "slicing", "centroid"}
-    looks = {(colour(name), marker(name)) for name in named - closed_forms}
-    assert len({look[0] for look in looks}) == len({look[1] for look in looks}) == 4
-    assert {colour(name) for name in closed_forms} == {colour("argmax")}
-    assert ERROR_COLOURS == "cividis"
-    assert colour("someone's own") == colour("someone's own")
-    assert points([]) == []

@@ -28,7 +28,7 @@ def row(**changes):
         "seeds": [0, 1], "recipe": {"epochs": 15}, "published_epochs": 100,
         "scores": {"test": scores, "train": scores}, "correct": one(3000), "diverged": 0,
         "success": {"runs": 1, "of": 2, "wilson95": (0.0955, 0.9055)},
-        "cost": {"parameters": 1_234_567, "constants": 0, "multiply_adds": 89},
+        "cost": {"parameters": 1_234_567, "constants": 0, "multiply_adds": 890_000},
         "train_seconds": one(4), "predict_microseconds": one(56), **changes,
     }  # fmt: skip
 
@@ -215,8 +215,8 @@ def test_a_score_with_digits_of_its_own():
 
 def test_the_cost_of_a_learner():
     assert dict(zip(COST, cost_cells(row()), strict=True)) == {
-        "solver": "conv", "learned": "1,234,567", "multiply-adds": "89", "train s": "4.00",
-        "us/sample": "56.0", "success": "1/2", "95 %": "10..91 %",
+        "solver": "conv", "learned": "1,234,567", "M MACs": "0.89", "train s": "4.00",
+        "us": "56.0", "success": "1/2", "95 %": "10..91 %",
     }  # fmt: skip
 
 
@@ -355,7 +355,7 @@ def test_the_widest_rows_fit_80_columns(name):
             train_seconds=wide, predict_microseconds={"median": 123456.7},
         )  # fmt: skip
 
-    rows = [widest("handcrafted", ()), widest("coordconv", range(100))]
+    rows = [widest("handcrafted-coordconv", ()), widest("coordconv", range(100))]
     text = comparison(task, {**HEADER, "task": name}, rows, {"quadrant": []})
     assert max(map(len, text.splitlines())) <= 80
     for expected in ("37/100", "28..47 %", "4 runs diverged", "of a 128x1024 canvas", "cannot"):

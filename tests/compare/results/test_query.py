@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from compare import cli
-from compare.errors import UsageError
 from compare.report.text import FORMATS, render
 from compare.results.table import group, load, sort, where
 
@@ -185,76 +184,6 @@ def test_check_reads_every_file(store, capsys):
         path.write_bytes(good)
 
 
-def test_a_run_repeated_from_its_record_scores_the_same(store, capsys):
-    (path,) = (
-        p.parent
-        for p in store.glob("*-conv-*/run.json")
-        if '"learning_rate": 0.01' in p.read_text()
-    )
-    for given in (path, path / "run.json"):
-        code, out, err = compare(capsys, "rerun", str(given))
-        assert (code, err) == (0, "")
-        assert out.startswith(path.name)
-        for what in ("scores", "predictions", "weights"):
-            assert f"The {what} are the same, to the last bit." in out
-        assert "has changed" not in out
-
-
-def test_a_run_that_comes_out_otherwise_is_said_to(store, capsys, monkeypatch):
-    from compare.learned.optimizer import _adam_rate
-
-    (path,) = (
-        p.parent
-        for p in store.glob("*-conv-*/run.json")
-        if '"learning_rate": 0.01' in p.read_text()
-    )
-    rate = _adam_rate
-    monkeypatch.setattr("compare.learned.training._adam_rate", lambda *a: 1.001 * rate(*a))
-    monkeypatch.setattr("compare.experiments.environment._processor", lambda: "an abacus")
-    code, out, _ = compare(capsys, "rerun", str(path))
-    assert code == 1
-    assert "The scores are NOT the same." in out
-    assert "processor: " in out
-    assert "then, an abacus now" in out
-
-
-def test_a_diverged_run_repeats_as_one(store, capsys):
-    (path,) = (
-        p.parent for p in store.glob("*/run.json") if '"status": "diverged"' in p.read_text()
-    )
-    code, out, _ = compare(capsys, "rerun", str(path))
-    assert code == 0
-    assert "diverged  diverged" in out
-
-
-def test_what_cannot_be_repeated_is_refused(store, tmp_path, capsys):
-    code, _, err = compare(capsys, "rerun", str(tmp_path))
-    assert code == 2
-    assert f"'{tmp_path}' holds no finished run" in err
-    (tmp_path / "run.json").write_text("{}")
-    code, _, err = compare(capsys, "rerun", str(tmp_path))
-    assert code == 2
-    assert f"{tmp_path}/run.json is damaged" in err
-
-
-def test_records_of_unknown_things_are_refused():
-    from compare.experiments.plan import Request, make_plans, plan_of
-
-    (plan,) = make_plans(Request("onehot2coord", (0,), "argmax", "uniform", size="16"))
-    assert plan_of(plan.arguments()) == plan
-    for changes, message in (
-        ({"task": "x"}, "unknown task 'x'"),
-        ({"solver": "x"}, "unknown solver 'x'"),
-        ({"split": "x"}, "unknown split 'x'"),
-        ({"size": 3}, "these are not the arguments of a run: TypeError"),
-        ({"more": 3}, "these are not the arguments of a run: TypeError"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            plan_of({**plan.arguments(), **changes})
-    with pytest.raises(UsageError, match="these are not the arguments of a run: KeyError"):
-        plan_of({})
-
-
 @pytest.mark.parametrize("grouped", [False, True])
 def test_tables_of_several_tasks_fit_80_columns_and_lose_nothing(store, grouped):
     table = load(store)
@@ -291,3 +220,32 @@ def test_a_reader_that_stops_early_is_no_error(store):
         ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
     )
     assert answer.stderr == ""
+
+
+@pytest.mark.parametrize("style", FORMATS)
+def test_questions_to_an_empty_store_have_an_empty_answer(tmp_path, capsys, style):
+    questions = ["--where", "test_exact>0.5", "--where", "solver=conv", "--by", "solver",
+                 "--sort", "test_exact", "--columns", "solver,test_exact"]  # fmt: skip
+    code, out, err = compare(capsys, "results", str(tmp_path), *questions, "--format", style)
+    assert code == 0
+    if style in ("table", "markdown"):
+        assert (out, err) == ("", f"compare: no runs in {tmp_path}/ that match, of 0\n")
+    else:
+        assert err == ""
+        assert out == "[]\n" if style == "json" else out.startswith("run,task,split,")
+        assert out.count("\n") == 1
+    code, _, err = compare(capsys, "results", str(tmp_path), "--where", "test_exact")
+    assert code == 2
+    assert "'test_exact' is not a condition" in err
+
+
+def test_a_filter_on_scores_where_every_run_failed_finds_none(tmp_path, monkeypatch, capsys):
+    def broken(*_):
+        raise MemoryError("too big")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("compare.experiments.run._run", broken)
+        assert cli.main([*RUN, "--solver", "argmax", "--out", str(tmp_path)]) == 1
+    capsys.readouterr()
+    code, _, err = compare(capsys, "results", str(tmp_path), "--where", "test_exact>0.5")
+    assert (code, err) == (0, f"compare: no runs in {tmp_path}/ that match, of 1\n")

@@ -1,14 +1,15 @@
 """A run's directory: its name, its record, its lock and what a dead process left there."""
 
+import errno
 import hashlib
 import json
+import os
 
 import pytest
 
 from compare.errors import StorageError, UsageError
 from compare.files import write_sealed_json
 from compare.results.runs import (
-    FORMAT,
     complete_new_files,
     directory_name,
     locked,
@@ -17,27 +18,46 @@ from compare.results.runs import (
     write_failure,
     write_record,
 )
+from compare.results.schema import FILES, FORMAT
+from compare.results.table import tidy
 
 ARGUMENTS = {
-    "task": "coord2image", "size": [48, 64], "split": "quadrant", "solver": "deconv", "seed": 12,
-    "backend": "torch", "epochs": 5,
+    "task": "coord2image", "size": [48, 64], "split": "quadrant", "solver": "slicing", "seed": 12,
+    "backend": "torch", "device": "cpu", "precision": "float32", "recipe": None, "eval_sizes": [],
 }  # fmt: skip
-RECORD = {"format": FORMAT, "arguments": ARGUMENTS, "status": "finished"}
+SCORES = {"exact": 1.0, "rounded": 1.0, "mean_iou": 1.0, "worst_iou": 1.0}
+ENVIRONMENT = {
+    "handcrafted": "1", "python": "3", "numpy": "2", "blas": "", "threads": 1, "processor": "",
+    "gpus": [], "commit": None, "started": "2020-01-02",
+}  # fmt: skip
+RECORD = {
+    "format": FORMAT, "arguments": ARGUMENTS, "status": "finished", "published_epochs": None,
+    "samples": {"train": 3, "test": 2}, "correct": {"train": 3, "test": 2},
+    "scores": {"train": SCORES, "test": SCORES}, "success": True,
+    "cost": {"parameters": 0, "constants": 0, "multiply_adds": 0},
+    "timing": {"train_seconds": 0.0, "predict_microseconds": 1.5},
+    "environment": ENVIRONMENT,
+}  # fmt: skip
+FAILURE = {
+    "format": FORMAT, "arguments": ARGUMENTS, "status": "failed", "error": "no room",
+    "environment": ENVIRONMENT,
+}  # fmt: skip
 
 
 def run(out, name="a", status="finished"):
     """Write a run of this name and return its directory."""
     directory = out / name
     directory.mkdir(exist_ok=True)
-    (directory / "weights.npz").write_bytes(b"weights")
-    write_record(directory, {**RECORD, "status": status}, ["weights.npz"], directory.name)
+    for file in FILES:
+        (directory / file).write_bytes(b"content")
+    write_record(directory, {**RECORD, "status": status}, FILES, directory.name)
     return directory
 
 
 def test_a_directory_is_named_after_what_was_run_and_a_digest():
     text = json.dumps([4, "1.2", ARGUMENTS], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    expected = f"coord2image-48x64-quadrant-deconv-seed12-torch-{digest[:8]}"
+    expected = f"coord2image-48x64-quadrant-slicing-seed12-torch-{digest[:8]}"
     assert directory_name(ARGUMENTS, "1.2") == expected
     assert directory_name(dict(reversed(ARGUMENTS.items())), "1.2") == expected
 
@@ -50,11 +70,12 @@ def test_every_argument_and_the_version_change_the_name():
 
 
 def test_a_record_holds_the_digests_of_the_files_beside_it(tmp_path):
-    (tmp_path / "x").write_bytes(b"abc")
-    written = write_record(tmp_path, RECORD, ["x"], tmp_path.name)
+    for file in FILES:
+        (tmp_path / file).write_bytes(b"abc")
+    written = write_record(tmp_path, RECORD, FILES, tmp_path.name)
     # The published digest of "abc", FIPS 180-2, B.1.
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert written == {**RECORD, "files": {"x": expected}}
+    assert written == {**RECORD, "files": dict.fromkeys(FILES, expected)}
     assert read_record(tmp_path) == read_record(tmp_path, check_files=True) == written
 
 
@@ -77,7 +98,7 @@ def test_a_record_of_another_format_is_refused(tmp_path, version):
 
 def test_a_record_without_arguments_is_refused(tmp_path):
     write_sealed_json(tmp_path / "run.json", {"format": FORMAT})
-    with pytest.raises(ValueError, match=r"run\.json is of format 4"):
+    with pytest.raises(ValueError, match=r"run\.json is no record of a run: Object missing"):
         read_record(tmp_path)
 
 
@@ -94,7 +115,7 @@ def test_records_are_read_by_name_in_order(tmp_path):
 
 def test_a_failure_counts_where_there_is_no_result(tmp_path):
     (tmp_path / "a").mkdir()
-    write_failure(tmp_path / "a", {**RECORD, "status": "failed"})
+    write_failure(tmp_path / "a", FAILURE)
     assert records(tmp_path)[0]["a"]["status"] == "failed"
     run(tmp_path, "a")
     assert records(tmp_path)[0]["a"]["status"] == "finished"
@@ -142,8 +163,100 @@ def test_only_what_a_process_left_half_written_is_removed(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
 
 
-def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path):
-    (tmp_path / ".lock").symlink_to(tmp_path / "somebody's")
-    with pytest.raises(StorageError, match=r"cannot write .*\.lock"), locked(tmp_path):
+def test_a_message_is_stored_in_part_and_never_widens_a_listing(tmp_path):
+    """An error text of 200 kB, beside 20,000 short ones, would take 16 GB in a table."""
+    error = "begin " + "x" * 200_000 + " end"
+    (tmp_path / "failed").mkdir()
+    write_failure(tmp_path / "failed", {**FAILURE, "error": error, "traceback": error})
+    record = records(tmp_path)[0]["failed"]
+    for name, most in (("error", 2_000), ("traceback", 20_000)):
+        assert most - 2 <= len(record[name]) <= most
+        assert record[name].startswith("begin xxx")
+        assert record[name].endswith("xxx end")
+        assert " characters left out ... " in record[name]
+    # One that another program wrote in full.
+    write_sealed_json(tmp_path / "failed" / "failure.json", {**FAILURE, "error": error})
+    whole = records(tmp_path)[0]["failed"]
+    assert whole["error"] == error
+    table = tidy({"failed": whole, **dict.fromkeys(map(str, range(20_000)), FAILURE)})
+    assert table["error"][0] == error[:255]
+    assert table["error"][1] == "no room"
+    assert table.nbytes < 64e6
+
+
+def test_links_that_lead_nowhere_or_round_leave_the_rest_of_a_store(tmp_path):
+    run(tmp_path, "a")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "nowhere").symlink_to("absent")
+    (tmp_path / "round").mkdir()
+    (tmp_path / "round" / "run.json").symlink_to("run.json")
+    found, complaints = records(tmp_path)
+    assert list(found) == ["a"]
+    loop, round_ = complaints
+    assert loop.startswith(f"cannot read {tmp_path / 'loop'}: Too many levels of symbolic links")
+    assert round_.startswith(f"{tmp_path / 'round' / 'run.json'} is damaged: it is a link")
+
+
+def test_a_run_that_may_not_be_read_leaves_the_rest_of_a_store(tmp_path, monkeypatch):
+    for name in ("a", "b"):
+        run(tmp_path, name)
+    opened = os.open
+
+    def refuse(path, *rest):
+        if "/b/" in str(path):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return opened(path, *rest)
+
+    monkeypatch.setattr(os, "open", refuse)
+    found, complaints = records(tmp_path)
+    assert list(found) == ["a"]
+    (complaint,) = complaints
+    assert complaint.startswith(f"cannot read {tmp_path / 'b' / 'run.json'}: Permission denied")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["run.json", "failure.json"])
+def test_a_pipe_in_a_store_is_not_waited_for(tmp_path, name):
+    run(tmp_path, "a")
+    (tmp_path / "b").mkdir()
+    os.mkfifo(tmp_path / "b" / name)
+    found, complaints = records(tmp_path)
+    assert list(found) == ["a"]
+    assert complaints == [f"{tmp_path / 'b' / name} is damaged: it is not a regular file"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_or_a_link_beside_a_record_is_damage(tmp_path, name):
+    directory = run(tmp_path)
+    content = (directory / name).read_bytes()
+    (directory / name).unlink()
+    os.mkfifo(directory / name)
+    with pytest.raises(ValueError, match=f"{name} is missing, damaged or was changed"):
+        read_record(directory, check_files=True)
+    (directory / name).unlink()
+    (tmp_path / "outside").write_bytes(content)  # what the digest asks for, but not in the run
+    (directory / name).symlink_to(tmp_path / "outside")
+    with pytest.raises(ValueError, match=f"{name} is missing, damaged or was changed"):
+        read_record(directory, check_files=True)
+
+
+def test_new_files_are_not_taken_from_behind_a_link(tmp_path):
+    directory, other = run(tmp_path, "a"), tmp_path / "other"
+    other.mkdir()
+    for file in FILES:
+        (other / file).write_bytes(b"foreign")
+    write_record(other, RECORD, FILES, "a")
+    (directory / ".new").symlink_to(other)
+    complete_new_files(directory)
+    assert (directory / "weights.npz").read_bytes() == b"content"
+    assert (other / "weights.npz").read_bytes() == b"foreign"
+    assert not (directory / ".new").is_symlink()
+
+
+def test_a_lock_that_is_a_link_is_refused_and_its_target_kept(tmp_path):
+    (tmp_path / "precious").write_text("text")
+    (tmp_path / ".lock").symlink_to("precious")
+    with pytest.raises(StorageError, match=r"cannot write .*\.lock: "), locked(tmp_path):
         pass
-    assert not (tmp_path / "somebody's").exists()
+    assert (tmp_path / "precious").read_text() == "text"

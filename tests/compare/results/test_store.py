@@ -151,36 +151,6 @@ def test_a_record_that_is_not_to_be_trusted_is_named_and_skipped(copy, how):
     assert list(table.solver) == ["argmax"]
 
 
-@pytest.mark.parametrize(
-    ("name", "spoil"),
-    [
-        ("weights.npz", lambda path: path.unlink()),
-        ("predictions.npz", lambda path: path.write_bytes(path.read_bytes()[:100])),
-        ("history.csv", lambda path: path.write_bytes(path.read_bytes() + b"9,0.0\n")),
-    ],
-)
-def test_a_finished_run_with_a_spoilt_file_is_done_again(copy, name, spoil):
-    chosen = plan(solver="coordconv", seeds=(3,))
-    path = chosen.directory(copy) / name
-    good = path.read_bytes()
-    spoil(path)
-    said = []
-    load_or_run(chosen, copy, warn=said.append)
-    assert said == [f"{path} is missing, damaged or was changed; running it again"]
-    assert path.read_bytes() == good
-    load_or_run(chosen, copy, warn=said.append)
-    assert len(said) == 1
-
-
-def test_a_directory_where_the_record_should_be_is_one_line(copy):
-    chosen = plan(solver="coordconv", seeds=(3,))
-    path = chosen.directory(copy) / "run.json"
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(StorageError, match=r"cannot write .*run\.json: .*; what was there"):
-        load_or_run(chosen, copy, warn=lambda message: None)
-
-
 def test_one_holder_at_a_time(tmp_path):
     seen = []
 
@@ -198,43 +168,6 @@ def test_one_holder_at_a_time(tmp_path):
         elsewhere()
     elsewhere()
     assert seen == [False, True]
-
-
-def test_a_run_that_another_holds_is_left_alone(tmp_path):
-    chosen = plan()
-    chosen.directory(tmp_path).mkdir()
-    with locked(chosen.directory(tmp_path)):
-        assert load_or_run(chosen, tmp_path) is None
-    assert load_or_run(chosen, tmp_path)["status"] == "finished"
-
-
-def test_a_failed_run_says_why_and_is_tried_again(tmp_path, monkeypatch):
-    def broken(*_):
-        raise MemoryError("too big")
-
-    chosen = plan()
-    with monkeypatch.context() as patch:
-        patch.setattr("compare.experiments.run._run", broken)
-        with pytest.raises(MemoryError):
-            load_or_run(chosen, tmp_path)
-    (row,) = load(tmp_path)
-    assert (row.status, row.error, row.success) == ("failed", "MemoryError: too big", False)
-    assert np.isnan(row.train_seconds)
-    load_or_run(chosen, tmp_path)
-    (row,) = load(tmp_path)
-    assert (row.status, row.error) == ("finished", "")
-
-
-def test_what_a_result_depends_on_is_recorded(store):
-    record = read_record(plan().directory(store), check_files=True)
-    environment = record["environment"]
-    assert record["arguments"]["solver"] == "argmax"
-    assert environment["numpy"] == np.__version__
-    assert environment["threads"] >= 1
-    for key in ("python", "blas", "processor", "platform", "started", "handcrafted", "scipy"):
-        assert environment[key], key
-    assert {"gpus", "commit", "modified", "cores"} <= environment.keys()
-    assert set(record["files"]) == {*("history.csv", "predictions.npz", "weights.npz")}
 
 
 def test_the_record_array_is_tidy(store):

@@ -5,7 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from compare.results.runs import FORMAT, write_record
+from compare.results.runs import write_record
+from compare.results.schema import FILES, FORMAT
 from compare.results.table import load, tidy
 
 LEARNED = {
@@ -14,9 +15,12 @@ LEARNED = {
         "backend": "torch", "device": "cuda:0", "precision": "tf32",
         "recipe": {
             "learning_rate": 0.5, "epochs": 5, "l2": 0.25, "batch": 16, "loss": "mse",
-            "lr_schedule": "step", "width": 2, "kernel": 5, "coordinates": "pixels",
+            "lr_schedule": "step", "width": 2, "kernel": 4, "coordinates": "pixels",
+            "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8,
         },
+        "eval_sizes": [[20, 30], [8, 8]],
     },
+    "published_epochs": 50, "samples": {"train": 8, "test": 8}, "correct": {},
     "status": "finished", "success": True,
     "scores": {
         "test": {"exact": 0.125}, "train": {"exact": 1.0}, "20x30": {"exact": 0.0625}, "8x8": None,
@@ -44,7 +48,7 @@ def test_a_row_says_what_a_record_says():
         "run": "name", "task": "coord2image", "split": "uniform", "size": "48x64",
         "solver": "conv", "seed": 3, "backend": "torch", "device": "cuda:0", "precision": "tf32",
         "learning_rate": 0.5, "epochs": 5, "l2": 0.25, "batch": 16, "loss": "mse",
-        "lr_schedule": "step", "width": 2, "kernel": 5, "coordinates": "pixels",
+        "lr_schedule": "step", "width": 2, "kernel": 4, "coordinates": "pixels",
         "status": "finished", "error": "", "success": True, "test_exact": 0.125,
         "train_exact": 1.0, "20x30_exact": 0.0625, "parameters": 11, "multiply_adds": 17,
         "train_seconds": 1.5, "predict_microseconds": 2.5, "started": "2020-01-02",
@@ -97,7 +101,10 @@ def test_a_table_without_runs_has_its_columns():
 def test_a_directory_of_runs_is_one_table_with_a_warning_for_each_that_is_damaged(tmp_path):
     for name in ("b", "a"):
         (tmp_path / name).mkdir()
-        write_record(tmp_path / name, {"format": FORMAT, **LEARNED}, [], name)
+        for file in FILES:
+            (tmp_path / name / file).write_bytes(b"")
+        record = {"format": FORMAT, **LEARNED, "arguments": {**LEARNED["arguments"], "task": "x"}}
+        write_record(tmp_path / name, record, FILES, name)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(tmp_path)["run"].tolist() == ["a", "b"]

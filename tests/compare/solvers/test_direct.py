@@ -5,7 +5,14 @@ import pytest
 import torch
 from scipy.ndimage import center_of_mass
 
-from compare.solvers.direct import argmax, centroid, indexing, slicing
+from compare.solvers.direct import (
+    argmax,
+    centroid,
+    expectation,
+    indexing,
+    slicing,
+    verified_argmax,
+)
 
 SIZES = [(1, 1), (1, 6), (6, 1), (5, 8), (12, 7)]
 
@@ -33,6 +40,32 @@ def test_argmax_takes_the_first_of_several_row_by_row():
     bitmaps = np.zeros((2, 1, 3, 4), dtype=np.float32)
     bitmaps[0, 0, 1, 3] = bitmaps[0, 0, 2, 0] = 1
     assert argmax(bitmaps, 3, 4).tolist() == [[3, 1], [0, 0]]
+
+
+@pytest.mark.parametrize("solver", [expectation, verified_argmax])
+@pytest.mark.parametrize(("height", "width"), [*SIZES, (64, 64)])
+def test_expectation_and_the_search_are_exact_on_every_bitmap(solver, height, width):
+    bitmaps = np.eye(height * width, dtype=np.float32).reshape(-1, 1, height, width)
+    answers = solver(bitmaps, height, width)
+    assert answers.dtype == np.float32
+    assert (answers == positions(height, width)).all()
+
+
+def test_expectation_is_the_mean_position_under_the_map():
+    """Against PyTorch's sums, as DSNT writes them: inner products of the normalised map."""
+    maps = np.random.default_rng(0).random((50, 1, 5, 8)).astype(np.float32)
+    normalised = torch.tensor(maps[:, 0]) / torch.tensor(maps[:, 0]).sum(dim=(1, 2), keepdim=True)
+    x = (normalised * torch.arange(8)).sum(dim=(1, 2))
+    y = (normalised * torch.arange(5)[:, None]).sum(dim=(1, 2))
+    answers = expectation(maps, 5, 8)
+    np.testing.assert_allclose(answers, torch.stack([x, y], dim=1), rtol=1e-5)
+    half = np.array([[0.25, 0, 0], [0, 0, 0.75]], np.float32)[None, None]
+    assert expectation(half, 2, 3).tolist() == [[1.5, 0.75]]
+
+
+def test_the_search_refuses_what_is_not_one_hot():
+    with pytest.raises(ValueError, match="bitmap 1 of the batch has 2 pixels that are not 0"):
+        verified_argmax(np.float32([[[[0, 1]]], [[[1, 1]]]]), 1, 2)
 
 
 def test_centroid_agrees_with_scipy():

@@ -1,8 +1,10 @@
 """Tasks by name, and measures of consecutive samples."""
 
+import os
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,11 +14,11 @@ from compare.errors import UsageError
 from compare.tasks import known, load, summary
 from compare.tasks.base import Column, Evaluation, by_sample
 
-NAMES = ("onehot2coord", "coord2onehot", "coord2image", "image2coord")
+NAMES = ("onehot2coord", "coord2onehot", "coord2image", "image2coord", "two-objects")
 
 
 def test_the_built_in_tasks_come_first_in_their_order():
-    assert known()[:4] == NAMES
+    assert known()[:5] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,6 +57,8 @@ def test_tasks_columns_and_evaluations_cannot_be_changed():
         task.name = "other"
     with pytest.raises(FrozenInstanceError):
         task.columns[0].share = False
+    with pytest.raises(FrozenInstanceError):
+        task.supervision.losses = ()
 
 
 def test_a_column_is_a_number_of_three_figures_unless_it_says_so():
@@ -93,3 +97,53 @@ def test_samples_are_measured_in_parts_and_joined_in_order():
     assert evaluation.samples["error"].tolist() == [0.0] * 7 + [1.0] + [0.0] * 12
     assert evaluation.scores == {"worst": 1.0}
     assert evaluation.success is False
+
+
+def test_another_packages_task_is_loaded_and_replaces_no_built_in_one(tmp_path):
+    """A package is what its metadata says it is."""
+    information = tmp_path / "others-1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(
+        "[compare.tasks]\nown = others:TASK\ncoord2image = others:TASK\n"
+    )
+    (tmp_path / "others.py").write_text(
+        "from types import SimpleNamespace\nTASK = SimpleNamespace(name='own', summary='theirs')\n"
+    )
+    code = (
+        "from compare.tasks import known, load, summary\n"
+        "print(known(), load('own').name, summary('own'), load('coord2image').name)"
+    )
+    path = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    answer = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert answer.stdout == f"{(*NAMES, 'own')} own theirs coord2image\n"
+
+
+def test_samples_that_fit_in_one_part_are_measured_at_once():
+    positions = np.array([[3, 0], [5, 0]])
+    data = Dataset(positions, lambda chosen: chosen[:, :1], lambda chosen: 2 * chosen[:, :1])
+    evaluate = by_sample(
+        lambda answers, targets: {"right": (answers == targets)[:, 0]},
+        lambda samples: {"share": float(samples["right"].mean())},
+        lambda scores: scores["share"] == 1,
+    )
+    model = Doubler()
+    evaluation = evaluate(model, data)
+    assert model.sizes[-1] == 2
+    assert evaluation.samples["right"].tolist() == [True, True]
+    assert evaluation.success is True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_answers_of_another_shape_are_refused_and_not_broadcast(name):
+    task = load(name)
+    data = task.split("uniform", 16, 16).test
+    right = data.targets()
+    for answers in (right[:1], right[0], right[..., :1], right[:, :, None], 0.0, right.astype(str)):
+        model = SimpleNamespace(predict=lambda _, answers=answers: answers)
+        with pytest.raises(ValueError, match=r"numbers of shape \(9, .*\) were expected"):
+            task.evaluate(model, data)
+    assert task.evaluate(SimpleNamespace(predict=lambda _: right), data).success

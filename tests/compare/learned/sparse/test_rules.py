@@ -24,7 +24,6 @@ from compare.learned.layers import (
     Tanh,
 )
 from compare.learned.sparse import rules
-from compare.learned.sparse.kernels import Kernels, kernels
 from compare.learned.sparse.patches import Patches, localise
 
 NUMPY = backends.load("numpy")
@@ -227,11 +226,3 @@ def test_windows_that_cover_half_of_the_canvas_are_mapped_in_full(side, in_full,
     outputs, _ = rules.apply(architecture, NUMPY, {}, patches)
     assert shapes == ([] if in_full else [(2, 1, 5, 5)] * 2)
     np.testing.assert_allclose(outputs, np.tanh(np.tanh(patches.dense(NUMPY))))
-
-
-def test_a_backend_of_an_unknown_class_has_the_generic_kernels():
-    class Derived(type(NUMPY)):
-        """A backend of another package that is one of NumPy's."""
-
-    assert kernels(UNREGISTERED) == Kernels()
-    assert kernels(NUMPY) == kernels(Derived()) != Kernels()

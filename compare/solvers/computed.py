@@ -1,0 +1,63 @@
+"""Published architectures with computed weights, as solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from compare.backends import Backend, load
+from compare.datasets import Dataset
+from compare.learned.architecture import Architecture
+from compare.learned.model import Model
+from compare.learned.training import Progress
+from compare.tasks.base import Supervision
+from handcrafted.weights import ComputedWeights
+
+
+@dataclass(frozen=True)
+class Computed:
+    """An architecture whose weights are computed for a canvas of `size`, (height, width).
+
+    Raises ValueError for a canvas or options that there are no weights for.
+    """
+
+    architecture: Architecture
+    weights: ComputedWeights
+    supervision: Supervision
+    size: tuple[int, int]
+    options: Mapping[str, Any]
+    """Those of `weights.options`, by name."""
+    backend: Backend | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what there are no weights for, before any are computed."""
+        self.weights.require(*self.size, **self.options)
+
+    def fit(
+        self,
+        data: Dataset,
+        *,
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Model:
+        """Compute the weights, whatever the samples."""
+        return self.model()
+
+    def load(self, weights: Mapping[str, NDArray[Any]]) -> Model:
+        """Compute the weights, which belong to the canvas; none are loaded."""
+        return self.model()
+
+    def model(self) -> Model:
+        """Return the architecture with its weights."""
+        loss = self.options.get("loss", self.supervision.losses[0])
+
+        def decode(outputs: NDArray[Any]) -> NDArray[Any]:
+            return self.supervision.decode(outputs, *self.size, loss)
+
+        weights = self.weights(*self.size, **self.options)
+        return Model(self.architecture, weights, decode, self.backend or load("numpy"), dense=True)

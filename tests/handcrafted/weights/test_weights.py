@@ -1,0 +1,89 @@
+"""The table of all computed weights: what it says is what its functions do."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from compare.learned import published
+from handcrafted.weights import WEIGHTS
+
+EVERY = [pytest.param(*key, entry, id=" ".join(key)) for key, entry in WEIGHTS.items()]
+VALUES = {
+    "multiplier": (1, 3),
+    "kernel": (1, 2, 3, 4),
+    "coordinates": ("scaled", "pixels"),
+    "loss": ("sigmoid", "mse"),
+}
+
+
+def test_every_published_architecture_of_every_task_has_weights():
+    regressors = ("coordconv_regressor", "conv_regressor_uniform", "conv_regressor_quadrant")
+    assert set(WEIGHTS) == {
+        *((task, name) for task in ("onehot2coord", "image2coord") for name in regressors),
+        ("coord2onehot", "coordconv_classifier"),
+        ("coord2onehot", "deconv"),
+        ("coord2image", "coordconv_renderer"),
+        ("coord2image", "deconv"),
+    }
+
+
+@pytest.mark.parametrize(("task", "architecture", "entry"), EVERY)
+def test_options_are_those_of_the_function_and_of_the_architecture(task, architecture, entry):
+    own = set(inspect.signature(entry.compute).parameters) - {"height", "width", "balanced"}
+    assert own == set(entry.options)
+    shape = set(inspect.signature(getattr(published, architecture)).parameters)
+    assert shape - {"height", "width"} == own - {"loss"}
+
+
+@pytest.mark.parametrize(("task", "architecture", "entry"), EVERY)
+def test_names_and_shapes_are_the_architectures_for_every_option(task, architecture, entry):
+    for option in (None, *entry.options):
+        for value in VALUES[option] if option else (None,):
+            chosen = {option: value} if option else {}
+            if chosen.get("kernel", 9) < entry.smallest_kernel:
+                continue
+            weights = entry(16, 20, **chosen)
+            shape = {name: value for name, value in chosen.items() if name != "loss"}
+            expected = getattr(published, architecture)(16, 20, **shape).parameters()
+            assert {n: a.shape for n, a in weights.items()} == {
+                n: p.shape for n, p in expected.items()
+            }
+            assert {array.dtype for array in weights.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(("task", "architecture", "entry"), EVERY)
+def test_sides_beyond_the_limits_are_refused_by_the_table_and_by_the_function(
+    task, architecture, entry
+):
+    shortest, longest = entry.sides
+    entry(shortest, shortest)
+    entry.require(longest, longest)
+    for height, width in ((shortest - 1, 16), (16, shortest - 1), (longest + 1, 16)):
+        message = f"canvas of {height}x{width}; give sides of {shortest} to {longest} pixels"
+        with pytest.raises(ValueError, match=message):
+            entry(height, width)
+        with pytest.raises(ValueError, match=r"canvas|height is 0|width is 0"):
+            entry.compute(height, width)
+
+
+@pytest.mark.parametrize("task", ["coord2onehot", "coord2image"])
+def test_a_kernel_that_reaches_nothing_is_refused_by_both(task):
+    entry = WEIGHTS[task, "deconv"]
+    with pytest.raises(ValueError, match="no weights are known for a kernel of 1; give 2 or more"):
+        entry.require(64, 64, kernel=1)
+    with pytest.raises(ValueError, match="kernel of 1"):
+        entry.compute(64, 64, kernel=1)
+
+
+def test_the_positions_that_are_lost_are_few_and_named():
+    pixels, squares = WEIGHTS["coord2onehot", "deconv"], WEIGHTS["coord2image", "deconv"]
+    assert pixels.unsolved(64, 64, kernel=2, coordinates="pixels") == [(0, 0)]
+    assert pixels.unsolved(32, 32, kernel=2, coordinates="pixels") == []
+    assert pixels.unsolved(64, 64) == squares.unsolved(64, 64) == []
+    assert squares.unsolved(57, 9) == [(4, 28)]
+    assert squares.unsolved(57, 9, coordinates="pixels") == squares.unsolved(55, 55) == []
+    assert squares.unsolved(57, 57, kernel=4) == []
+    for key, entry in WEIGHTS.items():
+        if key[1] != "deconv":
+            assert entry.unsolved(64, 64) == []
