@@ -53,6 +53,7 @@ ELSEWHERE = {
             *("handcrafted/proofs/cases.py", "handcrafted/proofs/claims.py"),
             *("handcrafted/proofs/lemmas.py", "handcrafted/proofs/symbolic.py"),
             "handcrafted/proofs/two_object_lemmas.py",
+            "handcrafted/proofs/scene_generator_lemmas.py",
         ),
         "tests/proofs",
     ),

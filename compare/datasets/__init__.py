@@ -52,3 +52,12 @@ class Split:
 
     train: Dataset
     test: Dataset
+
+    @property
+    def parts(self) -> dict[str, Dataset]:
+        """Return "train" and "test", or "test" alone where both are the same samples."""
+        return (
+            {"test": self.test}
+            if self.train is self.test
+            else {"train": self.train, "test": self.test}
+        )

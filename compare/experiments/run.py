@@ -122,17 +122,14 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         checkpoint=directory / "checkpoint.npz",
         on_progress=on_progress,
     )
-    parts = {"train": split.train, "test": split.test}
-    if split.train is split.test:  # nothing is held out
-        del parts["train"]
-    evaluations = {part: task.evaluate(model, data) for part, data in parts.items()}
+    evaluations = {part: task.evaluate(model, data) for part, data in split.parts.items()}
     other_scores = {f"{h}x{w}": _scores_on(plan, model, (h, w)) for h, w in plan.eval_sizes}
     record = {
         "format": FORMAT,
         "arguments": plan.arguments(),
         "status": "diverged" if _diverged(model) else "finished",
         "published_epochs": published_epochs(plan.task, plan.solver),
-        "samples": {part: len(data) for part, data in parts.items()},
+        "samples": {part: len(data) for part, data in split.parts.items()},
         "correct": {
             part: int(evaluation.samples["correct"].sum())
             for part, evaluation in evaluations.items()

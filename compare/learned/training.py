@@ -182,16 +182,14 @@ def _resumed(
     """Return the state to go on from: the checkpoint's, or a new one, alike in every process."""
     new = begin(architecture, seed, backend)
     content = b""
-    if checkpoint is not None and backend.first:
+    if checkpoint is not None and backend.first and checkpoint.exists():
         try:
             # Not yet to the device, which processes that compute together do all at once.
             expected = new.arrays(backend)
             arrays = read_checkpoint(checkpoint, expected, recipe.epochs, steps_an_epoch)
             content = npz(arrays)
-        except FileNotFoundError:
-            pass
         except ValueError as error:
-            warnings.warn(f"{error}; training starts anew", stacklevel=3)
+            warnings.warn(f"{error}; training begins again", stacklevel=3)
     content = backend.broadcast(content)
     return State.of(arrays_of(content), backend) if content else new
 

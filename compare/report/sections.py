@@ -170,8 +170,8 @@ def _positions(task: str, split: str, height: int, width: int) -> dict[str, NDAr
     """Return the positions that each part of a split has, (n, 2) in pixels."""
     if 16 * height * width > host_memory():
         raise ValueError(f"a canvas of {height}x{width} does not fit in memory")
-    parts = tasks.load(task).split(split, height, width)
-    return {"train": parts.train.positions, "test": parts.test.positions}
+    parts = tasks.load(task).split(split, height, width).parts
+    return {part: data.positions for part, data in parts.items()}
 
 
 _OF_A_SAMPLE: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -188,9 +188,9 @@ def _require_samples(
     """Raise ValueError, naming the array, for one that does not belong to these samples."""
     for key, array in samples.items():
         part, _, name = key.partition("_")
-        twin = samples.get(f"{'test' if part == 'train' else 'train'}_{name}")
-        if part not in PARTS or twin is None:
-            raise ValueError(f"{key} is not in both parts")
+        if part not in positions or any(f"{other}_{name}" not in samples for other in positions):
+            raise ValueError(f"{key} is not in {' and '.join(positions)} alike")
+        twin = samples[f"test_{name}"]
         kind, shape = _OF_A_SAMPLE.get(name, (twin.dtype.kind, twin.shape[1:]))
         count = len(positions[part])
         if array.dtype.kind not in kind or array.shape != (count, *shape) or kind not in "biuf":

@@ -90,11 +90,6 @@ class _Started(_Environment):
     started: Name
 
 
-class _Parts(Struct, forbid_unknown_fields=True):
-    train: Several
-    test: Several
-
-
 class _Cost(Struct):
     parameters: Count
     constants: Count
@@ -117,7 +112,7 @@ class _Finished(Struct):
     arguments: _Arguments
     status: Literal["finished", "diverged"]
     published_epochs: Several | None
-    samples: _Parts
+    samples: dict[Literal["train", "test"], Several]
     correct: dict[Literal["train", "test"], Count]
     scores: dict[Part, dict[Score, float] | None]
     success: bool
@@ -128,10 +123,12 @@ class _Finished(Struct):
 
     def __post_init__(self) -> None:
         """Compare what has to agree."""
-        for part in ("train", "test"):
+        if "test" not in self.samples or "train" in self.scores.keys() - self.samples:
+            raise ValueError("'samples' are not those of the scores")
+        for part, count in self.samples.items():
             if self.scores.get(part) is None:
                 raise ValueError(f"no scores of '{part}'")
-            if self.correct and self.correct.get(part, LARGEST) > getattr(self.samples, part):
+            if self.correct and self.correct.get(part, LARGEST) > count:
                 raise ValueError(f"'correct' does not fit the samples of '{part}'")
         if self.files.keys() != set(FILES):
             raise ValueError(f"'files' are not {', '.join(FILES)}")

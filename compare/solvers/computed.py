@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Backend, load
@@ -59,5 +60,9 @@ class Computed:
         def decode(outputs: NDArray[Any]) -> NDArray[Any]:
             return self.supervision.decode(outputs, *self.size, loss)
 
-        weights = self.weights(*self.size, **self.options)
-        return Model(self.architecture, weights, decode, self.backend or load("numpy"), dense=True)
+        backend = self.backend or load("numpy")
+        # They are float32 numbers, which float64 holds too.
+        dtype = np.float64 if backend.precision == "float64" else np.float32
+        computed = self.weights(*self.size, **self.options)
+        weights = {name: array.astype(dtype, copy=False) for name, array in computed.items()}
+        return Model(self.architecture, weights, decode, backend, dense=True)

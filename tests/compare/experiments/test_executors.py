@@ -1,6 +1,7 @@
 """Plans carried out in this process and on several: every outcome, and what survives."""
 
 import json
+import multiprocessing
 import os
 import platform
 import signal
@@ -18,7 +19,6 @@ import compare as compare_package
 from compare.cli import main
 from compare.errors import RunError, StorageError, UsageError
 from compare.experiments import executors
-from compare.experiments.environment import cores
 from compare.experiments.executors import (
     Outcome,
     _answers,
@@ -353,6 +353,18 @@ def test_a_run_that_another_process_has_locked_comes_last(tmp_path, monkeypatch)
     ]  # fmt: skip
 
 
+def test_the_only_run_is_waited_for_from_the_first_look_on(tmp_path, monkeypatch):
+    (plan,) = plans_of()
+    plan.directory(tmp_path).mkdir()
+    pauses = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    with locked(plan.directory(tmp_path)):
+        found = in_this_process([plan], tmp_path, False, lambda *_: None)
+        looks = [next(found)[1].status for _ in range(2)]
+        assert (looks, len(pauses)) == (["busy", "busy"], 1)
+    assert [outcome.status for _, outcome in found] == ["finished"]
+
+
 def test_progress_comes_with_its_plan(tmp_path):
     (plan,) = plans_of("conv")
     reports = []
@@ -433,7 +445,10 @@ def interruptions():
     return signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
-def test_results_come_in_the_order_of_the_items_and_none_for_a_process_that_died(jobs, tmp_path):
+def test_results_come_in_the_order_of_the_items_and_none_for_a_process_that_died(
+    jobs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(executors, "cores", lambda: 7)
     items = [
         item(tmp_path, "slow", sleep=0.5), item(tmp_path, "dies", deaths=1),
         item(tmp_path, "quick"), item(tmp_path, "last"),
@@ -442,9 +457,11 @@ def test_results_come_in_the_order_of_the_items_and_none_for_a_process_that_died
     slow, dead, *others = map_on_processes(jobs, items, 2)
     assert dead is None
     assert [result["name"] for result in (slow, *others)] == ["slow", "quick", "last"]
-    assert {result["threads"] for result in (slow, *others)} == {str(max(1, cores() // 2))}
+    assert {result["threads"] for result in (slow, *others)} == {"3"}  # 7 cores, 2 processes
     # Ctrl-C, which each of them sent itself, is only for whoever started them.
     assert interruptions() == before
+    # No process is left.
+    assert multiprocessing.active_children() == []
 
 
 @pytest.mark.parametrize(("deaths", "tries", "runs"), [(1, 2, 2), (2, 2, 2)])

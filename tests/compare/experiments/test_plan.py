@@ -35,7 +35,7 @@ def test_every_argument_and_the_version_change_the_name(monkeypatch):
     changes = {
         "task": "image2coord", "split": "quadrant", "size": (20, 16), "solver": "coordconv",
         "seed": 4, "recipe": None, "eval_sizes": ((16, 16), (12, 24)), "backend": "jax",
-        "device": "cuda:0", "precision": "tf32",
+        "device": "cuda:0", "precision": "tf32", "options": {"kernel": 1},
     }  # fmt: skip
     assert changes.keys() == {field.name for field in fields(Plan)}
     others = {
@@ -96,7 +96,10 @@ def test_plans_come_by_split_solver_and_seed():
 
 def test_all_solvers_and_splits_are_meant_where_none_is_named():
     plans = make_plans(asked(seeds=(0,)))
-    assert [plan.solver for plan in plans] == 2 * ["handcrafted", "coordconv", "conv", "argmax"]
+    assert [plan.solver for plan in plans] == 2 * [
+        "handcrafted", "handcrafted-coordconv", "handcrafted-conv", "coordconv", "conv", "argmax",
+        "verified-argmax", "expectation",
+    ]  # fmt: skip
 
 
 def test_options_change_only_the_solvers_that_have_them():
@@ -149,7 +152,10 @@ def test_eval_sizes_are_each_given_once_in_order():
         ({"task": "x"}, "unknown task 'x'; choose from: onehot2coord, coord2onehot"),
         ({"preset": "slow"}, "unknown preset 'slow'; choose from: quick, paper"),
         ({"split": "half"}, "unknown split 'half'; choose from: uniform, quadrant"),
-        ({"solver": "conv,magic"}, "unknown solver 'magic'; choose from: handcrafted, coordconv"),
+        (
+            {"solver": "conv,magic"},
+            "unknown solver 'magic'; choose from: handcrafted, handcrafted-coordconv",
+        ),
         ({"size": "x"}, "--size is 'x'; give pixels as N or as HEIGHTxWIDTH"),
         ({"size": "8"}, "a canvas of 8x8 is too small for the 9x9 square"),
         ({"eval_size": "20,x"}, "--eval-size is 'x'; give pixels"),
@@ -180,7 +186,9 @@ def picky(monkeypatch):
             raise ValueError("too low")
         return setting
 
-    monkeypatch.setattr(plan_module, "_specs", lambda task: {"picky": SolverSpec("", build)})
+    monkeypatch.setattr(
+        plan_module, "_specs", lambda task, chosen=None: {"picky": SolverSpec("", build)}
+    )
     return Request("onehot2coord", (0,), "picky", "uniform", size="16")
 
 

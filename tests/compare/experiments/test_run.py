@@ -1,5 +1,6 @@
 """Runs that are killed, that find the disk full, and that meet others on the same directory."""
 
+import json
 import os
 import random
 import shutil
@@ -432,7 +433,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
     assert record["status"] == "finished"
     (line,) = said
     assert "checkpoint.npz is not a readable array file" in line
-    assert line.endswith("training starts anew")
+    assert line.endswith("training begins again")
     assert not (asked.directory(tmp_path) / "checkpoint.npz").exists()
 
 
@@ -498,7 +499,7 @@ class Another:
         return getattr(backends.load("numpy"), name)
 
     def broadcast(self, value):
-        return self.found if value is None and self.found is not None else value
+        return json.dumps(self.found).encode() if value == b"" else value
 
 
 @pytest.mark.parametrize("found", [(True, {"status": "finished"}), (False, None)])
@@ -534,7 +535,7 @@ def test_a_variance_that_overflowed_is_a_divergence_though_the_loss_is_finite():
         NETWORK, inputs, np.zeros((8, 4), np.float32), Recipe(0.1, epochs=2), seed=0,
         backend=backend,
     )  # fmt: skip
-    model = Model(NETWORK, state.weights, history=History(state.losses))
+    model = Model(NETWORK, state.weights, history=History(state.losses), trained=True)
     assert np.isfinite(state.losses).all()
     assert np.isinf(model.weights["1.variance"]).all()
     assert not model.history.diverged
@@ -651,3 +652,26 @@ def test_a_run_that_fails_while_writing_keeps_how_far_it_has_come(tmp_path, monk
     assert [arguments[0] for arguments in trained] in ([], [5])
     (history,) = tmp_path.glob("*/history.csv")
     assert len(history.read_text().splitlines()) == 6
+
+
+def test_the_first_process_tells_the_others_what_it_has_found(tmp_path, monkeypatch):
+    """Whether the directory is theirs, and the record of a run that is finished."""
+    asked, told = plan(), []
+
+    class First(Another):
+        first = True
+
+        def broadcast(self, value):
+            told.append(value)
+            return bytes(value)
+
+    monkeypatch.setitem(
+        plan_module._LOADED, (asked.backend, asked.device, asked.precision), First(None)
+    )
+    record = load_or_run(asked, tmp_path)
+    assert load_or_run(asked, tmp_path) == record
+    with locked(asked.directory(tmp_path)):
+        assert load_or_run(asked, tmp_path) is None
+    assert [tuple(json.loads(value)) for value in told] == [
+        (True, None), (True, record), (False, None),
+    ]  # fmt: skip

@@ -351,7 +351,7 @@ def test_after_running_out_of_memory_nothing_is_saved(tmp_path, monkeypatch):
 def test_the_warning_about_a_checkpoint_names_the_line_that_called(tmp_path):
     path = tmp_path / "checkpoint.npz"
     path.write_bytes(b"not an archive")
-    with pytest.warns(UserWarning, match="training starts anew") as warned:
+    with pytest.warns(UserWarning, match="training begins again") as warned:
         trained(path, epochs=1)
     lines, first = inspect.getsourcelines(train)
     assert [warning.filename for warning in warned] == [__file__]
@@ -515,7 +515,7 @@ def test_a_checkpoint_of_another_run_is_not_taken(tmp_path, monkeypatch):
     _checkpoint_of(tmp_path / "one" / "checkpoint.npz", NETWORK, monkeypatch)
     checkpoint = tmp_path / "other" / "checkpoint.npz"
     checkpoint.write_bytes((tmp_path / "one" / "checkpoint.npz").read_bytes())
-    with pytest.warns(UserWarning, match="or belongs to another run; training starts anew"):
+    with pytest.warns(UserWarning, match="or belongs to another run; training begins again"):
         resumed = run(checkpoint=checkpoint)
     assert same(resumed, run())
 
@@ -542,3 +542,9 @@ def test_progress_is_reported_after_each_epoch():
     state = run(epochs=3, on_progress=seen.append)
     assert [(p.epoch, p.epochs) for p in seen] == [(1, 3), (2, 3), (3, 3)]
     assert tuple(p.loss for p in seen) == state.losses
+
+
+def test_an_epoch_may_have_many_steps():
+    zeros = np.zeros((300, 1), np.float32)
+    state = train(LINE, zeros, zeros, Recipe(0.1, batch=1), epochs=2, seed=0, backend=BACKEND)
+    assert (state.steps, len(state.losses)) == (600, 2)

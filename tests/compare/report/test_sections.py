@@ -53,8 +53,12 @@ ODD_ARRAYS = {
     "complex": ("test_prediction", lambda a: a * 1j, "_prediction is "),
     "moved": ("test_position", lambda a: a + 1, "test_position are not those of the split"),
     "far off": ("test_position", lambda a: a * 10**9, "test_position are not those of the split"),
-    "of one part only": ("test_extra", lambda a: np.zeros(9), "test_extra is not in both parts"),
-    "of no part": ("error", lambda a: np.zeros(9), "error is not in both parts"),
+    "of one part only": (
+        "test_extra",
+        lambda a: np.zeros(9),
+        "test_extra is not in train and test alike",
+    ),
+    "of no part": ("error", lambda a: np.zeros(9), "error is not in train and test alike"),
 }
 
 

@@ -108,7 +108,8 @@ def test_another_packages_task_is_loaded_and_replaces_no_built_in_one(tmp_path):
         "[compare.tasks]\nown = others:TASK\ncoord2image = others:TASK\n"
     )
     (tmp_path / "others.py").write_text(
-        "from types import SimpleNamespace\nTASK = SimpleNamespace(name='own', summary='theirs')\n"
+        "from dataclasses import replace\nfrom compare.tasks.onehot2coord import TASK\n"
+        "TASK = replace(TASK, name='own', summary='theirs')\n"
     )
     code = (
         "from compare.tasks import known, load, summary\n"
@@ -137,7 +138,8 @@ def test_samples_that_fit_in_one_part_are_measured_at_once():
     assert evaluation.success is True
 
 
-@pytest.mark.parametrize("name", NAMES)
+# Any picture may be an answer to the random numbers of two-objects.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "two-objects"])
 def test_answers_of_another_shape_are_refused_and_not_broadcast(name):
     task = load(name)
     data = task.split("uniform", 16, 16).test
