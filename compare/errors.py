@@ -1,11 +1,14 @@
-"""The exceptions that are said in one line, and signals that become one."""
+"""The exceptions that are said in one line, signals that become one, and commands in messages."""
 
 from __future__ import annotations
 
+import shlex
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 
@@ -30,6 +33,25 @@ class RunError(RuntimeError):
     The command line prints the message on one line and exits with code 1. Runs that were finished
     before are kept.
     """
+
+
+def command(*words: str) -> str:
+    """Return a command of this program, quoted for a shell, as the user would type it again.
+
+    The program is named as it was called: `.venv/bin/compare` where that is not what `compare`
+    finds, `python -m compare` where it was started so, and `compare` from a library or a test.
+    """
+    import shutil  # takes as long as all else that is imported before a command is known
+
+    called = Path(sys.argv[0])
+    program = ["compare"]
+    if called.name == "__main__.py" and called.parent.name == "compare":
+        program = [sys.orig_argv[0], "-m", "compare"]
+    elif called.stem == "compare":
+        found = shutil.which("compare")
+        if found is None or Path(found).absolute() != called.absolute():
+            program = [sys.argv[0]]
+    return shlex.join([*program, *words])
 
 
 class TerminatedError(KeyboardInterrupt):

@@ -114,7 +114,7 @@ def load(name: str, device: str = "auto", precision: str | None = None) -> Backe
     """
     entries = available()
     if name not in entries:
-        raise UsageError(f"unknown backend '{name}'; choose from: {', '.join(entries)}")
+        raise UsageError(f"unknown backend '{name:.40}'; choose from: {', '.join(entries)}")
     entry = entries[name]
     if not entry.installed:
         raise UsageError(
@@ -125,7 +125,7 @@ def load(name: str, device: str = "auto", precision: str | None = None) -> Backe
         precision = backend.precisions[0]
     if precision not in backend.precisions:
         raise UsageError(
-            f"backend '{name}' has no precision '{precision}'; "
+            f"backend '{name}' has no precision '{precision:.40}'; "
             f"choose from: {', '.join(backend.precisions)}"
         )
     chosen = precision

@@ -6,7 +6,7 @@ functions of `xp`; so whoever implements this class brings all of them to anothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 if TYPE_CHECKING:  # `compare list` does without NumPy
@@ -251,19 +251,81 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 def host_memory() -> int:
-    """Bytes of main memory that are free; half of a gigabyte where the system does not say."""
+    """Bytes of main memory that this process can still take; half of a gigabyte if nothing says.
+
+    The least of what is free, of what the process's own limits leave (`ulimit -v`, `ulimit -d`)
+    and of what its control groups' leave, as of a container or a batch job.
+    """
+    free = _fields("/proc/meminfo").get("MemAvailable", 1 << 29)
+    return max(0, min([free, *_left_by_limits(), *_left_by_groups()]))
+
+
+def _fields(path: str) -> dict[str, int]:
+    """Read a table of the kernel's, lines such as "MemFree:  2 kB", in bytes; empty without it."""
+    fields = {}
+    for line in _lines(path):
+        name, _, value = line.replace(":", " ", 1).partition(" ")
+        number, *unit = value.split() or ("",)
+        if number.isdecimal():
+            fields[name] = int(number) * (1024 if unit == ["kB"] else 1)
+    return fields
+
+
+def _lines(path: str) -> list[str]:
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            fields = dict(line.split(":") for line in lines)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):
-        return 1 << 29
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
+
+
+def _left_by_limits() -> Iterator[int]:
+    """Yield how many bytes each limit of this process leaves."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    taken = _fields("/proc/self/status")
+    for kind, field in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+        limit, _ = resource.getrlimit(kind)
+        if limit != resource.RLIM_INFINITY:
+            yield limit - taken.get(field, 0)
+
+
+_GROUP_FILES = {
+    2: ("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    1: (
+        "/sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+}
+"""Of each version of Linux's control groups: where they are, and what is in a group's folder.
+https://docs.kernel.org/admin-guide/cgroup-v2.html and .../cgroup-v1/memory.html"""
+
+
+def _left_by_groups() -> Iterator[int]:
+    """Yield how many bytes the limits of this process's control groups leave, outer ones too."""
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, group = (*line.split(":", 2), "", "")[:3]
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root, limit, usage, cache = _GROUP_FILES[1 if controllers else 2]
+        folder = root + group.rstrip("/")
+        while folder.startswith(root):
+            most, used = ("".join(_lines(f"{folder}/{name}")) for name in (limit, usage))
+            if most.isdecimal() and used.isdecimal():
+                # The kernel drops what it only remembers of files before it refuses memory.
+                dropped = _fields(f"{folder}/memory.stat").get(cache, 0)
+                yield int(most) - int(used) + dropped
+            folder = folder.rpartition("/")[0]
 
 
 def unknown_device(backend: str, device: str, present: tuple[str, ...]) -> str:
     """The message for a device that is not there."""
     return (
-        f"backend '{backend}' has no device '{device}' here; "
+        f"backend '{backend}' has no device '{device:.40}' here; "
         f"present: {', '.join(present)} (or 'auto')"
     )
 
@@ -271,7 +333,7 @@ def unknown_device(backend: str, device: str, present: tuple[str, ...]) -> str:
 def unknown_precision(device: str, precision: str, known: tuple[str, ...]) -> str:
     """The message for a precision that the device does not have."""
     return (
-        f"device '{device}' has no precision '{precision}', a mode of NVIDIA's GPUs; "
+        f"device '{device}' has no precision '{precision:.40}', a mode of NVIDIA's GPUs; "
         f"choose from: {', '.join(known)}"
     )
 

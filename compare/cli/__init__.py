@@ -7,7 +7,7 @@ which returns the exit code. Only the module of the command that was given is im
 from __future__ import annotations
 
 import argparse
-import os
+import errno
 import signal
 import sys
 import warnings
@@ -15,12 +15,13 @@ from collections.abc import Container
 from importlib import import_module
 from typing import Any, NoReturn
 
-from compare.cli import progress
+from compare.cli import output, progress
 from compare.errors import (
     RunError,
     StorageError,
     TerminatedError,
     UsageError,
+    command,
     terminations_raised,
 )
 
@@ -43,74 +44,132 @@ COMMANDS = {
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong argument like every other error: on one line, with exit code 2."""
 
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **{**keywords, "allow_abbrev": False})
+        self.register("type", None, _not_empty)  # of every argument that names no other
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see '{self.prog} --help'")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # Python's own says nothing if this cannot be written.
+        output.show(message.rstrip("\n"))
+
+
+def _not_empty(text: str) -> str:
+    """Refuse what a shell makes of a variable that is not set, which is not "not given"."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a value, not an empty text")
+    return text
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    output.prepare()
     given = sys.argv[1:] if arguments is None else arguments
     with warnings.catch_warnings(), terminations_raised():
-        warnings.showwarning = lambda message, *_, **__: _show(message)
+        warnings.showwarning = lambda message, *_, **__: output.complain(str(message))
         return _main(given)
-
-
-def _show(message: Warning | str) -> None:
-    """Print a warning as every other message: on one line."""
-    print("compare:", " ".join(str(message).split()), file=sys.stderr)
 
 
 def _main(given: list[str]) -> int:
     try:
-        options = make_parser([word for word in given if word in COMMANDS][:1]).parse_args(given)
+        return output.finished(_run(given))
+    except BrokenPipeError:  # whoever read, such as `head`, has had enough
+        output.discard()
+        return 141
+
+
+def _run(given: list[str]) -> int:
+    """Run the command line; returns the exit code. Every failure that users meet is one line."""
+    options = argparse.Namespace()
+    try:
+        try:
+            parser = make_parser([word for word in given if word in COMMANDS][:1], command())
+            parser.parse_args(given, options)
+        except SystemExit as ended:  # after --help or --version
+            raise SystemExit(output.finished(0)) from ended
         progress.level.set(getattr(options, "loudness", progress.NORMAL))
+        _require_address_space()
         code: int = options.command(options)
         return code
+    except BrokenPipeError:
+        raise
     except (UsageError, RunError, StorageError) as error:
-        # One line, whatever was in the name of a file or of a solver.
-        print("compare:", " ".join(str(error).split()), file=sys.stderr)
+        output.complain(str(error))
         return 2 if isinstance(error, UsageError) else 1
     except MemoryError as error:
-        print(
-            f"compare: out of memory ({' '.join(str(error).split())[:120]}); try a smaller --size "
-            "or another --device; runs that were finished before are kept",
-            file=sys.stderr,
-        )
+        output.complain(f"out of memory ({str(error)[:120]}); {_smaller(options)}")
         return 1
-    except BrokenPipeError:  # whoever read, such as `head`, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        output.complain(f"the system refused: {where}{error.strerror or error}")
+        return 2 if error.errno == errno.ENAMETOOLONG else 1
+    except ImportError as error:
+        output.complain(f"a library cannot be loaded: {_reason(error)}")
+        return 1
     except TerminatedError as error:
         name = signal.Signals(error.number).name
-        print(f"compare: ended by {name}; the same command resumes what was begun", file=sys.stderr)
+        output.complain(f"ended by {name}; the same command resumes what was begun")
         return 128 + error.number
     except KeyboardInterrupt:
-        print("\ncompare: interrupted; the same command resumes what was begun", file=sys.stderr)
+        output.complain("interrupted; the same command resumes what was begun")
         return 130
 
 
-def make_parser(chosen: Container[str]) -> argparse.ArgumentParser:
+def _smaller(options: argparse.Namespace) -> str:
+    """Name the options of the command that make it take less memory."""
+    names = [name for name in ("size", "max_size", "batch", "workers") if name in options]
+    if not names:
+        return "end other programs, or raise the limit; what was finished before is kept"
+    spelled = " or ".join("--" + name.replace("_", "-") for name in names)
+    return f"try a smaller {spelled}; what was finished before is kept"
+
+
+def _require_address_space() -> None:
+    """Raise RunError where the libraries cannot even be loaded: OpenBLAS would wait for ever."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _ADDRESS_SPACE:
+        raise RunError(
+            f"this process may take {limit >> 20} MiB of memory ('ulimit -v'), and the libraries "
+            f"alone take {_ADDRESS_SPACE >> 20} MiB; raise the limit"
+        )
+
+
+_ADDRESS_SPACE = 1 << 28
+"""Bytes in which NumPy and SciPy can be loaded with one thread."""
+
+
+def _reason(error: BaseException) -> str:
+    """Return what was wrong first: NumPy wraps a page of advice around it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error)
+
+
+def make_parser(chosen: Container[str], program: str = "compare") -> argparse.ArgumentParser:
     """Return the parser of all commands; only those chosen know their arguments."""
     parser = _Parser(
-        prog="compare",
+        prog=program,
         description="Weight-free networks beside learned ones, on the same data, scored.",
-        allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     _add_loudness(parser)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands.type = str  # what stands after a command, empty or not, is its own parser's
     for name, summary in COMMANDS.items():
         module: Any = import_module(f"compare.cli.{name}") if name in chosen else None
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=module.DESCRIPTION if module else None,
-            allow_abbrev=False,
+        own = commands.add_parser(
+            name, help=summary, description=module.DESCRIPTION if module else None
         )
-        _add_loudness(command)
+        _add_loudness(own)
         if module:
-            module.add_arguments(command)
-            command.set_defaults(command=module.run)
+            module.add_arguments(own)
+            own.set_defaults(command=module.run)
     return parser
 
 
@@ -120,7 +179,7 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         from importlib.metadata import version
 
-        print(f"compare {version('handcrafted')}")
+        output.show(f"compare {version('handcrafted')}")
         parser.exit()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from compare.cli import progress
+from compare.cli import output, progress
 from compare.cli.options import add_recipe, recipe_of, strict_json
 from compare.experiments.values import MOST_SEEDS, count, names, read
 from compare.learned.recipe import not_negative
@@ -118,9 +118,9 @@ def run(options: argparse.Namespace) -> int:
         "precision": plan.precision,
     }
     if options.json:
-        print(json.dumps(strict_json({**header, "rows": rows}), indent=1))
+        output.show(json.dumps(strict_json({**header, "rows": rows}), indent=1))
         return 0
-    print(text(task, header, rows))
+    output.show(text(task, header, rows))
     progress.note(f"\nEvery training's files: {out}/")
     if figures:
         progress.note(f"Figures, each as SVG and PNG: {figures}/")

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from compare.cli import progress
+from compare.cli import output, progress
 from compare.experiments.values import choice, names
 
 DESCRIPTION = (
@@ -64,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
 
         save(cost_against_size(panels, f"{task.name} on {backend.name}, {backend.device}"), figure)
     if options.json:
-        print(json.dumps([asdict(cost) for cost in costs], indent=2))
+        output.show(json.dumps([asdict(cost) for cost in costs], indent=2))
         return 0
-    print(f"{task.name} on {backend.name}, {backend.device}: milliseconds of a prediction")
+    output.show(f"{task.name} on {backend.name}, {backend.device}: milliseconds of a prediction")
     for label, solvers in panels.items():
         sizes = sorted({size for points in solvers.values() for size in points})
         rows = [("solver", *map(str, sizes), "exponent")]
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> int:
             slope = exponent(points)
             cells = (f"{points[size]:.3g}" if size in points else "" for size in sizes)
             rows.append((solver, *cells, "" if slope is None else f"{slope:.2f}"))
-        print(f"\n{label}\n{columns(rows)}")
-    print(
+        output.show(f"\n{label}\n{columns(rows)}")
+    output.show(
         "\nexponent: the slope of log(time) against log(size) between the last two sizes.\n"
         "A solver that took more than a second is not asked for the next size."
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from compare import backends, tasks
-from compare.cli import COMMANDS, make_parser
+from compare.cli import COMMANDS, make_parser, output
 from compare.errors import UsageError
 from compare.learned.recipe import OPTIONS
 from compare.solvers.catalogue import PRESETS, solvers_of
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the script of a shell."""
-    print(script(make_parser(COMMANDS), options.shell))
+    output.show(script(make_parser(COMMANDS), options.shell))
     return 0
 
 

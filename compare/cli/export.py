@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.cli import progress
-from compare.errors import UsageError
+from compare.errors import UsageError, command
 from compare.experiments.values import names, pixels
 from compare.learned.recipe import OPTIONS
 
@@ -77,12 +78,21 @@ def run(options: argparse.Namespace) -> int:
 
 def _weight_free(options: argparse.Namespace, file: Path, given: list[str]) -> tuple[str, bytes]:
     """Return the name and the model of a network that has no weights."""
+    from compare.experiments import memory
     from compare.files import writable_file
     from handcrafted import NETWORKS
+    from handcrafted.exactness import require_exact
     from handcrafted.onnx_export import to_onnx
 
     (task,) = names("task", options.task, tuple(NETWORKS))
-    height, width = pixels("--size", options.size or "64")
+    text = options.size or "64"
+    height, width = pixels("--size", text, memory.A_PIXEL_OF_ONNX)
+    constants = 8 * height * width
+    if constants > memory.LARGEST_ONNX:
+        raise UsageError(
+            f"--size is '{text}', whose coordinates take {constants / 1e9:.1f} GB, and an "
+            f"ONNX file holds up to {memory.LARGEST_ONNX / 1e9:.1f} GB: give a smaller canvas"
+        )
     if file.suffix != ".onnx":
         raise UsageError(
             f"the handcrafted network has no weights to write to '{file}'; give a file ending in "
@@ -93,6 +103,7 @@ def _weight_free(options: argparse.Namespace, file: Path, given: list[str]) -> t
             raise UsageError(f"--{name} changes nothing here: the handcrafted network has no such")
     try:
         network = NETWORKS[task](height, width)
+        require_exact("float32", max(height, width))
         writable_file(file)
         return str(network), to_onnx(network)
     except ValueError as error:
@@ -134,11 +145,11 @@ def _of_run(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
     run = Path(options.run)
     directory = run.parent if run.name == "run.json" else run
     try:
-        record = read_record(directory, check_files=True)
+        record = read_record(directory, check_files=True) if os.path.isdir(directory) else None
     except ValueError as error:
         raise UsageError(f"{error}; it cannot be exported") from error
     if record is None:
-        raise UsageError(f"'{directory}' holds no finished run; 'compare results' lists them")
+        raise UsageError(f"'{directory}' holds no finished run; '{command('results')}' lists them")
     plan = plan_of(record["arguments"])
     if plan.recipe is None:
         raise UsageError(

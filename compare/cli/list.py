@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from compare.cli import output
+from compare.errors import command
+
 DESCRIPTION = "Show tasks and their solvers, and backends with their devices."
 
 
@@ -23,14 +26,14 @@ def run(options: argparse.Namespace) -> int:
     from compare.solvers.catalogue import solvers_of
 
     def show(line: str, indent: int) -> None:
-        print(fill(line, 80, subsequent_indent=indent * " ", break_on_hyphens=False))
+        output.show(fill(line, 80, subsequent_indent=indent * " ", break_on_hyphens=False))
 
-    print("tasks and their solvers")
+    output.show("tasks and their solvers")
     for name in tasks.known():
         show(f"  {name}: {tasks.summary(name)}", 4)
         for solver, spec in solvers_of(name).items():
             show(f"    {solver:<21} {spec.summary}", 26)
-    print("\nbackends")
+    output.show("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.
         if not backend.installed:
@@ -41,6 +44,6 @@ def run(options: argparse.Namespace) -> int:
             except UsageError as error:
                 state = f"broken: {error}"
         else:
-            state = "installed; compare list --devices asks it for its devices"
+            state = f"installed; {command('list', '--devices')} asks it for its devices"
         show(f"  {backend.name:<8} {state}", 11)
     return 0

@@ -6,12 +6,13 @@ none of these.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from compare.cli import output
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -40,7 +41,7 @@ def bar(total: int, unit: str, shown: bool = True) -> tqdm[Any]:
 def note(message: str) -> None:
     """Print what is good to know, such as where results are; nothing if quiet."""
     if level.get() > QUIET:
-        print(message)
+        output.show(message)
 
 
 def detail(message: str) -> None:
@@ -53,7 +54,8 @@ def warn(message: str) -> None:
     """Print a line on standard error, above a bar if there is one."""
     from tqdm import tqdm
 
-    tqdm.write(f"compare: {message}", file=sys.stderr)
+    with tqdm.external_write_mode():
+        output.complain(message)
 
 
 OnProgress: TypeAlias = "Callable[[Plan, Progress], None]"
@@ -96,4 +98,5 @@ def watch(
 
 
 def _title(plan: Plan) -> str:
-    return f"{plan.split} {plan.solver}" + (f" seed {plan.seed}" if plan.recipe else "")
+    name = f"{plan.split} {plan.solver}" + (f" seed {plan.seed}" if plan.recipe else "")
+    return output.plain(name)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from itertools import chain
 
-from compare.cli import progress
+from compare.cli import output, progress
 from compare.errors import UsageError
 from compare.experiments.values import choice, count, names
 
@@ -35,12 +34,16 @@ def run(options: argparse.Namespace) -> int:
     dtypes = ("float16", "float32", "float64", "int64")
     choice("dtype", options.dtype, dtypes)
     max_size = count("--max-size", options.max_size)
+    from compare.experiments import memory
     from handcrafted.exactness import require_exact
 
     try:
         require_exact(options.dtype, max_size)
     except ValueError as error:
         raise UsageError(f"--max-size: {error}") from error
+    for claim in (claim for task in tasks for claim in CLAIMS[task]):
+        needed = memory.of_enumeration(max_size, claim.every_size)
+        memory.require("--max-size", options.max_size, needed, "give a smaller one")
 
     from textwrap import wrap
 
@@ -69,11 +72,11 @@ def run(options: argparse.Namespace) -> int:
                     f"         {line}" for line in (*wrap(result.claim, 70), *wrap(details, 70))
                 ]
                 with bar.external_write_mode():
-                    print(*lines, sep="\n", flush=True)
+                    output.show("\n".join(lines), now=True)
                 bar.update()
     except ProofError as error:
-        print(f"compare: NOT PROVED: {error}", file=sys.stderr)
+        output.complain(f"NOT PROVED: {error}")
         return 1
     verdict = "All proved" if complete else "Not everything was proved (see SKIPPED)"
-    print(f"{verdict}: {cases:,} cases in {time.perf_counter() - started:.1f} s.")
+    output.show(f"{verdict}: {cases:,} cases in {time.perf_counter() - started:.1f} s.")
     return 0 if complete else 1

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compare.cli import progress
+from compare.cli import output, progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     runs, complaints = read_runs(Path(options.runs))
     file = writable_file(Path(options.output))
     for complaint in complaints:
-        print(f"compare: {complaint}", file=sys.stderr)
+        output.complain(complaint)
     directory = writable_directory(Path(options.figures)) if options.figures is not None else None
     found = sections(runs)
     count = len(all_plots(found))
@@ -55,10 +54,13 @@ def run(options: argparse.Namespace) -> int:
             bar.update()
 
         text = page(found, complaints, options.runs, drawn)
-    write_output(file, text.encode())
+    # Names that are not UTF-8 are shown as Python writes them.
+    content = text.encode(errors="backslashreplace")
     if str(file) == "-":
+        output.show_bytes(content)
         return 0
-    progress.note(f"{len(runs)} runs reported in {file}, {len(text.encode()) / 1e6:.1f} MB")
+    write_output(file, content)
+    progress.note(f"{len(runs)} runs reported in {file}, {len(content) / 1e6:.1f} MB")
     if directory:
         progress.note(f"{count} figures, each as SVG and PNG, in {directory}/")
     return 0

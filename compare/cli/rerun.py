@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from compare.cli import output
+
 DESCRIPTION = (
     "Repeat a finished run from its run.json, and say whether its scores are the same. The exit "
     "code is 0 if they are and 1 if not."
@@ -23,20 +25,20 @@ def run(options: argparse.Namespace) -> int:
     from compare.report.text import columns
 
     repetition = rerun(Path(options.run))
-    print(f"{repetition.run}\n")
-    print(columns([("score", "then", "now"), *_texts(repetition.scores)]))
+    output.show(f"{repetition.run}\n")
+    output.show(columns([("score", "then", "now"), *_texts(repetition.scores)]))
     if repetition.environment:
-        print("\nWhat the result also depends on has changed:")
+        output.show("\nWhat the result also depends on has changed:")
         for name, then, now in _texts(repetition.environment):
-            print(f"  {name}: {then} then, {now} now")
+            output.show(f"  {name}: {then} then, {now} now")
     verdicts = {
         "scores": repetition.same,
         "predictions": repetition.predictions,
         "weights": repetition.weights,
     }
-    print()
+    output.show()
     for what, same in verdicts.items():
-        print(f"The {what} are {'the same, to the last bit' if same else 'NOT the same'}.")
+        output.show(f"The {what} are {'the same, to the last bit' if same else 'NOT the same'}.")
     return 0 if repetition.same else 1
 
 

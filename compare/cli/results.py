@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from compare.cli import output
 from compare.experiments.values import choice
 
 DESCRIPTION = (
@@ -51,21 +51,21 @@ def run(options: argparse.Namespace) -> int:
             complaints.append(str(error))
             del found[name]
     for complaint in complaints:
-        print(f"compare: {complaint}; skipped", file=sys.stderr)
+        output.complain(f"{complaint}; skipped")
     table = where(tidy(found), options.where)
     if len(table) == 0 and options.format in ("table", "markdown"):
         among = f" that match, of {len(found):,}" if options.where else ""
-        print(f"compare: no runs in {Path(options.out)}/{among}", file=sys.stderr)
+        output.complain(f"no runs in {Path(options.out)}/{among}")
         return 0
     if not found:  # there are no columns of scores yet that could be grouped, sorted or chosen
-        print(render(table, options.format))
+        output.show(render(table, options.format))
         return 0
     if options.by:
         table = group(table, _listed(options.by))
     if options.sort:
         table = sort(table, _listed(options.sort), options.reverse)
     chosen = _listed(options.columns) if options.columns else None
-    print(render(table, options.format, chosen))
+    output.show(render(table, options.format, chosen))
     return 0
 
 

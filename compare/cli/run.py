@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compare.cli import progress
+from compare.cli import output, progress
 from compare.cli.options import add_recipe, recipe_of, strict_json
-from compare.errors import RunError, StorageError
+from compare.errors import RunError, StorageError, command
 from compare.experiments.values import MOST_SEEDS, count
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry the runs out and print what they came to."""
-    from compare.experiments.executors import in_this_process
+    from compare.experiments.executors import in_this_process, unfinished
     from compare.experiments.plan import load_backend, make_plans
     from compare.files import writable_directory
     from compare.results.runs import read_record
@@ -73,13 +73,25 @@ def run(options: argparse.Namespace) -> int:
     if options.dry_run:
         return _dry_run(options, plans)
     place = plans[0]
-    first = load_backend(place.backend, place.device, place.precision).first
-    out = writable_directory(Path(options.out)) if first else Path(options.out)
+    backend = load_backend(place.backend, place.device, place.precision)
+    first = backend.first
+    out = Path(options.out)
+    waiting = plans
+    if not options.force:
+        # Of several processes that compute together, the first looks for all.
+        left = [plan.name() for plan in unfinished(plans, out)] if first else []
+        names = set(json.loads(backend.broadcast(json.dumps(left).encode())))
+        waiting = [plan for plan in plans if plan.name() in names]
+        for plan in plans:
+            if plan.name() not in names:
+                progress.detail(f"finished: {plan.directory(out)}")
+    if first and waiting:
+        writable_directory(out)
 
     started = time.perf_counter()
-    start = partial(in_this_process, plans, out, options.force)
+    start = partial(in_this_process, waiting, out, options.force)
     left_out = set()
-    for plan, outcome in progress.watch(plans, out, start, shown=first):
+    for plan, outcome in progress.watch(waiting, out, start, shown=first):
         if not outcome.stored:
             raise StorageError(outcome.error)
         if outcome.status != "failed":
@@ -104,13 +116,13 @@ def run(options: argparse.Namespace) -> int:
     header = _header(options, plans)
     if options.json:
         answer = {**header, "rows": summaries, "pairs": pairs}
-        print(json.dumps(strict_json(answer), indent=2))
+        output.show(json.dumps(strict_json(answer), indent=2))
         return 0
     from compare.report.text import comparison
 
-    print(comparison(tasks.load(place.task), header, summaries, pairs))
+    output.show(comparison(tasks.load(place.task), header, summaries, pairs))
     progress.note(f"\nDone in {seconds:.1f} s. Every run's files: {out}/")
-    progress.note(f"A page about them, with pictures: compare report {out}")
+    progress.note(f"A page about them, with pictures: {command('report', str(out))}")
     return 0
 
 
@@ -141,17 +153,19 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         state = "finished" if done else "to resume" if begun else "to run"
         rows.append({"state": state, "directory": str(directory), **plan.arguments()})
     if options.json:
-        print(json.dumps(strict_json(rows), indent=2))
+        output.show(json.dumps(strict_json(rows), indent=2))
         return 0
     first = plans[0]
-    print(f"{counted(len(rows), 'run')} on {first.backend}, {first.device}; none was started.\n")
+    output.show(
+        f"{counted(len(rows), 'run')} on {first.backend}, {first.device}; none was started.\n"
+    )
     for plan, row in zip(plans, rows, strict=True):
         training = "nothing to learn"
         if plan.recipe:
             published = published_epochs(plan.task, plan.solver)
             training = f"seed {plan.seed}, {epochs_of(plan.epochs, published)}"
-        print(f"{row['state']:<9}  {plan.split} {plan.solver}: {training}")
-        print(f"           {row['directory']}")
+        output.show(f"{row['state']:<9}  {plan.split} {plan.solver}: {training}")
+        output.show(f"           {row['directory']}")
     return 0
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compare.cli import progress
-from compare.errors import StorageError, UsageError
-from compare.experiments.values import count
+from compare.cli import output, progress
+from compare.errors import StorageError, UsageError, command
+from compare.experiments.values import MOST_WORKERS, count
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -47,18 +46,23 @@ def run(options: argparse.Namespace) -> int:
     """Plan, estimate, carry out and sum up the runs."""
     if options.workers is not None and options.scheduler is not None:
         raise UsageError("--workers is for this machine and --scheduler for a cluster; give one")
-    workers = count("--workers", options.workers) if options.workers is not None else 0
+    workers = (
+        count("--workers", options.workers, MOST_WORKERS) if options.workers is not None else 0
+    )
 
     from compare.experiments.cluster import connect, lacks_gpu, measure_on_cluster, on_workers
     from compare.experiments.estimate import Measure, estimate, measure_here, measure_on_processes
-    from compare.experiments.executors import finished
+    from compare.experiments.executors import unfinished
     from compare.experiments.grid import read_plans
     from compare.experiments.plan import here
     from compare.files import writable_directory
 
     on_cluster = options.scheduler is not None
     plans = read_plans(Path(options.file), on_workers if on_cluster else here, progress.warn)
-    out = writable_directory(Path(options.out))
+    out = Path(options.out)
+    waiting = plans if options.force else unfinished(plans, out)
+    if waiting and not options.dry_run:
+        writable_directory(out)
     client = connect(options.scheduler) if on_cluster else None
     try:
         measure: Measure = measure_here
@@ -66,7 +70,6 @@ def run(options: argparse.Namespace) -> int:
             measure = partial(measure_on_processes, workers)
         if client is not None:
             measure = partial(measure_on_cluster, client)
-        waiting = plans if options.force else [plan for plan in plans if not finished(plan, out)]
         _announce(options, plans, waiting, estimate(waiting, measure), workers, client)
         if client is not None and lacks_gpu(waiting, client):
             progress.warn(
@@ -138,7 +141,10 @@ def _announce(
         lines = [f"{runs}: about {_duration(seconds)} {where}."]
     if estimate.unknown:
         lines.append(f"{estimate.unknown:,} of them could not be measured, and are not in it.")
-    print(*lines, sep="\n", file=sys.stderr if options.json else sys.stdout, flush=True)
+    if options.json:
+        output.complain(" ".join(lines))
+    else:
+        output.show("\n".join(lines), now=True)
 
 
 def _duration(seconds: float) -> str:
@@ -163,9 +169,10 @@ def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds:
     groups = group(table, ("task", "split", "solver"))
     if options.json:
         answer = {"runs": len(plans), **states, "groups": plain(groups)}
-        print(json.dumps(answer, indent=2))
+        output.show(json.dumps(answer, indent=2))
     else:
-        print(f"\n{render(groups, 'table')}\n")
+        output.show(f"\n{render(groups, 'table')}\n")
+        again = command("results", str(out))
         ended = ", ".join(f"{number:,} {state}" for state, number in states.items())
-        print(f"{ended}, in {_duration(seconds)}. To ask more: compare results {out}")
+        output.show(f"{ended}, in {_duration(seconds)}. To ask more: {again}")
     return 1 if states["failed"] else 0

@@ -33,7 +33,8 @@ def centres(height: int, width: int) -> NDArray[np.int64]:
     if min(height, width) < 2 * RADIUS + 1:
         raise UsageError(
             f"a canvas of {height}x{width} is too small for the {2 * RADIUS + 1}x{2 * RADIUS + 1} "
-            f"square; give at least {2 * RADIUS + 1} pixels each way"
+            "square: as published, the positions of every task, those of single pixels too, are "
+            f"its centres; give at least {2 * RADIUS + 1} pixels each way"
         )
     x = np.arange(RADIUS, width - RADIUS)
     y = np.arange(RADIUS, height - RADIUS)

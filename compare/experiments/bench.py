@@ -83,25 +83,35 @@ def _timed(
     task: Task, spec: SolverSpec, backend: Backend, side: int, batch: int
 ) -> Callable[[], float | None]:
     def milliseconds() -> float | None:
-        recipe = spec.recipes.get("quick")
-        setting = Setting(task, task.splits[0], side, side, backend)
-        data = task.all_samples(side, side)
-        chosen = np.random.default_rng(0).integers(len(data), size=batch)
-        data = replace(data, positions=data.positions[chosen])
         try:
-            # No epoch: the first weights.
-            solver = spec.build(setting, replace(recipe, epochs=0) if recipe else None)
-        except ValueError:
-            return None  # it cannot do this canvas
-        model, inputs = solver.fit(data), data.inputs()
-        model.predict(inputs)  # the first call finds its memory, or compiles
-        times: list[float] = []
-        while sum(times) < _SECONDS or len(times) < 3:
-            before = time.perf_counter()
-            model.predict(inputs)
-            times.append(time.perf_counter() - before)
-            if times[0] > _PATIENCE:
-                break
-        return 1e3 * float(np.median(times))
+            return _median_milliseconds(task, spec, backend, side, batch)
+        except MemoryError:
+            return None
 
     return milliseconds
+
+
+def _median_milliseconds(
+    task: Task, spec: SolverSpec, backend: Backend, side: int, batch: int
+) -> float | None:
+    """Time a prediction; None for a canvas that the solver cannot do."""
+    recipe = spec.recipes.get("quick")
+    setting = Setting(task, task.splits[0], side, side, backend)
+    data = task.all_samples(side, side)
+    chosen = np.random.default_rng(0).integers(len(data), size=batch)
+    data = replace(data, positions=data.positions[chosen])
+    try:
+        # No epoch: the first weights.
+        solver = spec.build(setting, replace(recipe, epochs=0) if recipe else None)
+    except ValueError:
+        return None
+    model, inputs = solver.fit(data), data.inputs()
+    model.predict(inputs)  # the first call finds its memory, or compiles
+    times: list[float] = []
+    while sum(times) < _SECONDS or len(times) < 3:
+        before = time.perf_counter()
+        model.predict(inputs)
+        times.append(time.perf_counter() - before)
+        if times[0] > _PATIENCE:
+            break
+    return 1e3 * float(np.median(times))

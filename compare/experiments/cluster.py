@@ -34,7 +34,7 @@ def on_workers(name: str, device: str, precision: str | None) -> Place:
     """
     known = backends.available()
     if name not in known:
-        raise UsageError(f"unknown backend '{name}'; choose from: {', '.join(known)}")
+        raise UsageError(f"unknown backend '{name:.40}'; choose from: {', '.join(known)}")
     if name == "numpy":
         return here(name, device, precision)
     if device == "auto":

@@ -67,6 +67,13 @@ def finished(plan: Plan, out: Path) -> bool:
         return False
 
 
+def unfinished(plans: Sequence[Plan], out: Path) -> list[Plan]:
+    """Return the plans that are not finished in `out`, which need not be there."""
+    if not os.path.isdir(out):
+        return list(plans)
+    return [plan for plan in plans if not finished(plan, out)]
+
+
 def attempt(
     plan: Plan, out: Path, force: bool, on_progress: Callable[[Progress], None] = lambda _: None
 ) -> Outcome:
@@ -87,7 +94,7 @@ def _in_words(error: Exception) -> str:
         return str(error)
     if isinstance(error, MemoryError):
         # Outside of a training step, which names its batch: the data or the predictions.
-        return f"out of memory ({str(error)[:120]}); try a smaller --size or another --device"
+        return f"out of memory ({str(error)[:120]}); try a smaller canvas or another device"
     return f"{type(error).__name__}: {error}"
 
 

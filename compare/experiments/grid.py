@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from functools import cache
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from compare.errors import UsageError
+from compare.errors import UsageError, command
 from compare.experiments.plan import Place, Plan, Request, here, make_plans
-from compare.experiments.values import MOST_SEEDS
+from compare.experiments.values import MOST_RUNS, MOST_SEEDS
 from compare.files import read_input
 from compare.learned.recipe import LARGEST, OPTIONS
 
@@ -34,11 +36,18 @@ def read(file: Path) -> list[Request]:
 
     A key is an option of `compare run` with `_` for `-`; its value is one value or a list. Keys
     before the first `[[grid]]` hold for every grid; without any, they are the only one. `seeds` is
-    a number of seeds, as of the option, or a list of seeds. Raises `UsageError`.
+    a number of seeds, as of the option, or a list of seeds. Raises `UsageError`, before any point
+    is made if there are more than `MOST_RUNS`.
     """
     try:
-        content = tomllib.loads(read_input(file, _LARGEST).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        # Some editors begin a file with a byte-order mark.
+        text = read_input(file, _LARGEST).decode("utf-8-sig")
+        _require_short_keys(text, file)
+        content = tomllib.loads(text)
+    except UsageError:
+        raise
+    # A ValueError is also what is not UTF-8, and a number of more digits than Python reads.
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is not TOML: {error}") from error
     grids = content.pop("grid", [{}])
     if (
@@ -48,18 +57,40 @@ def read(file: Path) -> list[Request]:
     ):
         raise UsageError(f"{file}: 'grid' is not a table; write [[grid]] above each grid")
     requests: list[Request] = []
+    left = MOST_RUNS
     for index, grid in enumerate(grids, start=1):
         where = f"{file}, grid {index}" if len(grids) > 1 else str(file)
-        requests += _points({**content, **grid}, where)
+        points = list(_points({**content, **grid}, where, left))
+        left -= sum(len(point.seeds) for point in points)
+        requests += points
     return requests
 
 
-def _points(grid: dict[str, Any], where: str) -> Iterator[Request]:
+_MOST_DOTS = 50
+"""In a key. `tomllib` takes time quadratic in them, half a minute for 32,000."""
+
+_NO_KEY = re.compile(
+    r'"""[\s\S]*?"""|' r"'''[\s\S]*?'''|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|" r"#[^\n]*"
+)
+"""Texts and comments, whose dots do not count."""
+
+
+def _require_short_keys(text: str, file: Path) -> None:
+    for part in re.split(r"[\n,=\[\]{}]", _NO_KEY.sub("", text)):
+        if part.count(".") > _MOST_DOTS:
+            raise UsageError(
+                f"{file}: the key '{part.strip():.40}' has more than {_MOST_DOTS} dots; "
+                "a key is the name of an option"
+            )
+
+
+def _points(grid: dict[str, Any], where: str, most: int) -> Iterator[Request]:
+    """Yield the points of a grid; `UsageError` if they are more than `most` runs."""
     for key in grid:
         if key not in _KEYS:
-            raise UsageError(f"{where}: unknown key '{key}'; choose from: {', '.join(_KEYS)}")
+            raise UsageError(f"{where}: unknown key '{key:.40}'; choose from: {', '.join(_KEYS)}")
     if "task" not in grid:
-        raise UsageError(f"{where}: no 'task'; 'compare list' names them")
+        raise UsageError(f"{where}: no 'task'; '{command('list')}' names them")
     seeds = _seeds(grid.get("seeds", 3), where)
     texts = {}
     for key in grid.keys() - {"seeds"}:
@@ -70,6 +101,12 @@ def _points(grid: dict[str, Any], where: str) -> Iterator[Request]:
     joined = {key: ",".join(texts[key]) for key in _JOINED if key in texts}
     # The lists of all other keys span the grid.
     spanning = [key for key in _KEYS if key in texts and key not in _JOINED]
+    runs = len(seeds) * prod(len(texts[key]) for key in spanning)
+    if runs > most:
+        raise UsageError(
+            f"{where}: the lists span {runs:,} runs of each solver; a file may have up to "
+            f"{MOST_RUNS:,} in all: shorten the lists, or make several files"
+        )
     for values in product(*(texts[key] for key in spanning)):
         point = dict(zip(spanning, values, strict=True))
         recipe = {key: point.pop(key) for key in _RECIPE if key in point}
@@ -79,8 +116,19 @@ def _points(grid: dict[str, Any], where: str) -> Iterator[Request]:
 def _text(value: Any, what: str) -> str:
     """Return a value as the command line would have it."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UsageError(f"{what} is {value!r}; give a number or a text, or a list of them")
-    return value if isinstance(value, str) else repr(value)
+        raise UsageError(f"{what} is {_shown(value)}; give a number or a text, or a list of them")
+    try:
+        return value if isinstance(value, str) else repr(value)
+    except ValueError:
+        raise UsageError(f"{what} is {_shown(value)}; give a smaller one") from None
+
+
+def _shown(value: Any) -> str:
+    """Quote the beginning of a value."""
+    try:
+        return f"{value!r:.40}"
+    except ValueError:  # Python refuses to write very many digits
+        return "a number of thousands of digits"
 
 
 def _seeds(value: Any, where: str) -> tuple[int, ...]:
@@ -89,7 +137,7 @@ def _seeds(value: Any, where: str) -> tuple[int, ...]:
     seeds = value if isinstance(value, list) else []
     if not seeds or any(type(seed) is not int or not 0 <= seed <= LARGEST for seed in seeds):
         raise UsageError(
-            f"{where}: seeds is {value!r:.40}; give how many, 1 to {MOST_SEEDS}, "
+            f"{where}: seeds is {_shown(value)}; give how many, 1 to {MOST_SEEDS}, "
             "or a list of whole numbers"
         )
     return tuple(dict.fromkeys(seeds))

@@ -6,6 +6,7 @@ names and numbers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -15,6 +16,7 @@ from typing import Any, TypeAlias
 
 from compare import backends, tasks
 from compare.errors import UsageError
+from compare.experiments import memory
 from compare.experiments.values import choice, names, option, pixels
 from compare.learned.recipe import OPTIONS, Recipe, changed
 from compare.plugins import PluginError, guarded
@@ -22,6 +24,15 @@ from compare.results.runs import directory_name
 from compare.solvers.base import Setting, Solver, SolverSpec
 from compare.solvers.catalogue import PRESETS, added_by, solvers_of
 from compare.tasks.base import Task
+
+MOST_SIZES = 100
+"""Other canvases that a solver is scored on: it is built for each before any work starts."""
+
+_LONGEST_NAME = 255
+"""Bytes of a file's or a directory's name."""
+
+TIMED_SAMPLES = 256
+"""Held-out samples that predictions are timed on."""
 
 Place: TypeAlias = tuple[str, str, str]
 """Where networks are computed: the names of a backend, its device and its precision."""
@@ -164,10 +175,9 @@ def make_plans(
     chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
     changes = _changes(request, task, chosen, spell)
     size = pixels(spell("size"), request.size)
-    others = request.eval_size.split(",") if request.eval_size is not None else ()
-    eval_sizes = tuple(dict.fromkeys(pixels(spell("eval_size"), text) for text in others))
-    for other in eval_sizes:
-        task.all_samples(*other)
+    needed = memory.of_samples(task, *size, drawn=TIMED_SAMPLES)
+    memory.require(spell("size"), request.size, needed)
+    eval_sizes = _eval_sizes(request, task, spell("eval_size"))
     place = find_backend(request.backend, request.device, request.precision)
     plans = []
     for split in splits:
@@ -194,6 +204,19 @@ def make_plans(
     if not plans:
         raise UsageError(f"no solver of task '{task.name}' can be used")
     return plans
+
+
+def _eval_sizes(request: Request, task: Task, what: str) -> tuple[tuple[int, int], ...]:
+    """Read the other canvases, each once."""
+    texts = request.eval_size.split(",") if request.eval_size is not None else []
+    if len(texts) > MOST_SIZES:
+        raise UsageError(f"{what} has {len(texts):,} canvases; give up to {MOST_SIZES}")
+    sizes: dict[tuple[int, int], None] = {}
+    for text in texts:
+        size = pixels(what, text)
+        memory.require(what, text, memory.of_samples(task, *size))
+        sizes[size] = None
+    return tuple(sizes)
 
 
 def plan_of(arguments: Mapping[str, Any]) -> Plan:
@@ -231,6 +254,11 @@ def plan_of(arguments: Mapping[str, Any]) -> Plan:
 
 def _require_possible(plan: Plan) -> None:
     """Build the solver for each canvas, or raise `UsageError` for the first it cannot do."""
+    if (length := len(os.fsencode(plan.name()))) > _LONGEST_NAME:
+        raise UsageError(
+            f"the directory of a run of solver '{plan.solver:.40}' on task '{plan.task:.40}' would "
+            f"have a name of {length} bytes, and file systems take {_LONGEST_NAME}: shorten them"
+        )
     for height, width in (plan.size, *plan.eval_sizes):
         try:
             _built(plan, (height, width))

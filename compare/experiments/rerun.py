@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compare.errors import RunError, UsageError
+from compare.errors import RunError, UsageError, command
 from compare.experiments.executors import in_this_process
 from compare.experiments.plan import plan_of
 from compare.files import Record
@@ -47,11 +48,11 @@ def rerun(run: Path) -> Repetition:
 
     directory = run.parent if run.name == "run.json" else run
     try:
-        before = read_record(directory)
+        before = read_record(directory) if os.path.isdir(directory) else None
     except ValueError as error:
         raise UsageError(f"{error}; it cannot be repeated") from error
     if before is None:
-        raise UsageError(f"'{directory}' holds no finished run; 'compare results' lists them")
+        raise UsageError(f"'{directory}' holds no finished run; '{command('results')}' lists them")
     plan = plan_of(before["arguments"])
     threads = before["environment"]["threads"]
     with (

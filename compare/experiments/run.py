@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from compare import tasks
 from compare.errors import RunError, StorageError
 from compare.experiments.environment import environment
-from compare.experiments.plan import Plan, load_backend
+from compare.experiments.plan import TIMED_SAMPLES, Plan, load_backend
 from compare.files import Record, refused
 from compare.learned.training import Progress
 from compare.results.runs import (
@@ -33,9 +33,6 @@ from compare.results.schema import FORMAT
 from compare.solvers.base import Model
 from compare.solvers.catalogue import published_epochs
 from compare.tasks.base import Scores
-
-TIMED_SAMPLES = 256
-"""Held-out samples that predictions are timed on."""
 
 
 def load_or_run(

@@ -13,6 +13,12 @@ T = TypeVar("T")
 MOST_SEEDS = 100_000
 """At a time: all runs are planned and checked before the first."""
 
+MOST_RUNS = 100_000
+"""Of one solver on one split in a sweep, likewise."""
+
+MOST_WORKERS = 1_000
+"""Processes of one machine."""
+
 
 def read(what: str, text: str, reader: Callable[[str], T]) -> T:
     """Read a value; `UsageError` names `what` and quotes the text where the reader refuses it."""
@@ -37,25 +43,22 @@ def option(what: str, text: str, option: Option, choices: tuple[str, ...]) -> ob
 def choice(what: str, text: str, known: tuple[str, ...]) -> str:
     """Make sure that a text is among those known."""
     if text not in known:
-        raise UsageError(f"unknown {what} '{text}'; choose from: {', '.join(known)}")
+        raise UsageError(f"unknown {what} '{text:.40}'; choose from: {', '.join(known)}")
     return text
 
 
-def pixels(what: str, text: str) -> tuple[int, int]:
-    """Read a canvas's (height, width), "64" or "48x64", that fits in memory."""
-    from compare.backends.base import host_memory  # brings NumPy, which `--help` does without
+def pixels(what: str, text: str, bytes_a_pixel: int | None = None) -> tuple[int, int]:
+    """Read a canvas's (height, width), "64" or "48x64", that fits in memory.
+
+    `bytes_a_pixel` is how much each takes; by default what the positions of samples do.
+    """
+    from compare.experiments import memory  # brings NumPy, which `--help` does without
 
     parts = text.strip().lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
-        raise UsageError(f"{what} is '{text}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
+        raise UsageError(f"{what} is '{text:.40}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
     height, width = (_whole(part) for part in (parts[0], parts[-1]))
-    needed, free = 16 * height * width, host_memory()  # x and y of every pixel, eight bytes each
-    if needed > free:
-        raise UsageError(
-            f"{what} is '{text:.40}'; the coordinates of so many pixels alone take "
-            f"{needed / 1e9:,.0f} GB, and {free / 1e9:,.0f} GB of memory are free: "
-            "give a smaller canvas"
-        )
+    memory.require(what, text, (bytes_a_pixel or memory.A_PIXEL) * height * width)
     return height, width
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from compare.figures.canvas import _NAMES, Answers, _error_image, _largest
-from compare.figures.style import EMPTY, STYLE, TWO_COLUMNS, _bare, _figure, colour
+from compare.figures.style import EMPTY, TWO_COLUMNS, _bare, _figure, colour, plain_text, styled
 from handcrafted import onehot2coord
 
 # --- The four steps, and the point ----------------------------------------------------------
 
 
-@rc_context(STYLE)
+@styled()
 def four_steps(x: int, y: int, size: tuple[int, int] = (64, 64)) -> Figure:
     """Draw what each step of the handcrafted network makes of one bitmap, for its x.
 
@@ -65,7 +64,7 @@ def _draw_steps(axes: Sequence[Axes], x: int, y: int, size: tuple[int, int]) -> 
     _bare(bars)
 
 
-@rc_context(STYLE)
+@styled()
 def point(
     runs: Sequence[Answers], learned: Mapping[str, int], size: tuple[int, int], split: str
 ) -> Figure:
@@ -83,10 +82,11 @@ def point(
     largest = min(
         _largest([run.errors[part] for run in runs for part in _NAMES]), float(np.hypot(*size))
     )
+    name = plain_text(split)
     lower.suptitle(
-        f"The error at every position of the canvas ({split} split: framed positions held out)"
+        f"The error at every position of the canvas ({name} split: framed positions held out)"
         if split == "quadrant"
-        else f"The error at every position of the canvas ({split} split)",
+        else f"The error at every position of the canvas ({name} split)",
         weight="bold",
     )
     axes = lower.subplots(1, len(runs), sharey=True, squeeze=False)[0]
@@ -97,7 +97,7 @@ def point(
         image = _error_image(ax, both[0], both[1], size, largest)
         count = learned[run.solver]
         ax.set_title(
-            f"{run.solver}: {f'{count:,} numbers' if count else 'nothing'} learned\n"
+            f"{plain_text(run.solver)}: {f'{count:,} numbers' if count else 'nothing'} learned\n"
             + (
                 f"0 at all {len(both[1]):,} positions"
                 if not both[1].any()

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
@@ -25,18 +23,17 @@ from compare.figures.style import (
     ERROR_COLOURS,
     FAINT,
     INK,
-    STYLE,
     TWO_COLUMNS,
     _bare,
     _figure,
+    _suptitle,
     colour,
+    plain_text,
+    styled,
 )
 
 _MARGIN = 0.1
 """Shown of what lies beyond the canvas, as a share of it."""
-
-_LETTER = 0.065
-"""Width of a letter of a title, in inches."""
 
 _NAMES = {"train": "trained on", "test": "held out"}
 
@@ -58,7 +55,7 @@ class Answers:
 # --- Error over the canvas ------------------------------------------------------------------
 
 
-@rc_context(STYLE)
+@styled()
 def error_map(
     positions: dict[str, NDArray[Any]],
     errors: dict[str, NDArray[Any]],
@@ -81,11 +78,11 @@ def error_map(
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
     figure.colorbar(image, ax=axes, label=label)
-    figure.suptitle(title)
+    _suptitle(figure, title)
     return figure
 
 
-@rc_context(STYLE)
+@styled()
 def error_maps(
     runs: Sequence[Answers],
     size: tuple[int, int],
@@ -109,8 +106,8 @@ def error_maps(
     for run, column in zip(runs, axes.T, strict=True):
         for part, ax in zip(_NAMES, column, strict=True):
             image = _error_image(ax, run.positions[part], run.errors[part], size, largest)
-            words = _fitting(_in_words(run.errors[part]), side)
-            name = _fitting(run.solver, side)
+            words = plain_text(_in_words(run.errors[part]), side)
+            name = plain_text(run.solver, side)
             ax.set_title(f"{name}\n{words}" if part == "train" else words)
         column[1].set_xlabel("x (pixels)")
     for part, ax in zip(_NAMES, axes[:, 0], strict=True):
@@ -118,13 +115,8 @@ def error_maps(
     figure.colorbar(
         image, ax=axes, label=label, extend="max" if everything > largest else "neither"
     )
-    figure.suptitle(title)
+    _suptitle(figure, title)
     return figure
-
-
-def _fitting(title: str, inches: float) -> str:
-    """Break a title so that it is about as wide as the picture below it."""
-    return "\n".join(wrap(title, max(12, int(inches / _LETTER))))
 
 
 def _error_image(
@@ -159,7 +151,7 @@ def _in_words(error: NDArray[Any]) -> str:
 # --- The data, and predictions beside targets -----------------------------------------------
 
 
-@rc_context(STYLE)
+@styled()
 def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]) -> Figure:
     """Show which positions each split trains on and which it holds out.
 
@@ -177,14 +169,14 @@ def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]
         ax.set_facecolor(EMPTY)
         _bare(ax)
         trained, held_out = len(positions["train"]), len(positions["test"])
-        ax.set_title(f"{name} split\n{trained:,} trained on, {held_out:,} held out")
+        ax.set_title(f"{plain_text(name)} split\n{trained:,} trained on, {held_out:,} held out")
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
     figure.supxlabel("grey: trained on; blue: held out", fontsize=7)
     return figure
 
 
-@rc_context(STYLE)
+@styled()
 def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> Figure:
     """Draw predicted coordinates beside the targets, a panel for each solver.
 
@@ -211,15 +203,15 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
                 abs(y / height - 0.5) <= 0.5 + _MARGIN
             )
             outside += int(np.sum(~inside))
-        words = _fitting(f"{outside:,} lie further out", side) if outside else ""
-        ax.set_title(f"{_fitting(run.solver, side)}\n{words}")
+        words = plain_text(f"{outside:,} lie further out", side) if outside else ""
+        ax.set_title(f"{plain_text(run.solver, side)}\n{words}")
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
-    figure.suptitle(title)
+    _suptitle(figure, title)
     return figure
 
 
-@rc_context(STYLE)
+@styled()
 def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], title: str) -> Figure:
     """Draw pictures in rows, one for each name and the targets' first, a column for each position.
 
@@ -241,8 +233,8 @@ def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], titl
             ax.contour(target, [0.5], colors=colour("handcrafted"), linewidths=0.7)
             ax.set(xticks=[], yticks=[])
             _bare(ax)
-        row[0].set_ylabel(name, rotation=0, ha="right", va="center")
-    figure.suptitle(title)
+        row[0].set_ylabel(plain_text(name), rotation=0, ha="right", va="center")
+    _suptitle(figure, title)
     return figure
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -17,12 +16,14 @@ from compare.figures.style import (
     EMPTY,
     INK,
     ONE_COLUMN,
-    STYLE,
     TWO_COLUMNS,
     _figure,
     _look,
+    _suptitle,
     colour,
     marker,
+    plain_text,
+    styled,
 )
 
 
@@ -39,7 +40,7 @@ class Price:
 # --- Learning, and cost ---------------------------------------------------------------------
 
 
-@rc_context(STYLE)
+@styled()
 def learning_curves(
     curves: Mapping[str, Mapping[str, Sequence[NDArray[Any]]]], loss: str = "training loss"
 ) -> Figure:
@@ -66,9 +67,9 @@ def learning_curves(
                 marker=marker(solver),
                 markersize=3,
                 markevery=max(1, shortest // 8),
-                label=f"{solver}, {_seeds(len(seeds))}",
+                label=plain_text(f"{solver}, {_seeds(len(seeds))}"),
             )
-        ax.set(yscale="log", title=f"{split} split", xlabel="epoch")
+        ax.set(yscale="log", title=f"{plain_text(split)} split", xlabel="epoch")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.legend()
     axes[0].set_ylabel(loss)
@@ -79,7 +80,7 @@ def _seeds(count: int) -> str:
     return "1 seed" if count == 1 else f"median of {count} seeds"
 
 
-@rc_context(STYLE)
+@styled()
 def cost_against_error(
     prices: Mapping[str, Sequence[Price]], label: str = "error (pixels)"
 ) -> Figure:
@@ -104,7 +105,7 @@ def cost_against_error(
     counts = [count for count in counts if count]
     halfway = np.sqrt(float(min(counts)) * max(counts)) if counts else 1.0
     for (above, below), (split, solvers) in zip(grid.T, prices.items(), strict=True):
-        above.set(xscale="log", yscale="log", title=f"{split} split")
+        above.set(xscale="log", yscale="log", title=f"{plain_text(split)} split")
         # Whole decades, so that there are ticks to read off, however close the errors.
         low, high = (np.log10(f(positive)) if positive else 0 for f in (min, max))
         above.set_ylim(10.0 ** np.floor(low - 0.05), 10.0 ** np.ceil(high + 0.05))
@@ -128,7 +129,7 @@ def cost_against_error(
     return figure
 
 
-@rc_context(STYLE)
+@styled()
 def cost_against_size(
     panels: Mapping[str, Mapping[str, Mapping[int, float]]], title: str
 ) -> Figure:
@@ -137,12 +138,12 @@ def cost_against_size(
     panels: under the label of its axis, each solver's milliseconds by size.
     """
     figure = _figure(TWO_COLUMNS, 3.0)
-    figure.suptitle(title)
+    _suptitle(figure, title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (label, solvers) in zip(axes, panels.items(), strict=True):
         for solver, points in solvers.items():
             look = {"color": colour(solver), "marker": marker(solver), "markersize": 4}
-            ax.loglog(list(points), list(points.values()), label=solver, **look)
+            ax.loglog(list(points), list(points.values()), label=plain_text(solver), **look)
         sizes = sorted({size for points in solvers.values() for size in points})
         ax.set_xticks(sizes, [str(size) for size in sizes])
         ax.minorticks_off()
@@ -174,7 +175,7 @@ def _place(above: Axes, below: Axes, price: Price, leftwards: bool) -> None:
     if errors[0] > 0:
         above.plot([price.multiply_adds] * 2, errors[[0, -1]], color=tone, linewidth=0.8, alpha=0.6)
     if middle > 0:
-        _label(above, price.solver, (price.multiply_adds, middle), leftwards)
+        _label(above, plain_text(price.solver), (price.multiply_adds, middle), leftwards)
 
 
 def _label_exact(below: Axes, prices: Sequence[Price], halfway: float) -> None:
@@ -190,7 +191,8 @@ def _label_exact(below: Axes, prices: Sequence[Price], halfway: float) -> None:
     for group in groups:
         leftwards = group[0].multiply_adds > halfway
         counts = group[0 if leftwards else -1].multiply_adds
-        _label(below, ",\n".join(price.solver for price in group), (counts, 0), leftwards)
+        names = ",\n".join(plain_text(price.solver) for price in group)
+        _label(below, names, (counts, 0), leftwards)
 
 
 def _label(ax: Axes, text: str, at: tuple[float, float], leftwards: bool) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import textwrap
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from matplotlib import rc_context
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -66,6 +69,32 @@ STYLE: Any = {
 }
 
 
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw by matplotlib's defaults and `STYLE`, whatever a user's matplotlibrc says."""
+    with style.context(["default", STYLE]):
+        yield
+
+
+def plain_text(name: str, inches: float = 1.9) -> str:
+    """Return a name as a figure shows it: as plain text, on up to three lines that fit.
+
+    A "$" does not begin a formula, and a leading "_" does not hide the name from a legend.
+    """
+    lines = textwrap.wrap(name, max(12, int(inches / _CHARACTER)), max_lines=3, placeholder="…")
+    text = "\n".join(lines).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
+def _suptitle(figure: Figure, title: str) -> None:
+    """Write a title above a figure, on as many lines as its width needs."""
+    figure.suptitle(plain_text(title, 0.8 * figure.get_figwidth()))
+
+
+_CHARACTER = 0.065
+"""Inches: the mean width of a character of 8 points, roundly."""
+
+
 def colour(solver: str) -> str:
     """Return a solver's colour, the same in every figure; "NAME, anything" has that of "NAME"."""
     return _look(solver)[0]
@@ -113,7 +142,7 @@ def svg(figure: Figure) -> str:
 def _write(figure: Figure, file: IO[bytes], format_: str) -> None:
     # Without the date, so that the same figure gives the same file.
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    with rc_context(STYLE):
+    with styled():
         figure.savefig(file, format=format_, metadata=dated.get(format_))
     # It is laid out now; to do it again for another format would take as long as the drawing.
     figure.set_layout_engine("none")

@@ -240,7 +240,7 @@ def _batches(
 def _out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: MemoryError) -> str:
     return (
         f"out of memory on {backend.device} in epoch {epoch + 1}, step {index + 1}, with a batch "
-        f"of {batch} samples ({str(error)[:120]}); try --batch {max(1, batch // 2)}. "
+        f"of {batch} samples ({str(error)[:120]}); try a batch of {max(1, batch // 2)}. "
         "Runs that were finished before are kept"
     )
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from compare import tasks
 from compare.backends.base import host_memory
-from compare.errors import StorageError, UsageError
+from compare.errors import StorageError, UsageError, command
 from compare.figures.canvas import Answers
 from compare.files import Record, read_arrays, read_file
 from compare.results.runs import read_record, run_directories
@@ -114,7 +114,9 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
     Raises `UsageError` if there is no such directory or no finished run in it.
     """
     if not directory.is_dir():
-        raise UsageError(f"there is no directory '{directory}'; give one that 'compare run' wrote")
+        raise UsageError(
+            f"there is no directory '{directory}'; give one that '{command('run')}' wrote"
+        )
     runs = []
     names, unreadable = run_directories(directory)
     complaints = [f"{line}; left out" for line in unreadable]
@@ -128,7 +130,7 @@ def read_runs(directory: Path) -> tuple[list[Run], list[str]]:
         raise UsageError(
             f"no finished run in '{directory}'"
             + (f" ({complaints[0]})" if complaints else "")
-            + "; make some with 'compare run --task NAME'"
+            + f"; make some with '{command('run', '--task', 'NAME')}'"
         )
     return runs, complaints
 

@@ -47,7 +47,7 @@ def load(name: str) -> Task:
     for point in plugins("compare.tasks").select(name=name):
         task = plugin(point, _fault)
         return task
-    raise UsageError(f"unknown task '{name}'; choose from: {', '.join(known())}")
+    raise UsageError(f"unknown task '{name:.40}'; choose from: {', '.join(known())}")
 
 
 def _fault(name: str, task: Any) -> str:

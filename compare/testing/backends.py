@@ -580,7 +580,7 @@ class BackendContract:
         built = published()["coordconv_regressor"](16, 16)
         monkeypatch.setattr(backend, "to_numpy", exhausted)
         with pytest.raises(
-            RunError, match=r"epoch 1, step 3, with a batch of 6 samples .*--batch 3"
+            RunError, match=r"epoch 1, step 3, with a batch of 6 samples .*a batch of 3"
         ):
             learning_curve(backend, built, Recipe(0.001, batch=8), 1, checkpoint=tmp_path / "state")
 

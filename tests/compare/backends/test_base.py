@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import resource
 
 import numpy as np
 import pytest
@@ -101,21 +102,71 @@ def test_a_backend_alone_is_the_only_and_the_first():
     assert DEFINITIONS.about() == {}
 
 
-def test_free_memory_is_what_linux_says_in_kibibytes(monkeypatch):
-    text = "MemTotal:       16 kB\nMemFree:         2 kB\nMemAvailable:    3 kB\n"
-    monkeypatch.setattr(builtins, "open", lambda *_, **__: io.StringIO(text))
+@pytest.fixture
+def kernel(monkeypatch):
+    """Let the kernel's files be those of a table, and the process have no limits of its own."""
+    files = {}
+
+    def opened(path, **_):
+        if path not in files:
+            raise FileNotFoundError
+        return io.StringIO(files[path])
+
+    monkeypatch.setattr(builtins, "open", opened)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY,) * 2)
+    return files
+
+
+MEMORY = "MemTotal:       16 kB\nMemFree:         2 kB\nMemAvailable:    3 kB\n"
+
+
+def test_free_memory_is_what_linux_says_in_kibibytes(kernel):
+    kernel["/proc/meminfo"] = MEMORY
     assert host_memory() == 3 * 1024
 
 
 @pytest.mark.parametrize("text", [None, "MemTotal: 16 kB\n"])
-def test_free_memory_is_half_a_gigabyte_where_nothing_says(monkeypatch, text):
-    def opened(*_, **__):
-        if text is None:
-            raise FileNotFoundError
-        return io.StringIO(text)
-
-    monkeypatch.setattr(builtins, "open", opened)
+def test_free_memory_is_half_a_gigabyte_where_nothing_says(kernel, text):
+    if text is not None:
+        kernel["/proc/meminfo"] = text
     assert host_memory() == 2**29
+
+
+@pytest.mark.parametrize(("limit", "field"), [("RLIMIT_AS", "VmSize"), ("RLIMIT_DATA", "VmData")])
+def test_free_memory_ends_at_the_limits_of_the_process(kernel, monkeypatch, limit, field):
+    kernel["/proc/meminfo"] = MEMORY
+    kernel["/proc/self/status"] = f"Name:\tpython\n{field}:\t    5 kB\n"
+    kind = getattr(resource, limit)
+    own = {kind: (7 * 1024, resource.RLIM_INFINITY)}
+    none = (resource.RLIM_INFINITY,) * 2
+    monkeypatch.setattr(resource, "getrlimit", lambda asked: own.get(asked, none))
+    assert host_memory() == 2 * 1024
+    own[kind] = (4 * 1024, resource.RLIM_INFINITY)  # lowered after more was taken
+    assert host_memory() == 0
+
+
+GROUPS = {
+    2: ("0::/jobs/42\n", "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    1: (
+        "9:name=systemd:/x\n4:cpu,memory:/jobs/42\n0::/\n",
+        *("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+        "total_inactive_file",
+    ),
+}
+
+
+@pytest.mark.parametrize("version", GROUPS)
+def test_free_memory_ends_at_the_limits_of_control_groups(kernel, version):
+    groups, root, limit, usage, cache = GROUPS[version]
+    kernel["/proc/meminfo"] = MEMORY
+    kernel["/proc/self/cgroup"] = groups
+    for folder, most in ((f"{root}/jobs/42", "max"), (f"{root}/jobs", "5000")):
+        kernel[f"{folder}/{limit}"] = f"{most}\n"
+        kernel[f"{folder}/{usage}"] = "4000\n"
+        kernel[f"{folder}/memory.stat"] = f"anon 3000\n{cache} 200\n"
+    assert host_memory() == 5000 - 4000 + 200
+    kernel[f"{root}/jobs/42/{limit}"] = "4100\n"  # the inner one is the tighter now
+    assert host_memory() == 4100 - 4000 + 200
 
 
 @pytest.mark.parametrize("size", range(1, 12))

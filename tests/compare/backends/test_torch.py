@@ -55,7 +55,7 @@ sys.exit(cli.main([*arguments, "--solver", "conv", "--size", "64", "--batch", "2
     lines = [line for line in answer.stderr.splitlines() if line.startswith("compare: ")]
     assert len(lines) == 1
     assert "out of memory on cpu in epoch 1, step 1, with a batch of 2368 samples" in lines[0]
-    assert "try --batch 1184" in lines[0]
+    assert "try a batch of 1184" in lines[0]
     assert "Traceback" not in answer.stderr
     assert list(tmp_path.glob("*-argmax-*/run.json"))
 

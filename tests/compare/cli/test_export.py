@@ -170,3 +170,19 @@ def test_a_damaged_or_diverged_run_is_refused(runs, tmp_path, capsys, monkeypatc
     code, _, err = compare(capsys, "export", run, tmp_path / "a.pt")
     assert code == 2
     assert "diverged; its weights are of no use" in err
+
+
+@pytest.mark.parametrize("task", ["onehot2coord", "coord2image", "objects2image", "image2objects"])
+def test_export_writes_a_model_that_runs(task, capsys, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from handcrafted.proofs.claims import CLAIMS
+
+    file = tmp_path / "new" / "out.onnx"
+    code, out, _ = compare(capsys, "export", "--task", task, "--size", "41x50", str(file))
+    assert code == 0
+    assert f"written to {file}" in out
+    claim = CLAIMS[task][0]
+    cases = claim.cases(41, 50)[:7]
+    session = onnxruntime.InferenceSession(str(file))
+    (answers,) = session.run(None, {"input": claim.inputs(cases, 41, 50, np.float32)})
+    assert (answers == claim.outputs(cases, 41, 50, np.float32)).all()

@@ -141,7 +141,8 @@ def test_the_message_says_what_size_will_do():
     with pytest.raises(UsageError) as refused:
         centres(8, 64)
     assert str(refused.value) == (
-        "a canvas of 8x64 is too small for the 9x9 square; give at least 9 pixels each way"
+        "a canvas of 8x64 is too small for the 9x9 square: as published, the positions of every "
+        "task, those of single pixels too, are its centres; give at least 9 pixels each way"
     )
 
 

@@ -95,7 +95,7 @@ def test_a_run_that_fails_is_recorded_and_the_sweep_goes_on(tmp_path, capsys, mo
         code, printed, err = compare(capsys, "sweep", file, "--out", out)
     assert code == 1
     assert (
-        err.count("failed: out of memory (7 is too much); try a smaller --size or another --dev")
+        err.count("failed: out of memory (7 is too much); try a smaller canvas or another devi")
         == 2
     )
     assert "4 finished, 0 diverged, 2 failed" in printed
@@ -280,7 +280,7 @@ def plans_of(solver="argmax", **changes):
         (ValueError("odd"), "ValueError: odd", True),
         (
             MemoryError("9" * 200),
-            f"out of memory ({'9' * 120}); try a smaller --size or another --device",
+            f"out of memory ({'9' * 120}); try a smaller canvas or another device",
             True,
         ),
     ],

@@ -136,21 +136,19 @@ def test_what_is_no_size(text):
 
 
 def test_a_canvas_may_take_all_memory_but_no_more(monkeypatch):
-    # Two numbers of eight bytes for each of 3 x 5 pixels.
-    monkeypatch.setattr(base, "host_memory", lambda: 240)
+    # What the positions of 3 x 5 pixels take, each 64 bytes.
+    monkeypatch.setattr(base, "host_memory", lambda: 960)
     assert pixels("--size", "3x5") == (3, 5)
-    monkeypatch.setattr(base, "host_memory", lambda: 239)
+    monkeypatch.setattr(base, "host_memory", lambda: 959)
     refusal(pixels, "--size", "3x5")
 
 
 def test_a_canvas_beyond_memory_is_refused_in_gigabytes(monkeypatch):
     monkeypatch.setattr(base, "host_memory", lambda: 4 * 10**21)
-    # Sixteen bytes for each of 10^21 pixels.
+    # 64 bytes for each of 10^21 pixels.
     size = "100000000000x10000000000"
     assert refusal(pixels, "--size", size) == (
-        f"--size is '{size}'; the coordinates of so many pixels alone take 16,000,000,000,000 GB, and "
-        "4,000,000,000,000 GB of memory are free: give a smaller canvas"
+        f"--size is '{size}', which takes at least 64,000,000,000,000 GB of memory, and "
+        "4,000,000,000,000 GB are free: give a smaller canvas"
     )
-    assert refusal(pixels, "--size", "9" * 50).startswith(
-        f"--size is '{'9' * 40}'; the coordinates"
-    )
+    assert refusal(pixels, "--size", "9" * 50).startswith(f"--size is '{'9' * 40}', which takes")

@@ -355,7 +355,7 @@ def test_after_running_out_of_memory_nothing_is_saved(tmp_path, monkeypatch):
     # Steps of 3, 3 and 1 samples: the sixth is the third of epoch 2.
     message = (
         r"out of memory on cpu in epoch 2, step 3, with a batch of 1 samples \(all gone\); "
-        r"try --batch 1\."
+        r"try a batch of 1\."
     )
     with pytest.raises(RunError, match=message):
         train(

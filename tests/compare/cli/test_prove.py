@@ -1,0 +1,59 @@
+"""`compare prove`: what is proved, by which means, and what is not."""
+
+import pytest
+
+
+def test_prove_says_what_by_which_means_and_how_many_cases(compare):
+    pytest.importorskip("z3")
+    code, out, err = compare("prove", "--task", "onehot2coord", "--max-size", "9")
+    assert (code, err) == (0, "")
+    for name in ("onehot2coord", "onehot2coord without coordinates"):
+        assert f"proved   {name}\n         exact on every canvas there is\n         SMT lem" in out
+    assert out.count("exact in every case of every canvas to 9x9") == 2
+    assert out.count("enumeration in float32, 2,025 cases") == 2
+    assert out.splitlines()[-1].startswith("All proved: ")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_prove_covers_every_task_in_every_dtype(compare):
+    pytest.importorskip("z3")
+    for dtype in ("float16", "float64", "int64"):
+        code, out, _ = compare("prove", "--max-size", "12", "--dtype", dtype)
+        assert code == 0
+        assert f"{dtype} holds every integer to " in out
+        for name in ("coord2onehot", "coord2image", "image2coord", "image2objects"):
+            assert f"proved   {name}\n         exact on every canvas" in out
+        # Two objects have no room on a canvas so small, which is said and is no gap.
+        assert "SKIPPED  objects2image\n         enumeration" in out
+
+
+def test_prove_fails_loudly(compare, monkeypatch):
+    from handcrafted import onehot2coord
+    from handcrafted.operations import Subtraction
+
+    right = onehot2coord.steps
+
+    def wrong(height, width):
+        return (*right(height, width)[:-1], Subtraction((width, height - 1)))
+
+    monkeypatch.setattr(onehot2coord, "steps", wrong)
+    code, out, err = compare("prove", "--task", "onehot2coord", "--max-size", "9")
+    assert code == 1
+    assert err.startswith("compare: NOT PROVED: 'H minus the sum is y' does not hold")
+    assert "All proved" not in out
+    # Without an SMT solver the enumeration still finds it.
+    monkeypatch.setattr("handcrafted.proofs.claims.find_spec", lambda name: None)
+    code, out, err = compare("prove", "--task", "onehot2coord", "--max-size", "9")
+    assert code == 1
+    assert "NOT PROVED: onehot2coord on 1x1 in float32 is wrong at (0, 0)" in err
+
+
+def test_prove_without_the_solver_says_what_is_missing(compare, monkeypatch):
+    monkeypatch.setattr("handcrafted.proofs.claims.find_spec", lambda name: None)
+    code, out, _ = compare("prove", "--task", "coord2onehot", "--max-size", "9")
+    assert code == 1
+    assert (
+        "SKIPPED  coord2onehot\n         every size\n         needs z3: pip install z3-solver"
+        in out
+    )
+    assert "Not everything was proved (see SKIPPED)" in out
