@@ -136,7 +136,7 @@ def error_maps(
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (0.1, 1.0)
     norm = LogNorm(max(low, high / 1e4), high * 1.0001)
     columns = max(map(len, maps.values()))
-    figure = _figure(TWO_COLUMNS, 0.9 + 1.75 * len(maps), "compressed")
+    figure = _figure(TWO_COLUMNS, 0.7 + 1.7 * len(maps), "compressed")
     axes = figure.subplots(len(maps), columns, squeeze=False)
     for row, (split, shown) in zip(axes, maps.items(), strict=True):
         for ax, each in zip(row, shown, strict=False):
