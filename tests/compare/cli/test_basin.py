@@ -1,0 +1,46 @@
+"""compare basin: what it refuses."""
+
+import pytest
+
+from compare import cli
+from compare.experiments import basin
+
+BAD = [
+    (["--solver", "argmax"], "solver 'argmax' has no computed weights for onehot2coord; these have:"
+                             " coordconv, conv"),
+    (["--task", "magic"], "unknown task 'magic'"),
+    (["--task", "coord2image", "--solver", "conv"], "these have: coordconv, deconv"),
+    (["--split", "diagonal"], "unknown split 'diagonal'; choose from: uniform, quadrant"),
+    (["--scaling", "fair"], "unknown scaling 'fair'; choose from: plain, balanced"),
+    (["--noise", "0,loud"], "--noise is 'loud'; give a number 0 or more"),
+    (["--noise", "nan"], "--noise is 'nan'; give a number 0 or more"),
+    (["--noise", "1,"], "--noise is ''; give a number 0 or more"),
+    (["--noise=-1"], "--noise is '-1'; give a number 0 or more"),
+    (["--flips", "-1"], "--flips is '-1'; give a whole number, 0 or more"),
+    (["--flips", "1.5"], "--flips is '1.5'; give a whole number, 0 or more"),
+    (["--flips", "0,18"], "--flips is 18; of the computed weights of coordconv on the uniform split"
+                          " 17 are not 0: give 17 at most"),
+    (["--seeds", "0"], "--seeds is '0'; give a whole number, 1 or more"),
+    (["--epochs", "0"], "--epochs is '0'; give a whole number, 1 or more"),
+    (["--kernel", "3"], "--kernel changes nothing here"),
+    (["--solver", "conv", "--split", "quadrant", "--size", "97"],
+     "solver 'conv' has no computed weights for onehot2coord on 97x97: no weights are known for a "
+     "canvas of 97x97; give sides of 1 to 96 pixels"),
+    (["--task", "coord2onehot", "--solver", "deconv", "--kernel", "1"],
+     "there are weights for kernels of 2 or more"),
+    (["--out", "/proc/x"], "cannot write to"),
+    (["--figures", "/proc/x"], "cannot write to"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_what_cannot_be_done_is_one_line_before_work(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(basin, "_train", lambda *_: pytest.fail("work was started"))
+    usual = ["--task", "onehot2coord", "--solver", "coordconv", "--size", "16"]
+    code = cli.main(["basin", *usual, "--out", str(tmp_path / "basin"), *arguments])
+    error = capsys.readouterr().err
+    assert code == 2
+    assert error.count("\n") == 1
+    assert message in error
