@@ -187,7 +187,7 @@ def refused(path: Path, error: OSError) -> StorageError:
     """Say that `path` could not be written, and what to do."""
     return StorageError(
         f"cannot write {path}: {error.strerror or error}; what was there before is intact: "
-        "make room or mend it, and the same command goes on"
+        "make room or mend it, and the same command resumes"
     )
 
 

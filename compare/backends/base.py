@@ -342,5 +342,5 @@ def lost_worker(error: Exception) -> str:
     """The message for a process that no longer answers, however the transport put it."""
     return (
         "a worker of the distributed run was lost, so all of them stop "
-        f"({' '.join(str(error).split())[:120]}); the same command goes on from the checkpoint"
+        f"({' '.join(str(error).split())[:120]}); the same command resumes from the checkpoint"
     )

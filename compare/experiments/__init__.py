@@ -1,1 +1,1 @@
-"""Runs: planned, carried out here or elsewhere, repeated, timed."""
+"""Runs: planned, carried out on this machine or others, repeated, timed."""

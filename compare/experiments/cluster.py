@@ -133,7 +133,7 @@ def _attended(client: Any, before: bool, say: Callable[[str], None]) -> bool:
 def _lost(client: Any) -> RunError:
     return RunError(
         f"the Dask scheduler at {client.scheduler.address} is gone; what was finished is kept: "
-        "start it again, and the same command goes on"
+        "start it again, and the same command resumes"
     )
 
 

@@ -57,7 +57,7 @@ def train(
 
     The seed decides the first weights and the order of the samples in every epoch, alike on every
     backend; of a training from an `initial` state, the order. With a `checkpoint` the state is
-    written there now and then, and training goes on from what is there: on the NumPy backend to
+    written there now and then, and training resumes from what is there: on the NumPy backend to
     the same bits as without the interruption. A loss that is no longer finite ends training at the
     end of its epoch.
     """

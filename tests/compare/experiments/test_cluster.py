@@ -303,7 +303,7 @@ def test_a_lost_scheduler_is_one_line(dask, address, tmp_path):
         assert running.end() == 1
         assert running.said[1:] == [
             f"compare: the Dask scheduler at {address} is gone; what was finished is kept: "
-            "start it again, and the same command goes on\n"
+            "start it again, and the same command resumes\n"
         ]
     finally:
         running.process.kill()
