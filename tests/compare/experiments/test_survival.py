@@ -199,6 +199,18 @@ def test_a_full_disk_is_a_clear_error_and_an_intact_store(small_disk):
     _intact(out)
 
 
+def test_a_failure_that_cannot_be_written_down_is_said_in_one_line(tmp_path):
+    from compare.errors import StorageError
+    from compare.experiments.executors import Outcome, write_down
+    from compare.experiments.plan import Request, make_plans
+
+    (plan,) = make_plans(Request("onehot2coord", (0,), "argmax", "uniform", size="16"))
+    outcome = Outcome("", "failed", "its process died")
+    with pytest.raises(StorageError, match=r"cannot write .*absent.*: No such file or directory"):
+        write_down(outcome, plan, tmp_path / "absent")
+    assert write_down(outcome, plan, tmp_path).run == plan.name()
+
+
 def test_the_directory_of_a_dead_process_is_free(tmp_path):
     program = """
 import sys, time
