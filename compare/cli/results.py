@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from compare.cli import output
+from compare.errors import StorageError
 from compare.experiments.values import choice
 
 DESCRIPTION = (
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     for name in list(found) if options.check else ():
         try:
             read_record(Path(options.out) / name, check_files=True)
-        except ValueError as error:
+        except (ValueError, StorageError) as error:
             complaints.append(str(error))
             del found[name]
     for complaint in complaints:

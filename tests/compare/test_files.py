@@ -103,6 +103,12 @@ def test_a_listing_names_what_cannot_be_read_and_shows_the_rest(store, monkeypat
     assert "run.json: Input/output error" in capsys.readouterr().err
 
 
+def test_a_check_names_what_cannot_be_read_and_shows_the_rest(store, monkeypatch, capsys):
+    failing(monkeypatch, "weights.npz", errno.EIO)
+    assert cli.main(["results", str(store), "--check"]) == 0
+    assert "weights.npz: Input/output error" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("kind", ["fifo", "link", "directory"])
 @pytest.mark.timeout(20)
 def test_what_is_no_regular_file_is_named_and_not_opened(tmp_path, kind):

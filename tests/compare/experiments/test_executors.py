@@ -508,3 +508,11 @@ def test_on_processes_a_locked_run_is_busy_until_it_is_free(tmp_path, monkeypatc
     plan, last = outcomes[-1]
     assert (plan, last) == (first[0], Outcome(plan.name(), "finished"))
     assert type(last.warnings) is tuple
+
+
+def test_a_failure_that_cannot_be_written_down_is_said_in_one_line(tmp_path):
+    (plan,) = make_plans(Request("onehot2coord", (0,), "argmax", "uniform", size="16"))
+    outcome = Outcome("", "failed", "its process died")
+    with pytest.raises(StorageError, match=r"cannot write .*absent.*: No such file or directory"):
+        write_down(outcome, plan, tmp_path / "absent")
+    assert write_down(outcome, plan, tmp_path).run == plan.name()
