@@ -56,6 +56,7 @@ LATENTS = 8
 
 def network(height: int, width: int) -> Network:
     """Return (n, 8) latents to (n, 3, height, width) scenes."""
+    height, width = require_canvas(height, width)
     return Network("two-objects", Digits(height, width), steps(height, width))
 
 

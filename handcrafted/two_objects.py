@@ -257,20 +257,21 @@ def free_places(height: int, width: int) -> NDArray[np.int64]:
     Returns (height - 20, width - 20), for the first centre at (10 + column, 10 + row). ValueError
     for a canvas without room for two objects.
     """
-    _require_room(height, width)
+    height, width = _require_room(height, width)
     places = np.ones((1, 1, height - 2 * RADIUS, width - 2 * RADIUS), dtype=np.int64)
     taken = Convolution(nearer_taps(0, 0, 1), (0,))(places)
     return np.asarray(places.size - taken[0, 0])
 
 
-def _require_room(height: int, width: int) -> None:
-    require_canvas(height, width)
+def _require_room(height: int, width: int) -> tuple[int, int]:
+    height, width = require_canvas(height, width)
     side = 2 * RADIUS + 1
     if min(height, width) < side or (height - side) ** 2 + (width - side) ** 2 < DISTANCE**2:
         raise ValueError(
             f"a canvas of {height}x{width} has no room for two objects of radius {RADIUS} "
             f"{DISTANCE} pixels apart; the published canvas is 64x64"
         )
+    return height, width
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,8 @@ def test_a_solver_that_fails_to_predict_is_a_failed_run(install, capsys, tmp_pat
     assert err.count("\n") == 1
     assert f"solver 'shaken' of shaky failed ({why}" in err
     solvers = [row["solver"] for row in json.loads(out)["rows"]]
-    assert solvers == ["handcrafted", "coordconv", "conv", "argmax"]
+    assert "shaken" not in solvers
+    assert {"handcrafted", "coordconv", "conv", "argmax"} <= set(solvers)
 
 
 @pytest.mark.parametrize("fault", ["raise SystemExit(0)", "raise OSError(5, 'disk')", "1 / 0"])
