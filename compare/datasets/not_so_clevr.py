@@ -45,8 +45,10 @@ def held_out(split: str, height: int, width: int) -> NDArray[np.bool_]:
     """Say for each centre whether the split keeps it for testing, (n,).
 
     "uniform": a random quarter. "quadrant": x beyond half the width and y beyond half the height.
-    Raises `UsageError` where one side of the split would be empty.
+    Raises `UsageError` for no split, and where one side of it would be empty.
     """
+    if split not in SPLITS:
+        raise UsageError(f"unknown split '{split}'; choose from: {', '.join(SPLITS)}")
     places = centres(height, width)
     if split == "uniform":
         test = np.random.RandomState(_SPLIT_SEED).random_sample(len(places)) < 0.25
@@ -90,7 +92,7 @@ def all_samples(height: int, width: int, inputs: Draw, targets: Draw) -> Dataset
 
 
 def split(name: str, height: int, width: int, inputs: Draw, targets: Draw) -> Split:
-    """Return the samples of a split; `UsageError` for a canvas that is too small."""
+    """Return the samples of a split; `UsageError` for no split or a canvas that is too small."""
     places, test = centres(height, width), held_out(name, height, width)
     return Split(
         _dataset(places[~test], height, width, inputs, targets),

@@ -123,6 +123,12 @@ def test_another_packages_task_is_loaded_and_replaces_no_built_in_one(tmp_path):
     assert answer.stdout == f"{(*NAMES, 'own')} own theirs coord2image\n"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_split_that_there_is_not_is_refused(name):
+    with pytest.raises(UsageError, match=r"unknown split 'nope'; choose from: \w+"):
+        load(name).split("nope", 64, 64)
+
+
 def test_samples_that_fit_in_one_part_are_measured_at_once():
     positions = np.array([[3, 0], [5, 0]])
     data = Dataset(positions, lambda chosen: chosen[:, :1], lambda chosen: 2 * chosen[:, :1])
