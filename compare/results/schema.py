@@ -73,6 +73,7 @@ class _Arguments(Struct):
     backend: Name
     device: Name
     precision: Name
+    options: dict[Name, Several | Name] = {}
 
 
 class _Environment(Struct):

@@ -146,6 +146,7 @@ def test_no_mutation_of_a_record_is_a_traceback(store, capsys, monkeypatch):
     [
         (("arguments", "seed"), "3", r"Expected `int`, got `str` - at `\$.arguments.seed`"),
         (("arguments", "size"), [16, 0], r"Expected `int` >= 1 - at `\$.arguments.size\[1\]`"),
+        (("arguments", "options"), [1], r"Expected `object`, got `array` - at `\$.arguments.options`"),
         (("arguments", "recipe", "width"), 7, "Invalid enum value 7"),
         (("arguments", "recipe", "learning_rate"), 0, "Expected `float` > 0"),
         (("arguments", "recipe", "epochs"), 2**63, "Expected `int` <= 9223372036854775807"),
