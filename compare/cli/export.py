@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.cli import progress
+from compare.cli.options import add_fields, recipe_of
 from compare.errors import UsageError, command
 from compare.experiments.values import names, pixels
 from compare.learned.recipe import OPTIONS
@@ -37,11 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", help="whose architecture (default: the task's first)")
     parser.add_argument("--size", metavar="N|HxW", help="canvas (default 64)")
-    for option in _VARIANTS:
-        choices = f"{', '.join(option.choices)}: " if option.choices else ""
-        parser.add_argument(
-            f"--{option.name}", metavar=option.metavar, help=f"{choices}{option.help}"
-        )
+    add_fields(parser.add_argument, _VARIANTS)
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
 
 
@@ -121,11 +118,7 @@ def _computed(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
             f"there are no computed weights for solver '{options.solver}'; give a RUN of it, or "
             f"choose from: {', '.join(('handcrafted', *computed))}"
         )
-    recipe = {
-        option.name: text
-        for option in _VARIANTS
-        if (text := getattr(options, option.name)) is not None
-    }
+    recipe = recipe_of(options, _VARIANTS)
     size = options.size or "64"
     request = Request(options.task, (0,), options.solver, options.split, size=size, recipe=recipe)
     plan, *_ = make_plans(request)

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from compare.learned.recipe import OPTIONS
+from compare.learned.recipe import OPTIONS, Option
 
 
 def add_recipe(parser: argparse.ArgumentParser, summary: str) -> None:
     """Add an option for each field of the recipe that is one, under a heading of their own."""
-    recipe = parser.add_argument_group("training", summary)
-    for option in OPTIONS:
+    add_fields(parser.add_argument_group("training", summary).add_argument, OPTIONS)
+
+
+def add_fields(add_argument: Callable[..., Any], chosen: Sequence[Option]) -> None:
+    """Add an option for each of some fields of the recipe, to a parser or a group of one."""
+    for option in chosen:
         choices = f"{', '.join(option.choices)}: " if option.choices else ""
-        recipe.add_argument(
+        add_argument(
             "--" + option.name.replace("_", "-"),
             metavar=option.metavar,
             help=f"{choices}{option.help}",
         )
 
 
-def recipe_of(options: argparse.Namespace) -> dict[str, str]:
-    """Return the options of the recipe that were given, by name, in text."""
+def recipe_of(options: argparse.Namespace, chosen: Sequence[Option] = OPTIONS) -> dict[str, str]:
+    """Return those of the recipe's options that were given, by name, in text."""
     return {
         option.name: text
-        for option in OPTIONS
+        for option in chosen
         if (text := getattr(options, option.name)) is not None
     }
 
