@@ -191,6 +191,14 @@ def refused(path: Path, error: OSError) -> StorageError:
     )
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory if it is not there; raises `StorageError` where the system refuses."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise refused(path, error) from error
+
+
 def _flush_directory(path: Path) -> None:
     """Make a rename survive a loss of power."""
     if os.name == "posix":
@@ -327,7 +335,8 @@ def write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[Any]]) 
     write_whole(path, lambda file: file.write(text.getvalue().encode()))
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
     return hashlib.sha256(read_file(path)).hexdigest()
 
 

@@ -12,7 +12,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -24,23 +23,20 @@ from numpy.typing import NDArray
 
 from compare import tasks
 from compare.backends import Backend, load
-from compare.datasets import Dataset, Split
+from compare.datasets import Dataset
 from compare.datasets.streams import random_stream
 from compare.errors import UsageError
 from compare.experiments.environment import environment
 from compare.experiments.executors import PAUSE
 from compare.experiments.plan import Plan, Request, make_plans
-from compare.experiments.run import _warnings_to
+from compare.experiments.run import warnings_to
 from compare.experiments.values import choice
 from compare.files import (
     Record,
-    _file_digest,
+    make_directory,
     read_arrays,
     read_sealed_json,
-    refused,
     remove,
-    write_arrays,
-    write_csv,
     write_sealed_json,
 )
 from compare.learned import training
@@ -51,11 +47,17 @@ from compare.learned.model import Model
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import from_chunks, microbatch, to_arrays
 from compare.learned.training import Progress
-from compare.results.runs import directory_name, locked
+from compare.results.runs import (
+    digests,
+    directory_name,
+    locked,
+    require_intact,
+    write_results,
+)
 from compare.results.schema import FORMAT
 from compare.results.statistics import spread, wilson
 from compare.solvers.learned import Learned
-from compare.tasks.base import Evaluation, Samples
+from compare.tasks.base import Evaluation, Samples, samples_by_part
 from handcrafted.weights.conv_regressor_quadrant import (
     conv_quadrant_image2coord,
     conv_quadrant_onehot2coord,
@@ -357,9 +359,6 @@ def disturbed(
 
 # --- One training ---------------------------------------------------------------------------
 
-FILES = ("history.csv", "predictions.npz", "weights.npz")
-"""What a finished point has beside its record."""
-
 
 def read_point(directory: Path) -> Record | None:
     """Return the record of a finished point, None if there is none.
@@ -371,11 +370,7 @@ def read_point(directory: Path) -> Record | None:
         record = read_sealed_json(directory / "point.json")
     except FileNotFoundError:
         return None
-    for name, digest in record["files"].items():
-        with suppress(FileNotFoundError):
-            if _file_digest(directory / name) == digest:
-                continue
-        raise ValueError(f"{directory / name} is missing, damaged or was changed")
+    require_intact(directory, record["files"])
     return record
 
 
@@ -428,10 +423,7 @@ def load_or_train(
     file that is damaged.
     """
     directory = point.directory(out)
-    try:
-        directory.mkdir(exist_ok=True)
-    except OSError as error:
-        raise refused(directory, error) from error
+    make_directory(directory)
     with locked(directory) as mine:
         if not mine:
             return None
@@ -441,7 +433,7 @@ def load_or_train(
             warn(f"{error}; training again")
             record = None
         if record is None:
-            with _warnings_to(warn):
+            with warnings_to(warn):
                 record = _train(point, directory, on_progress)
         return record
 
@@ -459,7 +451,7 @@ def _train(point: Point, directory: Path, on_progress: Callable[[Progress], None
         computed = identity_norms(solver, computed_weights(plan, point.scaling), split.train)
         initial = disturbed(architecture, computed, plan.seed, point.noise, point.flips)
     started = _at_start(solver, initial, split.train, plan.seed)
-    before = {part: task.evaluate(solver.load(initial), d) for part, d in _parts(split)}
+    before = {part: task.evaluate(solver.load(initial), d) for part, d in split.parts.items()}
     model = solver.fit(
         split.train,
         seed=plan.seed,
@@ -467,14 +459,14 @@ def _train(point: Point, directory: Path, on_progress: Callable[[Progress], None
         on_progress=on_progress,
         initial=initial,
     )
-    after = {part: task.evaluate(model, data) for part, data in _parts(split)}
+    after = {part: task.evaluate(model, data) for part, data in split.parts.items()}
     trained = model.weights
     line = None
     if computed is not None and not model.history.diverged:
         between = [_between(computed, trained, share) for share in SHARES]
         line = {
             "share": SHARES.tolist(),
-            **{part: mean_losses(solver, between, data) for part, data in _parts(split)},
+            **{part: mean_losses(solver, between, data) for part, data in split.parts.items()},
             "penalty": [penalty(solver, weights) for weights in between],
         }
     names = list(noise_units(architecture))
@@ -482,7 +474,7 @@ def _train(point: Point, directory: Path, on_progress: Callable[[Progress], None
         "format": FORMAT,
         "arguments": point.arguments(),
         "status": "diverged" if model.history.diverged else "finished",
-        "samples": {part: len(data) for part, data in _parts(split)},
+        "samples": {part: len(data) for part, data in split.parts.items()},
         "numbers": sum(initial[name].size for name in names),
         "not_zero": None
         if computed is None
@@ -506,10 +498,6 @@ def _train(point: Point, directory: Path, on_progress: Callable[[Progress], None
     return _write(directory, record, model, after)
 
 
-def _parts(split: Split) -> tuple[tuple[str, Dataset], ...]:
-    return ("train", split.train), ("test", split.test)
-
-
 def _errors(evaluation: Evaluation) -> dict[str, float]:
     errors = evaluation.samples["error"]
     return {"mean": float(errors.mean()), "worst": float(errors.max())}
@@ -519,16 +507,9 @@ def _write(
     directory: Path, record: Record, model: Model, evaluations: Mapping[str, Evaluation]
 ) -> Record:
     """Write a point's files, the record last; until it is there, the checkpoint is."""
-    samples = {
-        f"{part}_{name}": array
-        for part, evaluation in evaluations.items()
-        for name, array in evaluation.samples.items()
-    }
-    losses = list(enumerate(model.history.losses, start=1))
-    write_csv(directory / "history.csv", ("epoch", "loss"), losses)
-    write_arrays(directory / "predictions.npz", samples)
-    write_arrays(directory / "weights.npz", model.weights)
-    record = {**record, "files": {name: _file_digest(directory / name) for name in FILES}}
+    samples = samples_by_part(evaluations)
+    write_results(directory, model.history.losses, samples, model.weights)
+    record = {**record, "files": digests(directory)}
     write_sealed_json(directory / "point.json", record)
     remove(directory / "checkpoint.npz")
     return record

@@ -32,7 +32,7 @@ from compare.errors import (
 from compare.experiments.environment import cores
 from compare.experiments.plan import Plan, load_backend, plan_of
 from compare.experiments.run import failure, load_or_run
-from compare.files import refused
+from compare.files import make_directory
 from compare.learned.training import Progress
 from compare.results.runs import locked, read_record, write_failure
 
@@ -300,10 +300,7 @@ def write_down(outcome: Outcome, plan: Plan, out: Path) -> Outcome:
     if outcome.run:
         return outcome
     directory = plan.directory(out)
-    try:
-        directory.mkdir(exist_ok=True)
-    except OSError as error:
-        raise refused(directory, error) from error
+    make_directory(directory)
     with locked(directory) as mine:
         if mine:
             write_failure(directory, failure(plan, outcome.error))

@@ -20,7 +20,7 @@ from compare import tasks
 from compare.errors import RunError, StorageError
 from compare.experiments.environment import environment
 from compare.experiments.plan import TIMED_SAMPLES, Plan, load_backend
-from compare.files import Record, refused
+from compare.files import Record, make_directory
 from compare.learned.training import Progress
 from compare.results.runs import (
     complete_new_files,
@@ -32,7 +32,7 @@ from compare.results.runs import (
 from compare.results.schema import FORMAT
 from compare.solvers.base import Model
 from compare.solvers.catalogue import published_epochs
-from compare.tasks.base import Scores
+from compare.tasks.base import Scores, samples_by_part
 
 
 def load_or_run(
@@ -58,10 +58,7 @@ def load_or_run(
             return _run(plan, directory, on_progress)
         theirs: Record | None = found
         return theirs
-    try:
-        directory.mkdir(exist_ok=True)
-    except OSError as error:
-        raise refused(directory, error) from error
+    make_directory(directory)
     with locked(directory) as mine:
         if not mine:
             backend.broadcast(b"[false, null]")
@@ -76,7 +73,7 @@ def load_or_run(
         if record is not None:
             return record
         try:
-            with _warnings_to(warn):
+            with warnings_to(warn):
                 return _run(plan, directory, on_progress)
         except (StorageError, KeyboardInterrupt):
             raise
@@ -101,7 +98,7 @@ def failure(plan: Plan, error: str) -> Record:
 
 
 @contextmanager
-def _warnings_to(warn: Callable[[str], None]) -> Iterator[None]:
+def warnings_to(warn: Callable[[str], None]) -> Iterator[None]:
     """Pass warnings on as plain lines; what a training that diverges computes is no news."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
@@ -151,12 +148,9 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
     }
     if not backend.first:
         return record  # several processes computed this run together, and one writes it
-    samples = {
-        f"{part}_{name}": array
-        for part, evaluation in evaluations.items()
-        for name, array in evaluation.samples.items()
-    }
-    return write_run(directory, record, model.history.losses, samples, model.weights)
+    return write_run(
+        directory, record, model.history.losses, samples_by_part(evaluations), model.weights
+    )
 
 
 def _diverged(model: Model) -> bool:

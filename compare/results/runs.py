@@ -25,8 +25,8 @@ from compare.errors import StorageError, UsageError
 from compare.files import (
     _TEMPORARY,
     Record,
-    _file_digest,
     _flush_directory,
+    file_digest,
     read_sealed_json,
     refused,
     remove,
@@ -122,13 +122,39 @@ def write_run(
     "test_prediction". They replace those of an earlier run all or none. Raises `StorageError`.
     """
     with new_files(directory) as folder:
-        write_csv(folder / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1)))
-        write_arrays(folder / "predictions.npz", samples)
-        write_arrays(folder / "weights.npz", weights)
+        write_results(folder, losses, samples, weights)
         record = write_record(folder, record, FILES, directory.name)
     for name in ("checkpoint.npz", "failure.json"):
         remove(directory / name)
     return record
+
+
+def write_results(
+    folder: Path,
+    losses: Sequence[float],
+    samples: Mapping[str, NDArray[Any]],
+    weights: Mapping[str, NDArray[Any]],
+) -> None:
+    """Write `FILES`: what a training leaves beside its record. See `write_run`."""
+    write_csv(folder / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1)))
+    write_arrays(folder / "predictions.npz", samples)
+    write_arrays(folder / "weights.npz", weights)
+
+
+def digests(folder: Path, files: Sequence[str] = FILES) -> dict[str, str]:
+    """Return the digest of each of the `files` in a folder, as records have them."""
+    return {name: file_digest(folder / name) for name in files}
+
+
+def require_intact(directory: Path, files: Mapping[str, str]) -> None:
+    """Raise ValueError, naming the file, for the first whose digest is not as in `files`."""
+    for name, digest in files.items():
+        try:
+            intact = file_digest(directory / name) == digest
+        except (FileNotFoundError, ValueError):
+            intact = False
+        if not intact:
+            raise ValueError(f"{directory / name} is missing, damaged or was changed")
 
 
 def write_record(folder: Path, record: Record, files: Sequence[str], owner: str) -> Record:
@@ -137,7 +163,7 @@ def write_record(folder: Path, record: Record, files: Sequence[str], owner: str)
     It holds digests of the `files` that already are beside it, in `folder`. Raises ValueError for
     a record that would be refused when it is read.
     """
-    record = {**record, "files": {name: _file_digest(folder / name) for name in files}}
+    record = {**record, "files": digests(folder, files)}
     path = folder / "run.json"
     _require_scores(checked(json.loads(json.dumps(record)), str(path), "run.json"), path)
     write_sealed_json(folder / "run.json", record, owner)
@@ -158,13 +184,8 @@ def read_record(directory: Path, *, check_files: bool = False) -> Record | None:
     except FileNotFoundError:
         return None
     _require_scores(record, path)
-    for name, digest in record["files"].items() if check_files else ():
-        try:
-            intact = _file_digest(directory / name) == digest
-        except (FileNotFoundError, ValueError):
-            intact = False
-        if not intact:
-            raise ValueError(f"{directory / name} is missing, damaged or was changed")
+    if check_files:
+        require_intact(directory, record["files"])
     return record
 
 

@@ -39,6 +39,15 @@ class Evaluation:
     """Whether a run with these scores on held-out samples counts as solved."""
 
 
+def samples_by_part(evaluations: Mapping[str, Evaluation]) -> Samples:
+    """Return every part's samples under names such as "test_error", as runs store them."""
+    return {
+        f"{part}_{name}": array
+        for part, evaluation in evaluations.items()
+        for name, array in evaluation.samples.items()
+    }
+
+
 @dataclass(frozen=True)
 class Column:
     """A score as the table shows it."""

@@ -30,6 +30,7 @@ from compare.experiments.basin import (
 )
 from compare.experiments.plan import Request
 from compare.files import read_arrays
+from compare.results.schema import FILES
 
 NUMPY = load("numpy")
 
@@ -265,7 +266,7 @@ def test_each_point_has_a_directory(study):
     assert len(list(out.iterdir())) == 3 * 2 * 2 + 2
     for directory in out.iterdir():
         files = {path.name for path in directory.iterdir()} - {".lock"}
-        assert files == {"point.json", *basin.FILES}
+        assert files == {"point.json", *FILES}
 
 
 def test_what_is_recorded_is_what_the_weights_give(study):
