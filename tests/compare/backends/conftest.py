@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from compare import cli
+from compare import backends, cli
 from compare.files import read_arrays
 
 # With 55 samples the batches of 16 come out even and the last, of 7, does not. The quadrant
@@ -154,3 +154,35 @@ def stop(*processes):
         process.wait()
         process.stdout.close()
         process.stderr.close()
+
+
+@pytest.fixture
+def check_gradient():
+    """The NumPy backend's derivatives of a function of arrays, beside differences."""
+    backend, rng = backends.load("numpy"), np.random.default_rng(0)
+
+    def check(function, *arrays):
+        """Compare each derivative of sum(weights * function) with central differences in float64."""
+        weights = rng.normal(size=function(*arrays).shape)
+
+        def scalar(parameters):
+            value = function(*(parameters[name] for name in sorted(parameters)))
+            return backend.xp.sum(weights * value), {}
+
+        parameters = {str(index): array for index, array in enumerate(arrays)}
+        value, _, gradients = backend.value_and_grad(scalar)(parameters)
+        assert value == scalar(parameters)[0]
+        for name, array in parameters.items():
+            assert gradients[name].shape == array.shape
+            numerical = np.zeros_like(array)
+            for index in np.ndindex(array.shape):
+                step = 1e-6
+                ends = []
+                for sign in (1, -1):
+                    changed = array.copy()
+                    changed[index] += sign * step
+                    ends.append(scalar({**parameters, name: changed})[0])
+                numerical[index] = (ends[0] - ends[1]) / (2 * step)
+            np.testing.assert_allclose(gradients[name], numerical, rtol=1e-6, atol=1e-7)
+
+    return check

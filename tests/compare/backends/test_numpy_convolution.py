@@ -12,31 +12,6 @@ BACKEND = backends.load("numpy")
 RNG = np.random.default_rng(0)
 
 
-def check_gradient(function, *arrays):
-    """Compare each derivative of sum(weights * function) with central differences in float64."""
-    weights = RNG.normal(size=function(*arrays).shape)
-
-    def scalar(parameters):
-        value = function(*(parameters[name] for name in sorted(parameters)))
-        return BACKEND.xp.sum(weights * value), {}
-
-    parameters = {str(index): array for index, array in enumerate(arrays)}
-    value, _, gradients = BACKEND.value_and_grad(scalar)(parameters)
-    assert value == scalar(parameters)[0]
-    for name, array in parameters.items():
-        assert gradients[name].shape == array.shape
-        numerical = np.zeros_like(array)
-        for index in np.ndindex(array.shape):
-            step = 1e-6
-            ends = []
-            for sign in (1, -1):
-                changed = array.copy()
-                changed[index] += sign * step
-                ends.append(scalar({**parameters, name: changed})[0])
-            numerical[index] = (ends[0] - ends[1]) / (2 * step)
-        np.testing.assert_allclose(gradients[name], numerical, rtol=1e-6, atol=1e-7)
-
-
 def slow_conv(x, weight, stride, padding):
     padded = np.pad(x, ((0, 0), (0, 0), *padding))
     kernel = weight.shape[2]
@@ -55,7 +30,7 @@ def slow_conv(x, weight, stride, padding):
 @pytest.mark.parametrize(
     ("n", "channels", "height", "width", "outputs", "kernel", "stride", "padding"), CONVOLUTIONS
 )
-def test_conv(n, channels, height, width, outputs, kernel, stride, padding):
+def test_conv(check_gradient, n, channels, height, width, outputs, kernel, stride, padding):
     x = RNG.normal(size=(n, channels, height, width))
     weight = RNG.normal(size=(outputs, channels, kernel, kernel))
     bias = RNG.normal(size=outputs)
@@ -71,7 +46,7 @@ def test_conv(n, channels, height, width, outputs, kernel, stride, padding):
     ("n", "channels", "height", "width", "outputs", "kernel", "stride", "padding"), CONVOLUTIONS
 )
 def test_conv_transpose_is_the_adjoint(
-    n, channels, height, width, outputs, kernel, stride, padding
+    check_gradient, n, channels, height, width, outputs, kernel, stride, padding
 ):
     """<conv(x), y> = <x, conv_transpose(y)> for all x and y, and the bias comes on top."""
     x = RNG.normal(size=(n, channels, height, width))

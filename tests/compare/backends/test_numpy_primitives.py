@@ -11,32 +11,7 @@ BACKEND = backends.load("numpy")
 RNG = np.random.default_rng(0)
 
 
-def check_gradient(function, *arrays):
-    """Compare each derivative of sum(weights * function) with central differences in float64."""
-    weights = RNG.normal(size=function(*arrays).shape)
-
-    def scalar(parameters):
-        value = function(*(parameters[name] for name in sorted(parameters)))
-        return BACKEND.xp.sum(weights * value), {}
-
-    parameters = {str(index): array for index, array in enumerate(arrays)}
-    value, _, gradients = BACKEND.value_and_grad(scalar)(parameters)
-    assert value == scalar(parameters)[0]
-    for name, array in parameters.items():
-        assert gradients[name].shape == array.shape
-        numerical = np.zeros_like(array)
-        for index in np.ndindex(array.shape):
-            step = 1e-6
-            ends = []
-            for sign in (1, -1):
-                changed = array.copy()
-                changed[index] += sign * step
-                ends.append(scalar({**parameters, name: changed})[0])
-            numerical[index] = (ends[0] - ends[1]) / (2 * step)
-        np.testing.assert_allclose(gradients[name], numerical, rtol=1e-6, atol=1e-7)
-
-
-def test_relu():
+def test_relu(check_gradient):
     x = np.array([[-1.5, -0.0, 0.0, 2.5]])
     assert BACKEND.relu(x).tolist() == [[0, 0, 0, 2.5]]
     check_gradient(BACKEND.relu, np.array([[-1.5, -0.2, 0.3, 2.5]]))
@@ -47,7 +22,7 @@ def test_relu():
 @pytest.mark.parametrize(
     ("shape", "kernel"), [((2, 3, 4, 6), 2), ((1, 2, 7, 5), 3), ((2, 1, 3, 3), 1)]
 )
-def test_max_pool(shape, kernel):
+def test_max_pool(check_gradient, shape, kernel):
     x = RNG.normal(size=shape)
     rows, columns = (size // kernel * kernel for size in shape[2:])
     blocks = x[:, :, :rows, :columns].reshape(
