@@ -18,7 +18,8 @@ _CHUNK_BYTES = 1 << 23
 class Dataset:
     """Samples that are known by their positions and drawn from them.
 
-    positions: (n, 2) int64, (x, y) in pixels; of samples in a sequence (n, 1), their numbers.
+    positions: (n, 2) int64, (x, y) in pixels; of samples in a sequence (n, 1), their numbers; of
+    others whatever they are drawn from, such as (x, y, digit, label).
     `draw_inputs` and `draw_targets` map such positions to float32 arrays with the sample first.
     """
 

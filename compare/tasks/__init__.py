@@ -20,6 +20,7 @@ BUILT_IN = {
     "coord2image": "(x, y) to the picture of a 9x9 square centred there",
     "image2coord": "the picture of a 9x9 square to its centre's (x, y)",
     "two-objects": "random numbers to a picture of two objects, as the paper's GAN",
+    "classification": "a handwritten digit on a canvas to its class",
 }
 """What each built-in task maps to what."""
 

@@ -32,8 +32,8 @@ def test_solvers_that_learn_nothing_are_exact(name):
     assert built(name).load({}).predict(SPLIT.test.inputs()).shape == (len(SPLIT.test), 2)
 
 
-# What draws scenes from random numbers has no one right answer; its task's own tests judge it.
-@pytest.mark.parametrize("task", [task for task in tasks.BUILT_IN if task != "two-objects"])
+# What draws scenes from random numbers has no one right answer, and no digit is read by hand.
+@pytest.mark.parametrize("task", [*tasks.BUILT_IN][:4])
 def test_every_network_by_hand_and_every_closed_form_is_exact(task):
     setting = Setting(tasks.load(task), "uniform", 16, 20)
     data = setting.task.all_samples(16, 20)
