@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -33,6 +33,36 @@ class RunError(RuntimeError):
     The command line prints the message on one line and exits with code 1. Runs that were finished
     before are kept.
     """
+
+
+def choice(what: str, text: str, known: Iterable[str]) -> str:
+    """Return a text that is among those known; `UsageError` lists them and suggests the nearest.
+
+    >>> choice("split", "quadrants", ("uniform", "quadrant"))
+    Traceback (most recent call last):
+    compare.errors.UsageError: unknown split 'quadrants'; did you mean 'quadrant'? choose from: \
+uniform, quadrant
+    """
+    names = tuple(known)
+    if text not in names:
+        raise unknown(what, text, names)
+    return text
+
+
+def unknown(what: str, text: str, known: Iterable[str]) -> UsageError:
+    """Return the error of a text that is not among those known."""
+    names = tuple(known)
+    return UsageError(
+        f"unknown {what} '{text:.40}'; {did_you_mean(text, names)}choose from: {', '.join(names)}"
+    )
+
+
+def did_you_mean(text: str, known: Iterable[str]) -> str:
+    """Return "did you mean '...'? " with the nearest of the names; nothing if none is near."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(text[:80], list(known), 1)
+    return f"did you mean '{near[0]}'? " if near else ""
 
 
 def command(*words: str) -> str:

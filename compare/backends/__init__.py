@@ -19,7 +19,7 @@ from compare.backends.base import (
     same_padding,
     without_negligible,
 )
-from compare.errors import UsageError
+from compare.errors import UsageError, choice
 from compare.plugins import distribution, guarded, plugins
 
 __all__ = [
@@ -113,9 +113,7 @@ def load(name: str, device: str = "auto", precision: str | None = None) -> Backe
     precision that the backend or the device does not have.
     """
     entries = available()
-    if name not in entries:
-        raise UsageError(f"unknown backend '{name:.40}'; choose from: {', '.join(entries)}")
-    entry = entries[name]
+    entry = entries[choice("backend", name, entries)]
     if not entry.installed:
         raise UsageError(
             f"backend '{name}' needs {entry.requires}, which is not installed; run: {entry.install}"

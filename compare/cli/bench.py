@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from compare.cli import output, progress
-from compare.experiments.values import choice, names
+from compare.errors import choice
+from compare.experiments.values import names
 
 DESCRIPTION = (
     "Time each solver's prediction on larger and larger canvases and batches on this machine; "

@@ -8,7 +8,7 @@ from typing import Any
 
 from compare import backends, tasks
 from compare.cli import COMMANDS, make_parser, output
-from compare.errors import UsageError
+from compare.errors import choice
 from compare.learned.recipe import OPTIONS
 from compare.solvers.catalogue import PRESETS, solvers_of
 
@@ -39,10 +39,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     """
     import shtab
 
-    if shell not in shtab.SUPPORTED_SHELLS:
-        raise UsageError(
-            f"unknown shell '{shell}'; choose from: {', '.join(shtab.SUPPORTED_SHELLS)}"
-        )
+    choice("shell", shell, shtab.SUPPORTED_SHELLS)
     known = tasks.known()
     loaded = [tasks.load(name) for name in known]
     supervised = [task.supervision for task in loaded if task.supervision]

@@ -7,8 +7,8 @@ import time
 from itertools import chain
 
 from compare.cli import output, progress
-from compare.errors import UsageError
-from compare.experiments.values import choice, count, names
+from compare.errors import UsageError, choice
+from compare.experiments.values import count, names
 
 DESCRIPTION = (
     "Prove that the handcrafted networks are exact: on every canvas by lemmas that an SMT solver "

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from compare.cli import output
-from compare.errors import StorageError
-from compare.experiments.values import choice
+from compare.errors import StorageError, choice
 
 DESCRIPTION = (
     "List, filter, group and sort the runs in a directory. Damaged files are named on standard "

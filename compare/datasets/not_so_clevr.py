@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split
-from compare.errors import UsageError
+from compare.errors import UsageError, choice
 
 RADIUS = 4
 """Pixels from the square's centre to its edge."""
@@ -47,8 +47,7 @@ def held_out(split: str, height: int, width: int) -> NDArray[np.bool_]:
     "uniform": a random quarter. "quadrant": x beyond half the width and y beyond half the height.
     Raises `UsageError` for no split, and where one side of it would be empty.
     """
-    if split not in SPLITS:
-        raise UsageError(f"unknown split '{split}'; choose from: {', '.join(SPLITS)}")
+    choice("split", split, SPLITS)
     places = centres(height, width)
     if split == "uniform":
         test = np.random.RandomState(_SPLIT_SEED).random_sample(len(places)) < 0.25

@@ -25,12 +25,11 @@ from compare import tasks
 from compare.backends import Backend, load
 from compare.datasets import Dataset
 from compare.datasets.streams import random_stream
-from compare.errors import UsageError
+from compare.errors import UsageError, choice
 from compare.experiments.environment import environment
 from compare.experiments.executors import PAUSE
 from compare.experiments.plan import Plan, Request, make_plans
 from compare.experiments.run import warnings_to
-from compare.experiments.values import choice
 from compare.files import (
     Record,
     make_directory,

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from compare import backends
-from compare.errors import RunError, UsageError
+from compare.errors import RunError, UsageError, choice
 from compare.experiments.estimate import seconds_a_step
 from compare.experiments.executors import (
     PAUSE,
@@ -32,9 +32,7 @@ def on_workers(name: str, device: str, precision: str | None) -> Place:
 
     "auto" would mean another device, and so another run, on every machine.
     """
-    known = backends.available()
-    if name not in known:
-        raise UsageError(f"unknown backend '{name:.40}'; choose from: {', '.join(known)}")
+    choice("backend", name, backends.available())
     if name == "numpy":
         return here(name, device, precision)
     if device == "auto":

@@ -12,11 +12,11 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from compare.errors import UsageError, command
+from compare.errors import UsageError, choice, command
 from compare.experiments.plan import Place, Plan, Request, here, make_plans
-from compare.experiments.values import MOST_RUNS, MOST_SEEDS
+from compare.experiments.values import MOST_RUNS, seeds_of, text_of
 from compare.files import read_input
-from compare.learned.recipe import LARGEST, OPTIONS
+from compare.learned.recipe import OPTIONS
 
 _JOINED = ("solver", "split", "eval_size")
 """Keys whose lists belong to each point of the grid, as those of the options do."""
@@ -87,17 +87,19 @@ def _require_short_keys(text: str, file: Path) -> None:
 def _points(grid: dict[str, Any], where: str, most: int) -> Iterator[Request]:
     """Yield the points of a grid; `UsageError` if they are more than `most` runs."""
     for key in grid:
-        if key not in _KEYS:
-            raise UsageError(f"{where}: unknown key '{key:.40}'; choose from: {', '.join(_KEYS)}")
+        try:
+            choice("key", key, _KEYS)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
     if "task" not in grid:
         raise UsageError(f"{where}: no 'task'; '{command('list')}' names them")
-    seeds = _seeds(grid.get("seeds", 3), where)
+    seeds = seeds_of(f"{where}: seeds", grid.get("seeds", 3))
     texts = {}
     for key in grid.keys() - {"seeds"}:
         values = grid[key] if isinstance(grid[key], list) else [grid[key]]
         if not values:
             raise UsageError(f"{where}: {key} is an empty list; give one value or more")
-        texts[key] = [_text(value, f"{where}: {key}") for value in values]
+        texts[key] = [text_of(f"{where}: {key}", value) for value in values]
     joined = {key: ",".join(texts[key]) for key in _JOINED if key in texts}
     # The lists of all other keys span the grid.
     spanning = [key for key in _KEYS if key in texts and key not in _JOINED]
@@ -111,36 +113,6 @@ def _points(grid: dict[str, Any], where: str, most: int) -> Iterator[Request]:
         point = dict(zip(spanning, values, strict=True))
         recipe = {key: point.pop(key) for key in _RECIPE if key in point}
         yield Request(**point, **joined, seeds=seeds, recipe=recipe)
-
-
-def _text(value: Any, what: str) -> str:
-    """Return a value as the command line would have it."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise UsageError(f"{what} is {_shown(value)}; give a number or a text, or a list of them")
-    try:
-        return value if isinstance(value, str) else repr(value)
-    except ValueError:
-        raise UsageError(f"{what} is {_shown(value)}; give a smaller one") from None
-
-
-def _shown(value: Any) -> str:
-    """Quote the beginning of a value."""
-    try:
-        return f"{value!r:.40}"
-    except ValueError:  # Python refuses to write very many digits
-        return "a number of thousands of digits"
-
-
-def _seeds(value: Any, where: str) -> tuple[int, ...]:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MOST_SEEDS:
-        return tuple(range(value))
-    seeds = value if isinstance(value, list) else []
-    if not seeds or any(type(seed) is not int or not 0 <= seed <= LARGEST for seed in seeds):
-        raise UsageError(
-            f"{where}: seeds is {_shown(value)}; give how many, 1 to {MOST_SEEDS}, "
-            "or a list of whole numbers"
-        )
-    return tuple(dict.fromkeys(seeds))
 
 
 def read_plans(

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from compare import backends, tasks
-from compare.errors import UsageError
+from compare.errors import UsageError, choice
 from compare.experiments import memory
-from compare.experiments.values import choice, names, option, pixels
+from compare.experiments.values import names, option, pixels
 from compare.learned.recipe import OPTIONS, Recipe, changed
 from compare.plugins import PluginError, guarded
 from compare.results.runs import directory_name

@@ -1,11 +1,15 @@
-"""Names and numbers as users give them, in text; `UsageError` says what is wrong with one."""
+"""Names and numbers as users give them; `UsageError` says what is wrong with one.
+
+The command line gives texts, a sweep's file and Python numbers too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from numbers import Integral, Real
+from typing import Any, TypeVar
 
-from compare.errors import UsageError
+from compare.errors import UsageError, choice
 from compare.learned.recipe import LARGEST, Option, whole_number
 
 T = TypeVar("T")
@@ -40,13 +44,6 @@ def option(what: str, text: str, option: Option, choices: tuple[str, ...]) -> ob
     return read(what, text, option.read)
 
 
-def choice(what: str, text: str, known: tuple[str, ...]) -> str:
-    """Make sure that a text is among those known."""
-    if text not in known:
-        raise UsageError(f"unknown {what} '{text:.40}'; choose from: {', '.join(known)}")
-    return text
-
-
 def pixels(what: str, text: str, bytes_a_pixel: int | None = None) -> tuple[int, int]:
     """Read a canvas's (height, width), "64" or "48x64", that fits in memory.
 
@@ -75,3 +72,38 @@ def names(what: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...
     for name in given:
         choice(what, name, known)
     return given
+
+
+def text_of(what: str, value: Any) -> str:
+    """Return a number or a text as the command line would have it."""
+    if isinstance(value, bool) or not isinstance(value, str | Real):
+        raise UsageError(f"{what} is {_shown(value)}; give a number or a text, or a list of them")
+    try:
+        return str(value)  # of NumPy's numbers too
+    except ValueError:
+        raise UsageError(f"{what} is {_shown(value)}; give a smaller one") from None
+
+
+def seeds_of(what: str, value: Any) -> tuple[int, ...]:
+    """Read how many seeds, which then are 0, 1, ..., or a list of seeds."""
+    if _is_whole(value) and 0 < value <= MOST_SEEDS:
+        return tuple(range(value))
+    seeds = list(value) if isinstance(value, list | tuple | range) else []
+    if not seeds or not all(_is_whole(seed) and 0 <= seed <= LARGEST for seed in seeds):
+        raise UsageError(
+            f"{what} is {_shown(value)}; give how many, 1 to {MOST_SEEDS}, "
+            "or a list of whole numbers"
+        )
+    return tuple(dict.fromkeys(map(int, seeds)))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """Quote the beginning of a value."""
+    try:
+        return f"{value!r:.40}"
+    except ValueError:  # Python refuses to write very many digits
+        return "a number of thousands of digits"

@@ -61,6 +61,11 @@ def not_negative(text: str) -> float:
     return _finite(text, lambda value: value >= 0, "give a number 0 or more")
 
 
+def below_1(text: str) -> float:
+    """Read a number from 0 to below 1; ValueError says what to give instead."""
+    return _finite(text, lambda value: 0 <= value < 1, "give a number from 0 to below 1")
+
+
 def _finite(text: str, holds: Callable[[float], bool], otherwise: str) -> float:
     try:
         value = float(text)
@@ -120,9 +125,9 @@ class Recipe:
         choices=("scaled", "pixels"),
         architectural=True,
     )
-    beta1: float = 0.9
-    beta2: float = 0.99
-    epsilon: float = 1e-8
+    beta1: float = _option(0.9, "of Adam: what it keeps of the mean gradient", below_1, "X")
+    beta2: float = _option(0.99, "of Adam: what it keeps of the mean square", below_1, "X")
+    epsilon: float = _option(1e-8, "of Adam: added to the root of the mean square", positive, "X")
 
 
 OPTIONS: tuple[Option, ...] = tuple(

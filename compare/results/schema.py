@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from compare.files import Record
-from compare.learned.recipe import LARGEST, Recipe, not_negative, positive, whole_number
+from compare.learned.recipe import LARGEST, Recipe, below_1, not_negative, positive, whole_number
 
 FORMAT = 4
 """Rises when the meaning of a file changes, so that an old one is not taken for a new one."""
@@ -39,6 +39,7 @@ _READ_BY = {
     whole_number: Several,
     positive: Annotated[float, Meta(gt=0, le=sys.float_info.max)],
     not_negative: Amount,
+    below_1: Annotated[float, Meta(ge=0, lt=1)],
 }
 """The type of an option, by the function that reads its text."""
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.errors import UsageError
+from compare.errors import UsageError, choice
 from compare.files import Record
 from compare.learned.recipe import OPTIONS
 from compare.results.runs import records
@@ -165,11 +165,7 @@ def _value(dtype: np.dtype[Any], text: str, condition: str) -> Any:
 
 def _known(table: Table, names: Sequence[str]) -> list[str]:
     """Make sure that there are such columns; `UsageError` lists those there are."""
-    known = table.dtype.names or ()
-    for name in names:
-        if name not in known:
-            raise UsageError(f"unknown column '{name}'; choose from: {', '.join(known)}")
-    return list(names)
+    return [choice("column", name, table.dtype.names or ()) for name in names]
 
 
 def group(table: Table, by: Sequence[str]) -> Table:

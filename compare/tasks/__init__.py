@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from compare.errors import UsageError
+from compare.errors import unknown
 from compare.plugins import load as plugin
 from compare.plugins import load_working, plugins
 from compare.tasks.base import Column, Supervision, Task
@@ -48,7 +48,7 @@ def load(name: str) -> Task:
     for point in plugins("compare.tasks").select(name=name):
         task = plugin(point, _fault)
         return task
-    raise UsageError(f"unknown task '{name:.40}'; choose from: {', '.join(known())}")
+    raise unknown("task", name, known())
 
 
 def _fault(name: str, task: Any) -> str:

@@ -47,7 +47,7 @@ from compare.datasets.two_objects import (
     pictures,
     samples,
 )
-from compare.errors import UsageError
+from compare.errors import choice
 from compare.tasks import BUILT_IN
 from compare.tasks.base import Column, Evaluation, Predictor, Scores, Task
 from compare.tasks.nearest_scene import Decoder
@@ -361,8 +361,7 @@ def succeeded(scores: Scores) -> bool:
 
 
 def _split(name: str, height: int, width: int) -> Split:
-    if name != "all":
-        raise UsageError(f"unknown split '{name}'; choose from: all")
+    choice("split", name, ("all",))
     data = samples(EVALUATED, height, width)
     return Split(data, data)
 

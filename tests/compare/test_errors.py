@@ -1,4 +1,4 @@
-"""Signals that become an exception where nobody handles them, and commands in messages."""
+"""Signals that become an exception where nobody handles them; commands and names in messages."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from compare.errors import TerminatedError, command, terminations_raised
+from compare.errors import TerminatedError, UsageError, choice, command, terminations_raised
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP]
 
@@ -96,3 +96,36 @@ def test_a_module_is_named_with_its_interpreter(called):
 def test_another_program_that_uses_the_library_is_not_named(called):
     called("/usr/bin/pytest")
     assert command("results") == "compare results"
+
+
+KNOWN = ("uniform", "quadrant", "all")
+
+
+def test_choices():
+    for name in KNOWN:
+        assert choice("split", name, KNOWN) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        *((text, "") for text in ("half", "", "u", "x" * 40)),
+        *(
+            (text, "did you mean 'uniform'? ")
+            for text in ("Uniform", "uniform ", "unifrom", "unif")
+        ),
+        ("quadrnat", "did you mean 'quadrant'? "),
+    ],
+)
+def test_what_is_no_choice(text, suggestion):
+    with pytest.raises(UsageError) as refused:
+        choice("split", text, KNOWN)
+    assert str(refused.value) == (
+        f"unknown split '{text}'; {suggestion}choose from: uniform, quadrant, all"
+    )
+
+
+def test_a_name_of_megabytes_is_refused_at_once_and_cut():
+    with pytest.raises(UsageError) as refused:
+        choice("split", "uniform" * 1_000_000, KNOWN)
+    assert len(str(refused.value)) < 120

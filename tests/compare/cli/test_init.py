@@ -50,13 +50,16 @@ MANY = "9" * 5000
 VALUES = (
     *("solver", "split", "seeds", "preset", "backend", "device", "precision", "size", "eval-size"),
     *("out", "epochs", "learning-rate", "l2", "batch", "loss", "lr-schedule", "width", "kernel"),
-    "coordinates",
+    *("coordinates", "beta1", "beta2", "epsilon"),
 )
 SWEEP_VALUES = ("workers", "scheduler", "out")
 RESULTS_VALUES = ("where", "by", "sort", "columns", "format")
 
 BAD = [
-    (["run", "--task", "onehot2cord"], "unknown task 'onehot2cord'; choose from: onehot2coord"),
+    (
+        ["run", "--task", "onehot2cord"],
+        "unknown task 'onehot2cord'; did you mean 'onehot2coord'? choo",
+    ),
     (
         [*RUN, "--solver", "magic"],
         "unknown solver 'magic'; choose from: handcrafted, handcrafted-c",
@@ -101,7 +104,10 @@ BAD = [
     (["walk"], "invalid choice: 'walk'"),
     ([], "required: COMMAND"),
     (["prove", "--task", "magic"], "unknown task 'magic'; choose from: onehot2coord"),
-    (["prove", "--dtype", "float8"], "unknown dtype 'float8'; choose from: float16, float32"),
+    (
+        ["prove", "--dtype", "float8"],
+        "unknown dtype 'float8'; did you mean 'float64'? choose from: float16",
+    ),
     (["prove", "--max-size", "0"], "--max-size is '0'; give a whole number, 1 or more"),
     (["prove", "--max-size", "2049", "--dtype", "float16"], "2049 pixels is beyond 2048"),
     (["export", "--task", "onehot2coord"], "required: file"),

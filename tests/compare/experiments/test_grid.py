@@ -67,7 +67,8 @@ def test_every_option_of_a_run_is_a_key(tmp_path):
     values = {"task": '["coord2image", "coord2onehot"]', "seeds": "2", "split": '"uniform"',
               "solver": '"coordconv"', "preset": '"paper"', "epochs": "2", "learning_rate": "0.3",
               "l2": "0.3", "batch": "7", "loss": '"mse"', "lr_schedule": '"step"', "width": "2",
-              "kernel": "2", "coordinates": '"pixels"', "size": "32", "eval_size": '"32"',
+              "kernel": "2", "coordinates": '"pixels"', "beta1": "0.5", "beta2": "0.5",
+              "epsilon": "0.1", "size": "32", "eval_size": '"32"',
               "backend": '"none"', "device": '"none"', "precision": '"none"'}  # fmt: skip
     options = {option.name for option in OPTIONS}
     assert values.keys() == {field.name for field in fields(Request)} - {"recipe"} | options
@@ -114,8 +115,14 @@ BAD = [
     ("task = ", "is not TOML"),
     ("task = 1\ntask = 2", "is not TOML"),
     ("", "no 'task'; 'compare list' names them"),
-    ('task = "onehot2cord"', "unknown task 'onehot2cord'; choose from: onehot2coord"),
-    ('tasks = "onehot2coord"', "unknown key 'tasks'; choose from: task, seeds, solver"),
+    (
+        'task = "onehot2cord"',
+        "unknown task 'onehot2cord'; did you mean 'onehot2coord'? choose from: o",
+    ),
+    (
+        'tasks = "onehot2coord"',
+        "unknown key 'tasks'; did you mean 'task'? choose from: task, seeds, solver",
+    ),
     ('task = "onehot2coord"\nseeds = 0', "seeds is 0; give how many, 1 to 100000, or a list"),
     ('task = "onehot2coord"\nseeds = 1000000', "seeds is 1000000; give how many, 1 to 100000"),
     ('task = "onehot2coord"\nseeds = [1, -1]', "seeds is [1, -1]; give how many"),

@@ -211,7 +211,8 @@ def test_a_record_of_a_canvas_that_a_solver_cannot_do_is_refused(picky):
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_is_read_into_the_recipe(option):
     """By its own reader, to another value than the default."""
-    text = {"learning_rate": "0.3", "loss": "mse", "epochs": "7", "l2": "0.5", "batch": "9"}
+    text = {"learning_rate": "0.3", "loss": "mse", "epochs": "7", "l2": "0.5", "batch": "9",
+            "beta1": "0.5", "beta2": "0.5", "epsilon": "0.5"}  # fmt: skip
     given = text.get(option.name, option.choices[-1] if option.choices else None)
     request = Request("coord2image", (0,), "deconv", "uniform", recipe={option.name: given})
     (plan,), (plain,) = make_plans(request), make_plans(replace(request, recipe={}))

@@ -1,10 +1,19 @@
 """Names and numbers as users give them: what is just allowed and what is just not."""
 
+import numpy as np
 import pytest
 
 from compare.backends import base
 from compare.errors import UsageError
-from compare.experiments.values import MOST_SEEDS, choice, count, names, pixels, read
+from compare.experiments.values import (
+    MOST_SEEDS,
+    count,
+    names,
+    pixels,
+    read,
+    seeds_of,
+    text_of,
+)
 from compare.learned.recipe import LARGEST, not_negative, positive
 
 
@@ -86,17 +95,6 @@ def test_what_is_no_number(text):
     assert refusal(number, "--l2", text, True) == f"{expected} above 0"
 
 
-def test_choices():
-    for name in KNOWN:
-        assert choice("split", name, KNOWN) == name
-
-
-@pytest.mark.parametrize("text", ["half", "", "Uniform", "uniform ", "uni"])
-def test_what_is_no_choice(text):
-    expected = f"unknown split '{text}'; choose from: uniform, quadrant, all"
-    assert refusal(choice, "split", text, KNOWN) == expected
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -152,3 +150,34 @@ def test_a_canvas_beyond_memory_is_refused_in_gigabytes(monkeypatch):
         "4,000,000,000,000 GB are free: give a smaller canvas"
     )
     assert refusal(pixels, "--size", "9" * 50).startswith(f"--size is '{'9' * 40}', which takes")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("x", "x"), (3, "3"), (0.1, "0.1"), (np.float64(0.1), "0.1"), (np.int64(3), "3")],
+)
+def test_numbers_and_texts_become_texts(value, text):
+    assert text_of("l2", value) == text
+
+
+@pytest.mark.parametrize("value", [None, True, np.bool_(True), [1], b"x", 1j])
+def test_what_is_neither_a_number_nor_a_text(value):
+    assert refusal(text_of, "l2", value).startswith(f"l2 is {value!r}; give a number or a text")
+
+
+@pytest.mark.parametrize(
+    ("value", "seeds"),
+    [(1, (0,)), (3, (0, 1, 2)), ([5, 2, 5], (5, 2)), (range(2, 4), (2, 3)), ((np.int64(1),), (1,)),
+     ([LARGEST], (LARGEST,))],
+)  # fmt: skip
+def test_seeds_are_how_many_or_which(value, seeds):
+    found = seeds_of("seeds", value)
+    assert found == seeds
+    assert all(type(seed) is int for seed in found)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, MOST_SEEDS + 1, True, 1.0, "3", None, [], [-1], [True], [1.5], [LARGEST + 1]]
+)
+def test_what_are_no_seeds(value):
+    assert refusal(seeds_of, "seeds", value).startswith(f"seeds is {value!r}; give how many, 1 to")

@@ -9,6 +9,7 @@ from compare.learned.recipe import (
     OPTIONS,
     Option,
     Recipe,
+    below_1,
     changed,
     not_negative,
     positive,
@@ -94,6 +95,17 @@ def test_what_is_not_a_finite_number_above_0_is_refused(text):
             not_negative(text)
 
 
+@pytest.mark.parametrize("text", ["0", "0.5", "0.999999"])
+def test_numbers_below_1_are_read(text):
+    assert below_1(text) == float(text)
+
+
+@pytest.mark.parametrize("text", ["1", "-0.1", "nan", "x"])
+def test_what_is_not_below_1_is_refused(text):
+    with pytest.raises(ValueError, match=r"^give a number from 0 to below 1$"):
+        below_1(text)
+
+
 def test_every_option_is_a_field_with_its_own_reader():
     """Written down once more: name, placeholder, choices, and of whom it is."""
     found = [
@@ -109,12 +121,16 @@ def test_every_option_is_a_field_with_its_own_reader():
         ("width", "N", ("1", "2", "3"), True, False, False),
         ("kernel", "N", ("1", "2", "3", "4"), True, False, False),
         ("coordinates", "NAME", ("scaled", "pixels"), True, False, True),
+        ("beta1", "X", (), False, False, False),
+        ("beta2", "X", (), False, False, False),
+        ("epsilon", "X", (), False, False, False),
     ]
     assert [o.name for o in OPTIONS] == [f.name for f in fields(Recipe) if f.metadata]
     assert all(o.help for o in OPTIONS)
     reads = {o.name: o.read for o in OPTIONS}
     assert (reads["learning_rate"], reads["l2"]) == (positive, not_negative)
     assert reads["epochs"] is reads["batch"] is whole_number
+    assert (reads["beta1"], reads["beta2"], reads["epsilon"]) == (below_1, below_1, positive)
 
 
 def test_an_option_is_a_number_anyone_may_have_unless_it_says_so():

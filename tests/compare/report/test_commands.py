@@ -73,7 +73,8 @@ def test_what_learns_nothing_goes_with_the_first_command(made):
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
 def test_every_option_of_the_recipe_is_named_where_it_differs(option, made):
-    values = {"learning_rate": 0.25, "epochs": 7, "l2": 0.5, "batch": 3, "loss": "mse"}
+    values = {"learning_rate": 0.25, "epochs": 7, "l2": 0.5, "batch": 3, "loss": "mse",
+              "beta1": 0.5, "beta2": 0.5, "epsilon": 0.5}  # fmt: skip
     value = values.get(option.name, option.choices[-1] if option.choices else None)
     value = option.read(str(value))
     run = made("deconv", task="coord2image", size=[64, 64], recipe={option.name: value})

@@ -66,7 +66,10 @@ def test_filters(store, conditions, expected):
     [
         ("solver", "'solver' is not a condition; give COLUMN=VALUE, or with one of = !="),
         ("=conv", "'=conv' is not a condition"),
-        ("solvr=conv", "unknown column 'solvr'; choose from: run, task, split"),
+        (
+            "solvr=conv",
+            "unknown column 'solvr'; did you mean 'solver'? choose from: run, task, split",
+        ),
         ("seed=one", "'one' in 'seed=one' is not a number"),
         ("success=maybe", "'maybe' in 'success=maybe' is not yes or no"),
     ],
