@@ -29,6 +29,11 @@ def onehot2coord(bitmap: NDArray[Any]) -> tuple[float, float]:
     Every number on the way is an integer no larger than W, so floating point rounds nothing.
     The same with the height and the map of rows gives y.
 
+        >>> bitmap = np.zeros((48, 64))
+        >>> bitmap[12, 41] = 1
+        >>> onehot2coord(bitmap)
+        (41.0, 12.0)
+
     bitmap: of any boolean, integer or floating dtype. Raises ValueError for values that are not
     one 1 and else 0, and TypeError for what is no array of numbers.
     """
@@ -46,7 +51,7 @@ def onehot2coord(bitmap: NDArray[Any]) -> tuple[float, float]:
     y_map = np.maximum(y_map, 0)
 
     # 3. A sum. 4. A subtraction.
-    return width - x_map.sum(), height - y_map.sum()
+    return float(width - x_map.sum()), float(height - y_map.sum())
 
 
 def _require_one_hot(bitmap: NDArray[Any]) -> None:

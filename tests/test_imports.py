@@ -7,7 +7,7 @@ import pytest
 
 ALLOWED = {
     "cli": ("report", "experiments", "figures"),
-    "api": ("experiments", "results"),
+    "api": ("experiments", "results", "report"),
     "report": ("figures", "results", "solvers"),
     "experiments": ("solvers", "results"),
     "figures": ("results",),

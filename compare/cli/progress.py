@@ -6,20 +6,19 @@ none of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from compare.cli import output
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from compare.experiments.comparison import Start
     from compare.experiments.executors import Outcome
     from compare.experiments.plan import Plan
-    from compare.learned.training import Progress
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -58,45 +57,15 @@ def warn(message: str) -> None:
         output.complain(message)
 
 
-OnProgress: TypeAlias = "Callable[[Plan, Progress], None]"
-"""Called with a plan and how far its training has come."""
-
-
 def watch(
-    plans: Sequence[Plan],
-    out: Path,
-    start: Callable[[OnProgress], Generator[tuple[Plan, Outcome], None, None]],
-    shown: bool = True,
+    plans: Sequence[Plan], out: Path, start: Start, shown: bool = True
 ) -> Iterator[tuple[Plan, Outcome]]:
     """Yield the plans' last outcomes as they come, under one progress bar.
 
     `start` begins to carry them out. Warnings, and runs that another process has locked, are
     printed on the way.
     """
-    # Predicting and writing takes about as long as one epoch, and every run does it once.
-    total = sum(plan.epochs + 1 for plan in plans)
-    ended, busy = 0, set()
-    with bar(total, "epoch", shown) as shown_bar:
+    from compare.experiments import comparison
 
-        def advance(plan: Plan, done: Progress) -> None:
-            shown_bar.set_description(_title(plan))
-            shown_bar.update(ended + done.epoch - shown_bar.n)
-
-        with closing(start(advance)) as outcomes:
-            for plan, outcome in outcomes:
-                for warning in outcome.warnings:
-                    warn(warning)
-                if outcome.status == "busy":
-                    if plan not in busy:
-                        warn(f"another process carries out {plan.directory(out)}; waiting for it")
-                        busy.add(plan)
-                    continue
-                detail(f"{outcome.status}: {plan.directory(out)}")
-                ended += plan.epochs + 1
-                shown_bar.update(ended - shown_bar.n)
-                yield plan, outcome
-
-
-def _title(plan: Plan) -> str:
-    name = f"{plan.split} {plan.solver}" + (f" seed {plan.seed}" if plan.recipe else "")
-    return output.plain(name)
+    with bar(comparison.steps_of(plans), "epoch", shown) as shown_bar:
+        yield from comparison.watch(out, start, shown_bar, warn, detail)

@@ -7,11 +7,11 @@ import json
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from compare.cli import output, progress
 from compare.cli.options import add_recipe, recipe_of, strict_json
-from compare.errors import RunError, StorageError, command
+from compare.errors import command
 from compare.experiments.values import MOST_SEEDS, count
 
 if TYPE_CHECKING:
@@ -63,44 +63,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Carry the runs out and print what they came to."""
-    from compare.experiments.executors import in_this_process, unfinished
+    from compare.experiments.comparison import carry_out, header, waiting
     from compare.experiments.plan import load_backend, make_plans
-    from compare.files import writable_directory
-    from compare.results.runs import read_record
-    from compare.solvers.catalogue import added_by
 
     plans = make_plans(_request(options), warn=progress.warn)
     if options.dry_run:
         return _dry_run(options, plans)
     place = plans[0]
-    backend = load_backend(place.backend, place.device, place.precision)
-    first = backend.first
+    first = load_backend(place.backend, place.device, place.precision).first
     out = Path(options.out)
-    waiting = plans
-    if not options.force:
-        # Of several processes that compute together, the first looks for all.
-        left = [plan.name() for plan in unfinished(plans, out)] if first else []
-        names = set(json.loads(backend.broadcast(json.dumps(left).encode())))
-        waiting = [plan for plan in plans if plan.name() in names]
-        for plan in plans:
-            if plan.name() not in names:
-                progress.detail(f"finished: {plan.directory(out)}")
-    if first and waiting:
-        writable_directory(out)
+    missing = waiting(plans, out, options.force)
+    awaited = set(missing)
+    for plan in plans:
+        if plan not in awaited:
+            progress.detail(f"finished: {plan.directory(out)}")
 
     started = time.perf_counter()
-    start = partial(in_this_process, waiting, out, options.force)
-    left_out = set()
-    for plan, outcome in progress.watch(waiting, out, start, shown=first):
-        if not outcome.stored:
-            raise StorageError(outcome.error)
-        if outcome.status != "failed":
-            continue
-        if options.solver is None and (package := added_by(plan.task, plan.solver)):
-            progress.warn(f"solver '{plan.solver}' of {package} failed ({outcome.error}); left out")
-            left_out.add(plan.solver)
-        else:
-            raise RunError(f"{outcome.error} ({plan.directory(out) / 'failure.json'} says more)")
+    watched = partial(progress.watch, missing, out, shown=first)
+    records = carry_out(
+        plans, missing, out, options.force, watched, progress.warn, options.solver is None
+    )
     if not first:
         return 0  # of several processes that compute together, one reports
     seconds = time.perf_counter() - started
@@ -108,19 +90,16 @@ def run(options: argparse.Namespace) -> int:
     from compare import tasks
     from compare.results.statistics import compare_all, summarise
 
-    records = [read_record(plan.directory(out)) for plan in plans if plan.solver not in left_out]
-    found = [record for record in records if record is not None]
-    if not found:
-        raise RunError(f"no solver of task '{place.task}' works")
+    found = list(records.values())
     summaries, pairs = summarise(found), compare_all(found)
-    header = _header(options, plans)
+    above = header(plans, options.preset, int(options.seeds))
     if options.json:
-        answer = {**header, "rows": summaries, "pairs": pairs}
+        answer = {**above, "rows": summaries, "pairs": pairs}
         output.show(json.dumps(strict_json(answer), indent=2))
         return 0
     from compare.report.text import comparison
 
-    output.show(comparison(tasks.load(place.task), header, summaries, pairs))
+    output.show(comparison(tasks.load(place.task), above, summaries, pairs))
     progress.note(f"\nDone in {seconds:.1f} s. Every run's files: {out}/")
     progress.note(f"A page about them, with pictures: {command('report', str(out))}")
     return 0
@@ -167,16 +146,3 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         output.show(f"{row['state']:<9}  {plan.split} {plan.solver}: {training}")
         output.show(f"           {row['directory']}")
     return 0
-
-
-def _header(options: argparse.Namespace, plans: list[Plan]) -> dict[str, Any]:
-    first = plans[0]
-    return {
-        "task": first.task,
-        "size": list(first.size),
-        "preset": options.preset,
-        "seeds": int(options.seeds),
-        "backend": first.backend,
-        "device": first.device,
-        "precision": first.precision,
-    }

@@ -16,7 +16,7 @@ from compare.experiments.values import MOST_WORKERS, count
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from compare.cli.progress import OnProgress
+    from compare.experiments.comparison import OnProgress
     from compare.experiments.estimate import Estimate
     from compare.experiments.executors import Outcome
     from compare.experiments.plan import Plan

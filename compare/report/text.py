@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
 
@@ -168,24 +169,52 @@ def comparison(
     header: Mapping[str, Any],
     summaries: Sequence[Mapping[str, Any]],
     pairs: Mapping[str, Sequence[Mapping[str, Any]]],
+    width: int = 80,
 ) -> str:
     """Print the summaries: how exact each solver is, at what cost, and how they compare."""
-    parts = [heading(header), *(fill(line, 80) for line in trainings(summaries))]
+    parts = []
+    for title, content in blocks(task, header, summaries, pairs):
+        if title:
+            parts += ["", title]
+        if isinstance(content, Cells):
+            parts += ["\n\n".join(columns(part) for part in _folded(content.rows, 1, width))]
+        elif title:
+            parts += [fill(f"- {line}", width, subsequent_indent="  ") for line in content]
+        else:
+            parts += ["" if line == "" else fill(line, width) for line in content]
+    return "\n".join(parts)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """A table: rows of cells, its header first."""
+
+    rows: Sequence[Sequence[str]]
+
+
+def blocks(
+    task: Task,
+    header: Mapping[str, Any],
+    summaries: Sequence[Mapping[str, Any]],
+    pairs: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> Iterator[tuple[str, Cells | list[str]]]:
+    """Yield what a comparison says, part by part: a title and a table, or a title and a list.
+
+    A part without a title is plain lines.
+    """
+    yield "", [heading(header), *trainings(summaries)]
     for split in dict.fromkeys(row["split"] for row in summaries):
         rows = [row for row in summaries if row["split"] == split]
         for part, title in score_parts(rows[0]).items():
             cells = score_cells(task, [(row["solver"], row["scores"].get(part)) for row in rows])
-            tables = [columns(part) for part in _folded(cells, 1)]
-            parts += ["", f"{split} split, {title}", "\n\n".join(tables)]
-        parts += ["", f"{split} split: cost, and success over seeds"]
-        parts += [columns([COST, *map(cost_cells, rows)])]
+            yield f"{split} split, {title}", Cells(cells)
+        yield f"{split} split: cost, and success over seeds", Cells([COST, *map(cost_cells, rows)])
         if lines := conclusions(task, rows, pairs[split]):
-            parts += ["", f"{split} split: how the solvers compare"]
-            parts += [fill(f"- {line}", 80, subsequent_indent="  ") for line in lines]
+            yield f"{split} split: how the solvers compare", lines
     diverged = sum(row["diverged"] for row in summaries)
     if diverged:
-        parts += ["", f"{counted(diverged, 'run')} diverged: the loss was no longer finite."]
-    return "\n".join([*parts, "", task.legend, fill(legend(task), 80)])
+        yield "", ["", f"{counted(diverged, 'run')} diverged: the loss was no longer finite."]
+    yield "", ["", " ".join(task.legend.split()), legend(task)]
 
 
 def heading(header: Mapping[str, Any]) -> str:

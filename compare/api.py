@@ -1,0 +1,272 @@
+"""Comparisons and models from Python: `compare.run` and `compare.fit`.
+
+Both take what the command `compare run` takes, by the same names with `_` for `-`.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compare import tasks
+from compare.errors import UsageError, unknown
+from compare.experiments import comparison
+from compare.experiments.plan import Plan, Request, load_backend, make_plans
+from compare.experiments.values import seeds_of, text_of
+from compare.files import Record
+from compare.learned.recipe import OPTIONS
+from compare.results.statistics import compare_all, summarise
+from compare.results.table import tidy
+from compare.solvers.base import Model
+
+if TYPE_CHECKING:
+    import pandas
+    import polars
+    from tqdm import tqdm
+
+    from compare.learned.training import Progress
+
+__all__ = ["Comparison", "fit", "run"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What some solvers came to on a task: it prints as the table, and shows as one in a notebook.
+
+    `compare.run` returns it.
+    """
+
+    header: Mapping[str, Any]
+    """Task, size of the canvas, preset, seeds, backend, device and precision."""
+    records: Mapping[str, Record]
+    """What is known of each run, by the name of its directory in `out`: its `run.json`."""
+    out: Path
+    """The directory of the runs."""
+
+    @cached_property
+    def table(self) -> np.recarray[Any, Any]:
+        """A row for each run; see `compare.results.table.tidy` for the columns."""
+        return tidy(self.records)
+
+    @cached_property
+    def summaries(self) -> list[dict[str, Any]]:
+        """What each solver came to over its seeds, on each split."""
+        return summarise(list(self.records.values()))
+
+    @cached_property
+    def pairs(self) -> dict[str, list[dict[str, Any]]]:
+        """How every two solvers differ, by split."""
+        return compare_all(list(self.records.values()))
+
+    def __str__(self) -> str:
+        """Return the table that `compare run` prints."""
+        from compare.report.text import comparison as printed
+
+        return printed(tasks.load(self.header["task"]), self.header, self.summaries, self.pairs)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """Return the table as a notebook shows it."""
+        from compare.report.fragment import fragment
+
+        return fragment(tasks.load(self.header["task"]), self.header, self.summaries, self.pairs)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return `table` as a pandas data frame; pandas must be installed."""
+        import pandas
+
+        return pandas.DataFrame(self.table)
+
+    def to_polars(self) -> polars.DataFrame:
+        """Return `table` as a Polars data frame; Polars must be installed."""
+        import polars
+
+        return polars.DataFrame({name: self.table[name] for name in self.table.dtype.names or ()})
+
+
+def run(
+    task: str,
+    *,
+    solver: str | Sequence[str] | None = None,
+    split: str | Sequence[str] | None = None,
+    seeds: int | Sequence[int] = 3,
+    preset: str | None = None,
+    backend: str = "numpy",
+    device: str = "auto",
+    precision: str | None = None,
+    size: int | str | tuple[int, int] = 64,
+    eval_size: int | str | Sequence[int | str | tuple[int, int]] | None = None,
+    out: str | Path = "runs",
+    force: bool = False,
+    progress: bool | None = None,
+    **recipe: Any,
+) -> Comparison:
+    """Run solvers on a task and return what they came to, as the command `compare run` does.
+
+    Finished runs in `out` are not repeated, and an interrupted one is resumed by the same call.
+
+        >>> import compare
+        >>> result = compare.run(
+        ...     "onehot2coord", solver="handcrafted", split="quadrant", size=20, out=out
+        ... )
+        >>> print(result)
+        onehot2coord on a 20x20 canvas; numpy on cpu, float32.
+        No solver learns.
+        ...
+        >>> result.to_pandas()[["solver", "test_exact"]]
+                solver  test_exact
+        0  handcrafted         1.0
+
+    solver, split: names, comma-separated or in a list; all of the task's by default.
+    seeds: how many, which are 0, 1, ..., or a list of them.
+    preset: "quick", a first look, or "paper", the published recipe in full.
+    size: of the canvas in pixels, one number or (height, width).
+    eval_size: other canvases to score on.
+    progress: whether to show a bar; by default in a notebook only. Nothing else is printed.
+    recipe: fields of `compare.learned.recipe.Recipe`, such as `epochs=15`, instead of the preset's.
+
+    Raises `UsageError`, before any work, for what is not there or not a value; `RunError` for a run
+    that fails.
+    """
+    chosen = seeds_of("seeds", seeds)
+    plans = _plans(
+        task=task,
+        seeds=chosen,
+        solver=_joined("solver", solver),
+        split=_joined("split", split),
+        preset=preset,
+        backend=backend,
+        device=device,
+        precision=precision,
+        size=_size("size", size),
+        eval_size=_sizes(eval_size),
+        recipe=recipe,
+    )
+    place = Path(out)
+    missing = comparison.waiting(plans, place, force)
+
+    def watched(start: comparison.Start) -> Iterator[tuple[Plan, Any]]:
+        with _bar(comparison.steps_of(missing), progress, plans[0]) as bar:
+            yield from comparison.watch(place, start, bar, _warn)
+
+    records = comparison.carry_out(plans, missing, place, force, watched, _warn, solver is None)
+    return Comparison(comparison.header(plans, preset, len(chosen)), records, place)
+
+
+def fit(
+    task: str,
+    solver: str = "handcrafted",
+    *,
+    split: str | None = None,
+    seed: int = 0,
+    preset: str | None = None,
+    backend: str = "numpy",
+    device: str = "auto",
+    precision: str | None = None,
+    size: int | str | tuple[int, int] = 64,
+    progress: bool | None = None,
+    **recipe: Any,
+) -> Model:
+    """Fit one solver to the training samples of a split, the task's first by default.
+
+    Returns the model, which has `predict`, `cost`, `weights` and `history`. Nothing is stored.
+
+        >>> import compare, numpy as np
+        >>> model = compare.fit("onehot2coord")  # by hand: nothing to learn
+        >>> bitmap = np.zeros((1, 1, 64, 64), np.float32)
+        >>> bitmap[0, 0, 12, 41] = 1
+        >>> model.predict(bitmap)
+        array([[41., 12.]], dtype=float32)
+
+    The other arguments and the errors are those of `run`.
+    """
+    (number,) = seeds_of("seed", [seed])
+    plans = _plans(
+        task=task,
+        seeds=(number,),
+        solver=text_of("solver", solver),
+        split=split or tasks.load(task).splits[0],
+        preset=preset,
+        backend=backend,
+        device=device,
+        precision=precision,
+        size=_size("size", size),
+        recipe=recipe,
+    )
+    if len(plans) > 1:
+        raise UsageError(f"fit takes one solver and one split; {len(plans)} were given")
+    (plan,) = plans
+    data = tasks.load(plan.task).split(plan.split, *plan.size)
+    with _bar(plan.epochs, progress, plan) as bar:
+        bar.set_description(comparison.title(plan))
+
+        def advance(done: Progress) -> None:
+            bar.update(done.epoch - bar.n)
+
+        return plan.build().fit(
+            data.train,
+            seed=plan.seed,
+            on_progress=advance,
+        )
+
+
+def _plans(recipe: Mapping[str, Any], **request: Any) -> list[Plan]:
+    """Check everything and return the runs; `UsageError` names an argument that is none."""
+    known = [option.name for option in OPTIONS]
+    for name in recipe:
+        if name not in known:
+            raise unknown("argument", name, known)
+    texts = {name: text_of(name, value) for name, value in recipe.items() if value is not None}
+    return make_plans(Request(**request, recipe=texts), str, warn=_warn)
+
+
+def _joined(what: str, names: str | Sequence[str] | None) -> str | None:
+    if names is None or isinstance(names, str):
+        return names
+    return ",".join(text_of(what, name) for name in names)
+
+
+def _size(what: str, size: Any) -> str:
+    """Return a canvas as the command line has it."""
+    if isinstance(size, tuple) and len(size) == 2:
+        return "x".join(text_of(what, side) for side in size)
+    return text_of(what, size)
+
+
+def _sizes(sizes: Any) -> str | None:
+    if sizes is None or isinstance(sizes, str):
+        return sizes
+    several = sizes if isinstance(sizes, list) else [sizes]
+    return ",".join(_size("eval_size", size) for size in several)
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, stacklevel=2)
+
+
+def _in_notebook() -> bool:
+    return "ipykernel" in sys.modules
+
+
+@contextmanager
+def _bar(total: int, progress: bool | None, plan: Plan) -> Iterator[tqdm[Any]]:
+    """Yield a bar: a widget in a notebook that has ipywidgets, else a line on standard error."""
+    from tqdm import TqdmWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TqdmWarning)  # that there are no widgets
+        from tqdm.auto import tqdm
+
+    shown = _in_notebook() if progress is None else progress
+    first = load_backend(plan.backend, plan.device, plan.precision).first
+    with tqdm(total=total, unit="epoch", leave=False, disable=not (shown and first)) as bar:
+        yield bar
