@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from compare.datasets import Dataset, Split
 from compare.datasets.streams import random_stream
-from compare.errors import UsageError
+from compare.errors import UsageError, choice
 
 SIDE = 8
 """Pixels of a digit's side."""
@@ -43,8 +43,7 @@ def split(name: str, height: int, width: int) -> Split:
     scikit-learn's order. Inputs are pictures from 0 to 1, (n, 1, height, width); targets one-hot
     labels, (n, 10). UsageError for no split, a canvas that is too small, or no scikit-learn.
     """
-    if name not in SPLITS:
-        raise UsageError(f"unknown split '{name:.40}'; choose from: {', '.join(SPLITS)}")
+    choice("split", name, SPLITS)
     _require_room(height, width)
     order = random_stream(0, "digits held out").permutation(len(_digits()[1]))
     train, test = np.repeat(order[HELD_OUT:], POSITIONS), order[:HELD_OUT]
