@@ -121,15 +121,16 @@ class NumpyBackend(SingleDevice):
         return function
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
-        """Work on as many items at a time as there are cores.
+        """Work on as many items at a time as there are cores, with BLAS on one core each.
 
-        That is faster than one after the other with BLAS on all cores, which only shares out the
-        matrix products.
+        BLAS on several cores only shares out the matrix products, and its threads wait for each
+        other: on cores that are busy otherwise it takes many times as long as on one. And so what
+        is computed does not depend on the number of cores.
         """
-        if len(items) == 1:
-            return [function(items[0])]
         pool, blas = _threads()
         with blas.limit(limits=1, user_api="blas"):
+            if len(items) == 1:
+                return [function(items[0])]
             return list(pool.map(function, items))
 
     def microbatch(self) -> int:

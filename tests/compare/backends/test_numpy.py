@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from compare import backends
 from compare.errors import UsageError
@@ -65,3 +66,15 @@ def test_a_missing_library_is_named_with_its_install_command(monkeypatch):
     with pytest.raises(UsageError, match="needs far, which is not installed; run: pip install far"):
         backends.load("far")
     assert real("far") is None
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_blas_has_one_thread_in_a_map_and_as_many_as_before_after_it(count):
+    """Its threads wait for each other, which takes long on cores that are busy otherwise."""
+
+    def threads(_=None):
+        return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+    before = threads()
+    assert all(set(each) == {1} for each in BACKEND.map(threads, range(count)))
+    assert threads() == before
