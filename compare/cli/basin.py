@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", metavar="NAMES", help="comma-separated; all of the task's")
     parser.add_argument(
+        "--architecture-of",
+        metavar="SPLIT",
+        help="train the network that is published for this split; each split's own",
+    )
+    parser.add_argument(
         "--scaling",
         metavar="NAMES",
         default="plain",
@@ -86,7 +91,13 @@ def run(options: argparse.Namespace) -> int:
         size=options.size,
         recipe=recipe_of(options),
     )
-    points = make_points(request, names("scaling", options.scaling, SCALINGS), noises, flips)
+    points = make_points(
+        request,
+        names("scaling", options.scaling, SCALINGS),
+        noises,
+        flips,
+        options.architecture_of,
+    )
     out = writable_directory(Path(options.out))
     figures = writable_directory(Path(options.figures)) if options.figures is not None else None
 
@@ -161,7 +172,9 @@ def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row]) -> str:
         (row["split"], row["scaling"]) for row in rows if row["scaling"] != USUAL
     ):
         own = [row for row in rows if row["split"] == split and row["scaling"] in (scaling, USUAL)]
-        parts += ["", f"{split} split, {scaling} weights", ""]
+        network = own[0]["architecture_of"]
+        of = "" if network == split else f" of the {network} split's network"
+        parts += ["", f"{split} split, {scaling} weights{of}", ""]
         if (computed := own[0])["start"] == "computed":
             parts += [fill(rest_point(computed), 80), ""]
         cells = [("start", "mean error", "worst error", "returned", "travelled", "distance")]
@@ -219,6 +232,9 @@ def _draw(
     height, width = plan.size
     stem = f"basin-{task.name}-{height}x{width}-{plan.solver}"
     title = f"{task.name}: {plan.solver}, trained from its computed weights and noise"
+    if (network := rows[0]["architecture_of"]) != plan.split:
+        stem += f"-of-{network}"
+        title += f"; the {network} split's network"
     noises = sorted({row["noise"] for row in rows})
     three = sorted({noises[0], noises[len(noises) // 2], noises[-1]})
     drawn = {

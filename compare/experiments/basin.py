@@ -55,24 +55,11 @@ from compare.results.runs import (
 )
 from compare.results.schema import FORMAT
 from compare.results.statistics import spread, wilson
+from compare.solvers.catalogue import added_by, solvers_of
+from compare.solvers.computed import Computed
 from compare.solvers.learned import Learned
 from compare.tasks.base import Evaluation, Samples, samples_by_part
-from handcrafted.weights.conv_regressor_quadrant import (
-    conv_quadrant_image2coord,
-    conv_quadrant_onehot2coord,
-)
-from handcrafted.weights.conv_regressor_uniform import (
-    conv_uniform_image2coord,
-    conv_uniform_onehot2coord,
-)
-from handcrafted.weights.coordconv_classifier import coordconv_classifier
-from handcrafted.weights.coordconv_regressor import (
-    coordconv_image2coord,
-    coordconv_onehot2coord,
-)
-from handcrafted.weights.coordconv_renderer import coordconv_renderer
-from handcrafted.weights.coordinate_inputs import Weights, balance
-from handcrafted.weights.deconv import deconv_coord2image, deconv_coord2onehot
+from handcrafted.weights import Weights
 
 SCALINGS = ("plain", "balanced")
 """plain: weights as they are easiest to read; balanced: the same function by layers of nearly equal
@@ -96,72 +83,18 @@ _NUMBERS = 2**22
 
 # --- Computed weights -----------------------------------------------------------------------
 
-
-def _regressor(function: Callable[..., Weights]) -> Callable[[Plan, bool], Weights]:
-    return lambda plan, balanced: function(*plan.size, balanced)
-
-
-def _conv(
-    uniform: Callable[..., Weights], quadrant: Callable[..., Weights]
-) -> Callable[[Plan, bool], Weights]:
-    def weights(plan: Plan, balanced: bool) -> Weights:
-        function = {"uniform": uniform, "quadrant": quadrant}[plan.split]
-        found = function(*plan.size, _recipe(plan).width)
-        return balance(found) if balanced else found
-
-    return weights
+_COMPUTED = "handcrafted-"
+"""What the name of a solver begins with whose architecture has computed weights."""
 
 
-def _classifier(plan: Plan, balanced: bool) -> Weights:
-    recipe = _recipe(plan)
-    return coordconv_classifier(*plan.size, recipe.width, recipe.coordinates, balanced)
-
-
-def _renderer(plan: Plan, balanced: bool) -> Weights:
-    weights = _drawn(coordconv_renderer, plan)
-    if not balanced:
-        return weights
-    # The softmax between the classifier and the convolutions must get the logits as they are.
-    parts: tuple[Weights, Weights] = ({}, {})
-    for name, array in weights.items():
-        parts[int(name.partition(".")[0]) > _LAST_OF_THE_CLASSIFIER][name] = array
-    return balance(parts[0]) | balance(parts[1])
-
-
-_LAST_OF_THE_CLASSIFIER = 10
-"""Layer 9, or 10 after one that scales the coordinates."""
-
-
-def _deconv_onehot(plan: Plan, balanced: bool) -> Weights:
-    recipe = _recipe(plan)
-    return deconv_coord2onehot(
-        *plan.size, recipe.width, recipe.kernel, recipe.coordinates, balanced
+def _solvers_with(task: str) -> tuple[str, ...]:
+    """Return the trained solvers of a task whose architecture has computed weights here."""
+    specs = solvers_of(task)
+    return tuple(
+        name
+        for name in specs
+        if (computed := f"{_COMPUTED}{name}") in specs and not added_by(task, computed)
     )
-
-
-def _deconv_image(plan: Plan, balanced: bool) -> Weights:
-    weights = _drawn(deconv_coord2image, plan)
-    return balance(weights) if balanced else weights
-
-
-def _drawn(function: Callable[..., Weights], plan: Plan) -> Weights:
-    recipe = _recipe(plan)
-    return function(*plan.size, recipe.width, recipe.kernel, recipe.coordinates, recipe.loss)
-
-
-_COMPUTED: dict[str, dict[str, Callable[[Plan, bool], Weights]]] = {
-    "onehot2coord": {
-        "coordconv": _regressor(coordconv_onehot2coord),
-        "conv": _conv(conv_uniform_onehot2coord, conv_quadrant_onehot2coord),
-    },
-    "coord2onehot": {"coordconv": _classifier, "deconv": _deconv_onehot},
-    "coord2image": {"coordconv": _renderer, "deconv": _deconv_image},
-    "image2coord": {
-        "coordconv": _regressor(coordconv_image2coord),
-        "conv": _conv(conv_uniform_image2coord, conv_quadrant_image2coord),
-    },
-}
-"""(plan, balanced) to the weights of a solver of a task."""
 
 
 def computed_weights(plan: Plan, scaling: str) -> Weights:
@@ -169,8 +102,13 @@ def computed_weights(plan: Plan, scaling: str) -> Weights:
 
     Batch norms change nothing in them, in prediction; see `identity_norms` for training.
     """
+    name = f"{_COMPUTED}{plan.solver}"
+    variant = solvers_of(plan.task)[name].variants["paper"]
+    options = {option: getattr(_recipe(plan), option) for option in variant}
     try:
-        return _COMPUTED[plan.task][plan.solver](plan, scaling == "balanced")
+        # Those solvers are built in.
+        computed = cast(Computed, replace(plan, solver=name, recipe=None, options=options).build())
+        return computed.compute(balanced=scaling == "balanced")
     except ValueError as error:
         height, width = plan.size
         raise UsageError(
@@ -236,6 +174,13 @@ class Point:
     """In units of `noise_units`."""
     flips: int = 0
     """Numbers whose sign is flipped."""
+    architecture_of: str = ""
+    """The split whose architecture is trained; by default the plan's own."""
+
+    @property
+    def network(self) -> Plan:
+        """Return the plan of the network: on the split that the architecture is of."""
+        return replace(self.plan, split=self.architecture_of or self.plan.split)
 
     @property
     def start(self) -> str:
@@ -248,7 +193,12 @@ class Point:
 
     def arguments(self) -> Record:
         """Return the point as JSON has it."""
-        own = {"scaling": self.scaling, "noise": self.noise, "flips": self.flips}
+        own = {
+            "scaling": self.scaling,
+            "noise": self.noise,
+            "flips": self.flips,
+            "architecture_of": self.network.split,
+        }
         return {**self.plan.arguments(), **own}
 
     def directory(self, out: Path) -> Path:
@@ -258,43 +208,50 @@ class Point:
 
 
 def make_points(
-    request: Request, scalings: Sequence[str], noises: Sequence[float], flips: Sequence[int]
+    request: Request,
+    scalings: Sequence[str],
+    noises: Sequence[float],
+    flips: Sequence[int],
+    architecture_of: str | None = None,
 ) -> list[Point]:
     """Check everything, and return the points of each split and scaling in the table's order.
 
-    Noise and flips are not combined. Each split has its usual starts, too. The recipe is the
+    Noise and flips are not combined. Each split has its usual starts, too. Each has its own
+    architecture, or all have that of one split, `architecture_of`. The recipe is the
     published one, but `DECONV_EPOCHS` for transposed convolutions. Raises `UsageError` for the
     first thing that cannot be done.
     """
     task = tasks.load(request.task)
-    known = tuple(_COMPUTED.get(task.name, ()))
+    known = _solvers_with(task.name)
     if request.solver not in known:
+        others = ", ".join(name for name in tasks.known() if _solvers_with(name))
         raise UsageError(
             f"solver '{request.solver}' has no computed weights for {task.name}; "
-            + (
-                f"these have: {', '.join(known)}"
-                if known
-                else f"tasks with: {', '.join(_COMPUTED)}"
-            )
+            + (f"these have: {', '.join(known)}" if known else f"tasks with: {others}")
         )
     recipe = dict(request.recipe)
     if request.solver == "deconv":
         recipe.setdefault("epochs", str(DECONV_EPOCHS))
     plans = make_plans(replace(request, preset=request.preset or "paper", recipe=recipe))
     starts = dict.fromkeys([*((noise, 0) for noise in noises), *((0.0, k) for k in flips)])
+    if architecture_of is not None:
+        choice("split", architecture_of, task.splits)
     points = []
     for split in dict.fromkeys(plan.split for plan in plans):
         seeds = [plan for plan in plans if plan.split == split]
+        network = architecture_of or split
         for scaling in scalings:
             choice("scaling", scaling, SCALINGS)
-            _require_flips(seeds[0], scaling, max(flips, default=0))
-            points += [Point(p, scaling, *start) for start in starts for p in seeds]
-        points += [Point(plan, USUAL) for plan in seeds]
+            starting = [Point(p, scaling, *start, network) for start in starts for p in seeds]
+            _require_flips(starting[0], max(flips, default=0))
+            points += starting
+        points += [Point(plan, USUAL, architecture_of=network) for plan in seeds]
     return points
 
 
-def _require_flips(plan: Plan, scaling: str, most: int) -> None:
-    weights = computed_weights(plan, scaling)
+def _require_flips(point: Point, most: int) -> None:
+    plan = point.network
+    weights = computed_weights(plan, point.scaling)
     units = noise_units(_solver(plan).architecture)
     count = sum(int(np.count_nonzero(weights[name])) for name in units if units[name])
     if most > count:
@@ -305,7 +262,7 @@ def _require_flips(plan: Plan, scaling: str, most: int) -> None:
 
 
 def _solver(plan: Plan) -> Learned:
-    # What `_COMPUTED` names is built in, and learned.
+    # Those with computed weights are built in, and learned.
     return cast(Learned, plan.build())
 
 
@@ -439,7 +396,7 @@ def load_or_train(
 
 def _train(point: Point, directory: Path, on_progress: Callable[[Progress], None]) -> Record:
     """Train from a point's start in a directory that no other process writes to."""
-    plan, solver = point.plan, _solver(point.plan)
+    plan, solver = point.plan, _solver(point.network)
     task = tasks.load(plan.task)
     split = task.split(plan.split, *plan.size)
     architecture = solver.architecture
@@ -447,7 +404,9 @@ def _train(point: Point, directory: Path, on_progress: Callable[[Progress], None
     if point.scaling == USUAL:
         initial: Weights = architecture.initial_weights(plan.seed)
     else:
-        computed = identity_norms(solver, computed_weights(plan, point.scaling), split.train)
+        computed = identity_norms(
+            solver, computed_weights(point.network, point.scaling), split.train
+        )
         initial = disturbed(architecture, computed, plan.seed, point.noise, point.flips)
     started = _at_start(solver, initial, split.train, plan.seed)
     before = {part: task.evaluate(solver.load(initial), d) for part, d in split.parts.items()}
@@ -653,6 +612,7 @@ def _summary(group: Sequence[tuple[Point, Record]]) -> Row:
         "task": point.plan.task,
         "split": point.plan.split,
         "solver": point.plan.solver,
+        "architecture_of": point.network.split,
         "scaling": point.scaling,
         "start": point.start,
         "noise": point.noise,

@@ -16,7 +16,7 @@ from compare.learned.architecture import Architecture
 from compare.learned.model import Model
 from compare.learned.training import Progress
 from compare.tasks.base import Supervision
-from handcrafted.weights import ComputedWeights
+from handcrafted.weights import ComputedWeights, Weights
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class Computed:
         """Compute the weights, which belong to the canvas; none are loaded."""
         return self.model()
 
+    def compute(self, balanced: bool = False) -> Weights:
+        """Compute the weights, in float32; if `balanced`, by layers of nearly equal norm."""
+        compute = self.weights.balanced if balanced else self.weights
+        return compute(*self.size, **self.options)
+
     def model(self) -> Model:
         """Return the architecture with its weights."""
         loss = self.options.get("loss", self.supervision.losses[0])
@@ -63,6 +68,5 @@ class Computed:
         backend = self.backend or load("numpy")
         # They are float32 numbers, which float64 holds too.
         dtype = np.float64 if backend.precision == "float64" else np.float32
-        computed = self.weights(*self.size, **self.options)
-        weights = {name: array.astype(dtype, copy=False) for name, array in computed.items()}
+        weights = {name: array.astype(dtype, copy=False) for name, array in self.compute().items()}
         return Model(self.architecture, weights, decode, backend, dense=True)

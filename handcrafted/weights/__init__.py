@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from handcrafted.weights import conv_regressor_quadrant as quadrant
@@ -16,6 +17,7 @@ from handcrafted.weights import coordconv_classifier as classifier
 from handcrafted.weights import coordconv_regressor as regressor
 from handcrafted.weights import coordconv_renderer as renderer
 from handcrafted.weights import deconv
+from handcrafted.weights.coordinate_inputs import balance
 from handcrafted.weights.regression import CORRECTLY_ROUNDED, LONGEST_SIDE, RADIUS, Weights
 
 __all__ = ["WEIGHTS", "ComputedWeights", "Weights"]
@@ -44,11 +46,23 @@ class ComputedWeights:
     """(height, width, **options) to the positions where the answer is wrong."""
     correctly_rounded: int | None = None
     """Of weights that put out x / side: the longest side up to which that is rounded once."""
+    compute_balanced: Callable[..., Weights] | None = None
+    """As `compute`, for `balanced`; None where balancing what `compute` returns will do."""
 
     def __call__(self, height: int, width: int, **options: Any) -> Weights:
         """Compute the weights; ValueError, or TypeError, for what they are not known for."""
         self.require(height, width, **options)
         return self.compute(height, width, **options)
+
+    def balanced(self, height: int, width: int, **options: Any) -> Weights:
+        """Compute weights of the same function whose layers have nearly equal norms.
+
+        Raises ValueError, or TypeError, for what they are not known for.
+        """
+        self.require(height, width, **options)
+        if self.compute_balanced is not None:
+            return self.compute_balanced(height, width, **options)
+        return balance(self.compute(height, width, **options))
 
     def require(self, height: int, width: int, **options: Any) -> None:
         """Raise ValueError, which says what there are weights for, if they are not known."""
@@ -72,11 +86,13 @@ WEIGHTS: dict[tuple[str, str], ComputedWeights] = {
         regressor.coordconv_onehot2coord,
         (1, LONGEST_SIDE),
         correctly_rounded=CORRECTLY_ROUNDED,
+        compute_balanced=partial(regressor.coordconv_onehot2coord, balanced=True),
     ),
     ("image2coord", "coordconv_regressor"): ComputedWeights(
         regressor.coordconv_image2coord,
         (_SQUARE, LONGEST_SIDE),
         correctly_rounded=CORRECTLY_ROUNDED,
+        compute_balanced=partial(regressor.coordconv_image2coord, balanced=True),
     ),
     ("onehot2coord", "conv_regressor_uniform"): ComputedWeights(
         uniform.conv_uniform_onehot2coord,
@@ -111,6 +127,7 @@ WEIGHTS: dict[tuple[str, str], ComputedWeights] = {
         renderer.coordconv_renderer,
         (1, classifier.LONGEST_SIDE),
         ("multiplier", "kernel", "coordinates", "loss"),
+        compute_balanced=renderer.balanced_coordconv_renderer,
     ),
     ("coord2onehot", "deconv"): ComputedWeights(
         deconv.deconv_coord2onehot,

@@ -7,7 +7,6 @@ import numpy as np
 from handcrafted.weights.coordinate_inputs import (
     Coordinates,
     Weights,
-    balance,
     require_options,
     to_pixels,
 )
@@ -21,19 +20,16 @@ def coordconv_classifier(
     width: int,
     multiplier: int = 1,
     coordinates: Coordinates = "scaled",
-    balanced: bool = False,
 ) -> Weights:
     """Return weights whose softmax is the one-hot picture of (x, y), on any canvas.
 
     `square_logits` with an edge of 0 makes the logits -256 (|i - x| + |j - y|). Of 7,553 numbers 15
-    are used, and 4 more in pixels. `balanced` weights compute the same logits with layers of
-    nearly equal norm.
+    are used, and 4 more in pixels.
 
     Raises ValueError, or TypeError, for a canvas or an option that there is not.
     """
     require_options(height, width, multiplier, 1, coordinates, "mse")
-    weights = square_logits(height, width, 0, multiplier, coordinates)
-    return balance(weights) if balanced else weights
+    return square_logits(height, width, 0, multiplier, coordinates)
 
 
 def square_logits(

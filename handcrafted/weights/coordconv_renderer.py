@@ -11,6 +11,7 @@ from handcrafted.weights.coordinate_inputs import (
     Coordinates,
     Loss,
     Weights,
+    balance,
     require_options,
 )
 
@@ -62,3 +63,23 @@ def coordconv_renderer(
     weights[f"{layers[0]}.bias"][0] = 1
     weights[f"{layers[-1]}.bias"][0] = factor + bias
     return weights
+
+
+def balanced_coordconv_renderer(
+    height: int,
+    width: int,
+    multiplier: int = 1,
+    kernel: int = 3,
+    coordinates: Coordinates = "scaled",
+    loss: Loss = "sigmoid",
+) -> Weights:
+    """Return weights of the same function as `coordconv_renderer`, balanced in two parts.
+
+    The softmax between the classifier and the convolutions must get the logits as they are, so
+    each part is balanced by itself.
+    """
+    weights = coordconv_renderer(height, width, multiplier, kernel, coordinates, loss)
+    last = 9 + (coordinates == "scaled")
+    classifier = {k: array for k, array in weights.items() if int(k.partition(".")[0]) <= last}
+    convolutions = {k: array for k, array in weights.items() if k not in classifier}
+    return balance(classifier) | balance(convolutions)

@@ -11,7 +11,6 @@ from handcrafted.weights.coordinate_inputs import (
     Coordinates,
     Loss,
     Weights,
-    balance,
     require_options,
     to_pixels,
 )
@@ -26,21 +25,18 @@ def deconv_coord2onehot(
     multiplier: int = 1,
     kernel: int = 3,
     coordinates: Coordinates = "scaled",
-    balanced: bool = False,
 ) -> Weights:
     """Return weights whose softmax is the one-hot picture of (x, y), on canvases up to 64x64.
 
     A pixel is a square of radius 0; see `square_picture`. The last layer makes logits of the
-    picture, 0 and 128, and exp(-128) is 0 in float32. `balanced` weights compute the same logits
-    with layers of nearly equal norm.
+    picture, 0 and 128, and exp(-128) is 0 in float32.
 
     Every position is right but one, (0, 0), for a kernel of 2 in pixels if a side is above 32:
     there the softmax is equal in two or four pixels. `square_picture` proves that it must be.
 
     Raises ValueError, or TypeError, for a larger canvas, a kernel of 1 or an unknown option.
     """
-    weights = square_picture(height, width, 0, multiplier, kernel, coordinates, (128, 0))
-    return balance(weights) if balanced else weights
+    return square_picture(height, width, 0, multiplier, kernel, coordinates, (128, 0))
 
 
 def deconv_coord2image(

@@ -11,6 +11,7 @@ BAD = [
     (["--task", "magic"], "unknown task 'magic'"),
     (["--task", "coord2image", "--solver", "conv"], "these have: coordconv, deconv"),
     (["--split", "diagonal"], "unknown split 'diagonal'; choose from: uniform, quadrant"),
+    (["--architecture-of", "centre"], "unknown split 'centre'; choose from: uniform, quadrant"),
     (["--scaling", "fair"], "unknown scaling 'fair'; choose from: plain, balanced"),
     (["--noise", "0,loud"], "--noise is 'loud'; give a number 0 or more"),
     (["--noise", "nan"], "--noise is 'nan'; give a number 0 or more"),
@@ -27,7 +28,7 @@ BAD = [
      "solver 'conv' has no computed weights for onehot2coord on 97x97: no weights are known for a "
      "canvas of 97x97; give sides of 1 to 96 pixels"),
     (["--task", "coord2onehot", "--solver", "deconv", "--kernel", "1"],
-     "there are weights for kernels of 2 or more"),
+     "no weights are known for a kernel of 1; give 2 or more"),
     (["--out", "/proc/x"], "cannot write to"),
     (["--figures", "/proc/x"], "cannot write to"),
 ]  # fmt: skip

@@ -37,8 +37,9 @@ NUMPY = load("numpy")
 
 def points(task="onehot2coord", solver="coordconv", noises=(0.0,), flips=(0,), **changes):
     scalings = changes.pop("scalings", ("plain",))
+    of = changes.pop("architecture_of", None)
     request = {"seeds": (0,), "size": "16", "split": "uniform", **changes}
-    return make_points(Request(task=task, solver=solver, **request), scalings, noises, flips)
+    return make_points(Request(task=task, solver=solver, **request), scalings, noises, flips, of)
 
 
 def plan_of(task, solver, split="uniform", size="16", **recipe):
@@ -419,6 +420,28 @@ def test_a_study_killed_in_a_training_ends_with_the_same_bits(tmp_path):
         for record in records:
             del record["train_seconds"]
         assert records[0] == records[1]
+
+
+def test_a_splits_network_is_trained_on_another_split(tmp_path):
+    (computed, usual) = points(
+        solver="conv", split="quadrant", architecture_of="uniform", recipe={"epochs": "1"}
+    )
+    assert {point.plan.split for point in (computed, usual)} == {"quadrant"}
+    of_its_own, _ = points(solver="conv", split="quadrant", recipe={"epochs": "1"})
+    assert computed.directory(tmp_path) != of_its_own.directory(tmp_path)
+    results = dict(basin.carry_out([computed, usual], tmp_path))
+    held_out = tasks.load("onehot2coord").split("quadrant", 16, 16).test
+    for point, record in results.items():
+        assert record["samples"]["test"] == len(held_out)
+        # The uniform split's network on 16x16: four kernels, two dense layers.
+        assert record["numbers"] == 160 + 3 * 2320 + (64 + 1) * 64 + 65 * 2
+        _, samples = read_samples(point.directory(tmp_path))
+        assert np.array_equal(samples["position"], held_out.positions)
+    # In prediction the computed weights are right in the held-out corner too.
+    assert results[computed]["start"]["errors"]["test"] == {"mean": 0.0, "worst": 0.0}
+    (row, _) = basin.summarise([*results.items()])
+    assert row["split"] == "quadrant"
+    assert row["architecture_of"] == "uniform"
 
 
 # --- Bad input ------------------------------------------------------------------------------

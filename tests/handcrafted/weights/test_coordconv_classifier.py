@@ -10,6 +10,7 @@ from compare.datasets.not_so_clevr import one_hot
 from compare.learned.published import coordconv_classifier as architecture
 from compare.tasks.coord2onehot import TASK
 from handcrafted.weights.coordconv_classifier import coordconv_classifier
+from handcrafted.weights.coordinate_inputs import balance
 
 COORDINATES = ("pixels", "scaled")
 RECTANGLES = [(1, 64), (64, 1), (2, 33), (33, 2), (5, 7), (7, 5), (9, 57), (17, 40), (33, 64), (47, 53), (63, 12), (64, 32)]  # fmt: skip
@@ -154,7 +155,8 @@ def test_wider_networks(multiplier):
 @pytest.mark.parametrize("size", [(64, 64), (5, 7), (1, 1)])
 def test_balanced_weights_give_the_same_logits(size, coordinates):
     positions = np.random.default_rng(1).permutation(everywhere(*size))[:32]
-    plain, even = (coordconv_classifier(*size, 1, coordinates, option) for option in (False, True))
+    plain = coordconv_classifier(*size, 1, coordinates)
+    even = balance(plain)
     logits = [
         reference(weights, positions, size, coordinates, np.float32)[-1]
         for weights in (plain, even)

@@ -5,7 +5,9 @@ import inspect
 import numpy as np
 import pytest
 
+from compare import tasks
 from compare.learned import published
+from compare.learned.model import Model
 from handcrafted.weights import WEIGHTS
 
 EVERY = [pytest.param(*key, entry, id=" ".join(key)) for key, entry in WEIGHTS.items()]
@@ -50,6 +52,24 @@ def test_names_and_shapes_are_the_architectures_for_every_option(task, architect
                 n: p.shape for n, p in expected.items()
             }
             assert {array.dtype for array in weights.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize(("task", "architecture", "entry"), EVERY)
+def test_balanced_weights_compute_the_same_by_layers_of_nearly_equal_norm(
+    task, architecture, entry
+):
+    plain, even = entry(16, 20), entry.balanced(16, 20)
+    network = getattr(published, architecture)(16, 20)
+    inputs = tasks.load(task).split("uniform", 16, 20).train.inputs(slice(0, 50))
+    outputs = [Model(network, weights, dense=True).outputs(inputs) for weights in (plain, even)]
+    assert np.array_equal(*outputs)
+    norms = [
+        [np.linalg.norm(array) for name, array in weights.items() if name.endswith("weight")]
+        for weights in (plain, even)
+    ]
+    # Each norm is within a factor of 2 of the mean.
+    assert max(norms[1]) <= 4 * min(norms[1])
+    assert max(norms[1]) / min(norms[1]) <= max(norms[0]) / min(norms[0])
 
 
 @pytest.mark.parametrize(("task", "architecture", "entry"), EVERY)
