@@ -52,17 +52,20 @@ uniform, quadrant
 def unknown(what: str, text: str, known: Iterable[str]) -> UsageError:
     """Return the error of a text that is not among those known."""
     names = tuple(known)
-    return UsageError(
-        f"unknown {what} '{text:.40}'; {did_you_mean(text, names)}choose from: {', '.join(names)}"
-    )
+    near = nearest(text, names)
+    tip = f"did you mean '{near}'? " if near else ""
+    return UsageError(f"unknown {what} '{text:.40}'; {tip}choose from: {', '.join(names)}")
 
 
-def did_you_mean(text: str, known: Iterable[str]) -> str:
-    """Return "did you mean '...'? " with the nearest of the names; nothing if none is near."""
+def nearest(text: str, known: Iterable[str]) -> str:
+    """Return the name that a text was probably meant to be; an empty text if none is near.
+
+    >>> nearest("unifrom", ("uniform", "quadrant"))
+    'uniform'
+    """
     from difflib import get_close_matches
 
-    near = get_close_matches(text[:80], list(known), 1)
-    return f"did you mean '{near[0]}'? " if near else ""
+    return next(iter(get_close_matches(text[:80], list(known), 1)), "")
 
 
 def command(*words: str) -> str:

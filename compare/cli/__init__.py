@@ -11,7 +11,7 @@ import errno
 import signal
 import sys
 import warnings
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -21,7 +21,9 @@ from compare.errors import (
     StorageError,
     TerminatedError,
     UsageError,
+    choice,
     command,
+    nearest,
     terminations_raised,
 )
 
@@ -49,7 +51,34 @@ class _Parser(argparse.ArgumentParser):
         self.register("type", None, _not_empty)  # of every argument that names no other
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see '{self.prog} --help'")
+        raise UsageError(
+            f"{message}{'' if message.endswith('?') else ';'} see '{self.prog} --help'"
+        )
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._require_known(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
+    def _require_known(self, words: Sequence[str]) -> None:
+        """Refuse an option that is not known, before anything is said to be missing."""
+        for word in words:
+            if word == "--" or (self._subparsers and not word.startswith("-")):
+                return  # what follows is no option, or a command's own
+            name = word.partition("=")[0]
+            if (
+                name.startswith("--")
+                and " " not in name
+                and name not in self._option_string_actions
+            ):
+                # Without the dashes, which any two options have in common.
+                options = {each.lstrip("-"): each for each in self._option_string_actions}
+                near = nearest(name.lstrip("-"), options)
+                tip = f"; did you mean '{options[near]}'?" if near else ""
+                self.error(f"unknown option '{name:.40}'{tip}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None:
+            choice("command" if action.dest == "chosen" else action.dest, value, action.choices)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         # Python's own says nothing if this cannot be written.
@@ -159,7 +188,9 @@ def make_parser(chosen: Container[str], program: str = "compare") -> argparse.Ar
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     _add_loudness(parser)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="chosen", required=True
+    )
     commands.type = str  # what stands after a command, empty or not, is its own parser's
     for name, summary in COMMANDS.items():
         module: Any = import_module(f"compare.cli.{name}") if name in chosen else None

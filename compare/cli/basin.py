@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from compare.cli import output, progress
-from compare.cli.options import add_recipe, recipe_of, strict_json
+from compare.cli.options import (
+    add_place,
+    add_recipe,
+    add_size,
+    add_splits,
+    add_task,
+    recipe_of,
+    strict_json,
+)
 from compare.experiments.values import MOST_SEEDS, count, names, read
 from compare.learned.recipe import not_negative
 
@@ -31,43 +39,45 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add whose weights, how they are disturbed, and the options of a recipe."""
-    parser.add_argument("--task", required=True, help="what to compute; 'compare list' names them")
-    parser.add_argument(
+    parser.usage = "%(prog)s --task TASK --solver NAME [options]"
+    what = parser.add_argument_group("what is trained")
+    add_task(what)
+    what.add_argument(
         "--solver", required=True, metavar="NAME", help="a published network: coordconv, conv, ..."
     )
-    parser.add_argument("--split", metavar="NAMES", help="comma-separated; all of the task's")
-    parser.add_argument(
+    add_splits(what)
+    what.add_argument(
         "--architecture-of",
         metavar="SPLIT",
-        help="train the network that is published for this split; each split's own",
+        help="train the network that is published for this split (default: each split's own)",
     )
-    parser.add_argument(
+    what.add_argument("--seeds", metavar="N", default="5", help="seeds 0 to N-1 (default: 5)")
+    add_size(what)
+    start = parser.add_argument_group("where it starts")
+    start.add_argument(
         "--scaling",
         metavar="NAMES",
         default="plain",
-        help="plain: weights as they are easiest to read (default); balanced: the same function "
-        "by layers of nearly equal norm; or both, comma-separated",
+        help="plain: weights as they are easiest to read; balanced: the same function by layers "
+        "of nearly equal norm; or both, comma-separated (default: plain)",
     )
-    parser.add_argument(
+    start.add_argument(
         "--noise",
         metavar="NUMBERS",
         default="0,0.01,0.1,1",
-        help="Gaussian, comma-separated (default 0,0.01,0.1,1); 1 is the standard deviation that "
-        "an array is first drawn with, for biases that of their layer's weights",
+        help="Gaussian, comma-separated; 1 is the standard deviation that an array is first drawn "
+        "with, for biases that of their layer's weights (default: 0,0.01,0.1,1)",
     )
-    parser.add_argument(
-        "--flips", metavar="COUNTS", default="0", help="signs to flip, comma-separated (default 0)"
+    start.add_argument(
+        "--flips", metavar="COUNTS", default="0", help="signs to flip, comma-separated (default: 0)"
     )
-    parser.add_argument("--seeds", metavar="N", default="5", help="seeds 0 to N-1 (default 5)")
-    parser.add_argument(
-        "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
+    add_place(parser.add_argument_group("where it is computed"))
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--out", metavar="DIR", default="basin", help="of all trainings (default: basin)"
     )
-    parser.add_argument("--backend", default="numpy", help="what networks run on (default numpy)")
-    parser.add_argument("--device", default="auto", help="as for compare run")
-    parser.add_argument("--precision", metavar="NAME", help="as for compare run")
-    parser.add_argument("--out", metavar="DIR", default="basin", help="for results (default basin)")
-    parser.add_argument("--figures", metavar="DIR", help="draw them too, as SVG and PNG, in DIR")
-    parser.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    results.add_argument("--figures", metavar="DIR", help="draw them too, as SVG and PNG, in DIR")
+    results.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_recipe(parser, "instead of the published recipe's")
 
 
@@ -131,7 +141,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         output.show(json.dumps(strict_json({**header, "rows": rows}), indent=1))
         return 0
-    output.show(text(task, header, rows))
+    output.show(text(task, header, rows, output.width()))
     progress.note(f"\nEvery training's files: {out}/")
     if figures:
         progress.note(f"Figures, each as SVG and PNG: {figures}/")
@@ -150,12 +160,12 @@ def _whole_or_0(text: str) -> int:
     return int(digits)
 
 
-def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row]) -> str:
+def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row], width: int) -> str:
     """Print the summaries: a table for each split and scaling, the usual starts in each."""
     from textwrap import fill
 
     from compare.experiments.basin import USUAL
-    from compare.report.text import _folded, _number, _spread, columns, counted, epochs_of, heading
+    from compare.report.text import columns, counted, epochs_of, folded, heading, number, spread
     from compare.solvers.catalogue import published_epochs
 
     first = rows[0]
@@ -165,7 +175,7 @@ def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row]) -> str:
         fill(
             f"{first['solver']} from its computed weights; {counted(len(first['seeds']), 'seed')}, "
             f"{epochs_of(first['recipe']['epochs'], published)}.",
-            80,
+            width,
         ),
     ]
     for split, scaling in dict.fromkeys(
@@ -176,21 +186,21 @@ def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row]) -> str:
         of = "" if network == split else f" of the {network} split's network"
         parts += ["", f"{split} split, {scaling} weights{of}", ""]
         if (computed := own[0])["start"] == "computed":
-            parts += [fill(rest_point(computed), 80), ""]
+            parts += [fill(rest_point(computed), width), ""]
         cells = [("start", "mean error", "worst error", "returned", "travelled", "distance")]
         for row in own:
             distance = row["from_computed"]
             cells.append(
                 (
                     row["start"],
-                    _spread(row["mean_error"]),
-                    _spread(row["worst_error"]),
+                    spread(row["mean_error"]),
+                    spread(row["worst_error"]),
                     f"{row['success']['runs']}/{row['success']['of']}",
-                    _number(row["travelled"]["median"]),
-                    _number(distance["median"]) if distance else "",
+                    number(row["travelled"]["median"]),
+                    number(distance["median"]) if distance else "",
                 )
             )
-        parts.append("\n\n".join(columns(part) for part in _folded([*map(list, cells)], 1)))
+        parts.append("\n\n".join(columns(part) for part in folded([*map(list, cells)], 1, width)))
     diverged = sum(row["diverged"] for row in rows)
     if diverged:
         parts += ["", f"{counted(diverged, 'training')} diverged: the loss was no longer finite."]
@@ -200,7 +210,7 @@ def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row]) -> str:
         "distance between the weights before and after training, the median. distance: between "
         "the computed and the trained weights. usual start: the first weights that are published."
     )
-    return "\n".join([*parts, "", fill(legend, 80)])
+    return "\n".join([*parts, "", fill(legend, width)])
 
 
 def rest_point(row: Row) -> str:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from compare.cli import output, progress
+from compare.cli.options import add_place, add_solvers, add_task
 from compare.errors import choice
 from compare.experiments.values import names
 
@@ -18,12 +19,15 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is timed, where, and how it is shown."""
-    parser.add_argument("--task", default="onehot2coord", help="default onehot2coord")
-    parser.add_argument("--solver", metavar="NAMES", help="comma-separated; all of the task's")
-    parser.add_argument("--backend", default="numpy", help="what networks run on (default numpy)")
-    parser.add_argument("--device", default="auto", help="as for compare run")
-    parser.add_argument("--figure", metavar="FILE", help="draw it too, as .svg, .png or .pdf")
-    parser.add_argument("--json", action="store_true", help="print JSON, nothing else")
+    what = parser.add_argument_group("what is timed, and where")
+    add_task(
+        what, required=False, default="onehot2coord", help="whose solvers (default: onehot2coord)"
+    )
+    add_solvers(what)
+    add_place(what, precision=False)
+    results = parser.add_argument_group("results")
+    results.add_argument("--figure", metavar="FILE", help="draw it too, as .svg, .png or .pdf")
+    results.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
 def run(options: argparse.Namespace) -> int:

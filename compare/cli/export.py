@@ -30,15 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file, and what is written."""
     parser.add_argument("run", metavar="RUN", nargs="?", help="a finished run's directory")
     parser.add_argument("file", help="to write, ending in .onnx, .safetensors or .pt")
-    parser.add_argument("--task", help="whose network, without a RUN")
-    parser.add_argument(
+    which = parser.add_argument_group("which network, without a RUN")
+    which.add_argument("--task", metavar="NAME", help="'compare list' names them")
+    which.add_argument(
         "--solver",
-        help="handcrafted (default), as .onnx; or handcrafted-coordconv, handcrafted-conv, "
-        "handcrafted-deconv",
+        metavar="NAME",
+        help="handcrafted, as .onnx; or handcrafted-coordconv, handcrafted-conv or "
+        "handcrafted-deconv (default: handcrafted)",
     )
-    parser.add_argument("--split", help="whose architecture (default: the task's first)")
-    parser.add_argument("--size", metavar="N|HxW", help="canvas (default 64)")
-    add_fields(parser.add_argument, _VARIANTS)
+    which.add_argument("--split", metavar="NAME", help="(default: the task's first)")
+    which.add_argument("--size", metavar="N|HxW", help="canvas in pixels (default: 64)")
+    add_fields(which.add_argument, _VARIANTS)
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
 
 

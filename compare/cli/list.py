@@ -26,7 +26,9 @@ def run(options: argparse.Namespace) -> int:
     from compare.solvers.catalogue import solvers_of
 
     def show(line: str, indent: int) -> None:
-        output.show(fill(line, 80, subsequent_indent=indent * " ", break_on_hyphens=False))
+        output.show(
+            fill(line, output.width(), subsequent_indent=indent * " ", break_on_hyphens=False)
+        )
 
     output.show("tasks and their solvers")
     for name in tasks.known():

@@ -1,12 +1,69 @@
-"""What several commands share: the options of a recipe, and JSON that every reader takes."""
+"""What several commands share: their options, and JSON that every reader takes."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from compare.learned.recipe import OPTIONS, Option
+
+Group: TypeAlias = argparse._ActionsContainer
+"""A parser, or a group of its options."""
+
+PRESET = (
+    "quick: a first look, unfinished; paper: the published recipe in full (default: paper for the "
+    "regressors, quick for what takes hours)"
+)
+
+
+def add_task(group: Group, **keywords: Any) -> None:
+    """Add the option for a task, which must be given unless the keywords say otherwise."""
+    group.add_argument(
+        "--task",
+        **{"required": True, "help": "what to compute; 'compare list' names them", **keywords},
+    )
+
+
+def add_solvers(group: Group) -> None:
+    """Add the option for solvers."""
+    group.add_argument(
+        "--solver", metavar="NAMES", help="comma-separated (default: all of the task's)"
+    )
+
+
+def add_splits(group: Group) -> None:
+    """Add the option for splits."""
+    group.add_argument(
+        "--split", metavar="NAMES", help="comma-separated (default: all of the task's)"
+    )
+
+
+def add_size(group: Group) -> None:
+    """Add the option for the canvas."""
+    group.add_argument(
+        "--size", metavar="N|HxW", default="64", help="canvas in pixels (default: 64, as published)"
+    )
+
+
+def add_place(group: Group, *, precision: bool = True) -> None:
+    """Add the options for a backend, its device and its precision."""
+    group.add_argument(
+        "--backend", metavar="NAME", default="numpy", help="numpy, torch, jax (default: numpy)"
+    )
+    group.add_argument(
+        "--device",
+        metavar="NAME",
+        default="auto",
+        help="cpu, cuda:N, mps, tpu:N, or with jax all of them (default: auto, the best one)",
+    )
+    if precision:
+        group.add_argument(
+            "--precision",
+            metavar="NAME",
+            help="float32, or, to be faster, tf32 or bf16 where the backend has them (default: "
+            "float32)",
+        )
 
 
 def add_recipe(parser: argparse.ArgumentParser, summary: str) -> None:
@@ -17,12 +74,15 @@ def add_recipe(parser: argparse.ArgumentParser, summary: str) -> None:
 def add_fields(add_argument: Callable[..., Any], chosen: Sequence[Option]) -> None:
     """Add an option for each of some fields of the recipe, to a parser or a group of one."""
     for option in chosen:
-        choices = f"{', '.join(option.choices)}: " if option.choices else ""
         add_argument(
             "--" + option.name.replace("_", "-"),
             metavar=option.metavar,
-            help=f"{choices}{option.help}",
+            help=f"{option.help}{f' ({_or(option.choices)})' if option.choices else ''}",
         )
+
+
+def _or(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def recipe_of(options: argparse.Namespace, chosen: Sequence[Option] = OPTIONS) -> dict[str, str]:

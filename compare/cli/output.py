@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,9 @@ from contextvars import ContextVar
 
 _LONGEST = 2000
 """Characters of a message; longer ones, which quote what was given, are cut."""
+
+_NARROWEST = 40
+"""Columns below which a table would be no table any more."""
 
 _refusal: ContextVar[str] = ContextVar("refusal", default="")
 """Why standard output took no more; empty while it does."""
@@ -52,6 +56,11 @@ def plain(text: str) -> str:
         each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode()
         for each in text
     )
+
+
+def width() -> int:
+    """Return the terminal's columns, 80 where output goes elsewhere; COLUMNS overrides both."""
+    return max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST)
 
 
 def show(text: str = "", *, now: bool = False) -> None:

@@ -16,12 +16,25 @@ DESCRIPTION = (
     "published architectures are, with computed weights, in every case of the canvas of --max-size."
 )
 
+DTYPES = ("float16", "float32", "float64", "int64")
+"""In which every case can be tried."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is proved, and how far."""
-    parser.add_argument("--task", metavar="NAMES", help="comma-separated; all of them")
-    parser.add_argument("--max-size", metavar="N", default="64", help="pixels (default 64)")
-    parser.add_argument("--dtype", default="float32", help="to enumerate in (default float32)")
+    parser.add_argument("--task", metavar="NAMES", help="comma-separated (default: all of them)")
+    parser.add_argument(
+        "--max-size",
+        metavar="N",
+        default="64",
+        help="side of the largest canvas in pixels (default: 64, which takes minutes)",
+    )
+    parser.add_argument(
+        "--dtype",
+        metavar="NAME",
+        default="float32",
+        help=f"to try cases in: {', '.join(DTYPES)} (default: float32)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -31,8 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from handcrafted.proofs.symbolic import ProofError
 
     tasks = names("task", options.task, tuple(CLAIMS))
-    dtypes = ("float16", "float32", "float64", "int64")
-    choice("dtype", options.dtype, dtypes)
+    choice("dtype", options.dtype, DTYPES)
     max_size = count("--max-size", options.max_size)
     from compare.experiments import memory
     from handcrafted.exactness import require_exact
@@ -48,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from textwrap import wrap
 
     complete, cases, started = True, 0, time.perf_counter()
+    width = output.width()
     computed = [
         claim for task in tasks if task in exactness.CASES for claim in exactness.claims(task)
     ]
@@ -62,14 +75,15 @@ def run(options: argparse.Namespace) -> int:
             for result in results:
                 if isinstance(result, Proved):
                     cases += result.cases
-                    lines = wrap(f"proved   {result.network}", 80, subsequent_indent=" " * 9)
+                    lines = wrap(f"proved   {result.network}", width, subsequent_indent=" " * 9)
                     details = f"{result.means}, {result.cases:,} cases, {result.seconds:.1f} s"
                 else:
                     complete &= not result.gap
-                    lines = wrap(f"SKIPPED  {result.network}", 80, subsequent_indent=" " * 9)
+                    lines = wrap(f"SKIPPED  {result.network}", width, subsequent_indent=" " * 9)
                     details = result.reason
                 lines += [
-                    f"         {line}" for line in (*wrap(result.claim, 70), *wrap(details, 70))
+                    f"         {line}"
+                    for line in (*wrap(result.claim, width - 10), *wrap(details, width - 10))
                 ]
                 with bar.external_write_mode():
                     output.show("\n".join(lines), now=True)

@@ -21,9 +21,9 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the runs, the page, and a directory for figures."""
-    parser.add_argument("runs", nargs="?", default="runs", help="directory of runs (default runs)")
+    parser.add_argument("runs", nargs="?", default="runs", help="directory of runs (default: runs)")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", default="report.html", help="page (default report.html)"
+        "-o", "--output", metavar="FILE", default="report.html", help="page (default: report.html)"
     )
     parser.add_argument("--figures", metavar="DIR", help="write every figure here too")
 

@@ -16,23 +16,36 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the directory, and what is asked of its runs."""
-    parser.add_argument("out", metavar="DIR", nargs="?", default="runs", help="(default runs)")
     parser.add_argument(
+        "out", metavar="DIR", nargs="?", default="runs", help="of runs (default: runs)"
+    )
+    which = parser.add_argument_group("which rows")
+    which.add_argument(
         "--where",
         metavar="CONDITION",
         action="append",
         default=[],
         help="such as solver=conv,coordconv or 'test_exact>=0.5'; all that are given must hold",
     )
-    parser.add_argument("--by", metavar="COLUMNS", help="one row for the runs equal in these")
-    parser.add_argument("--sort", metavar="COLUMNS", help="the first column first")
-    parser.add_argument("--reverse", action="store_true", help="sort downwards")
-    parser.add_argument("--columns", metavar="NAMES", help="show these, comma-separated")
-    parser.add_argument("--format", default="table", help="table, csv, json or markdown")
-    parser.add_argument(
+    which.add_argument("--by", metavar="COLUMNS", help="one row for the runs equal in these")
+    which.add_argument("--sort", metavar="COLUMNS", help="the first column first")
+    which.add_argument("--reverse", action="store_true", help="sort downwards")
+    which.add_argument(
         "--check",
         action="store_true",
         help="read every file of every run, and name what is not as it was written",
+    )
+    shown = parser.add_argument_group("how they are shown")
+    shown.add_argument(
+        "--columns",
+        metavar="NAMES",
+        help="these, comma-separated (default: what tells rows apart, and scores)",
+    )
+    shown.add_argument(
+        "--format",
+        metavar="NAME",
+        default="table",
+        help="table, csv, json or markdown (default: table)",
     )
 
 
@@ -58,14 +71,14 @@ def run(options: argparse.Namespace) -> int:
         output.complain(f"no runs in {Path(options.out)}/{among}")
         return 0
     if not found:  # there are no columns of scores yet that could be grouped, sorted or chosen
-        output.show(render(table, options.format))
+        output.show(render(table, options.format, width=output.width()))
         return 0
     if options.by:
         table = group(table, _listed(options.by))
     if options.sort:
         table = sort(table, _listed(options.sort), options.reverse)
     chosen = _listed(options.columns) if options.columns else None
-    output.show(render(table, options.format, chosen))
+    output.show(render(table, options.format, chosen, output.width()))
     return 0
 
 

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compare.cli import output, progress
-from compare.cli.options import add_recipe, recipe_of, strict_json
+from compare.cli.options import (
+    PRESET,
+    add_place,
+    add_recipe,
+    add_size,
+    add_solvers,
+    add_splits,
+    add_task,
+    recipe_of,
+    strict_json,
+)
 from compare.errors import command
 from compare.experiments.values import MOST_SEEDS, count
 
@@ -25,40 +35,30 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of a request, and those of a recipe."""
-    parser.add_argument("--task", required=True, help="what to compute; 'compare list' names them")
-    parser.add_argument("--solver", metavar="NAMES", help="comma-separated; all of the task's")
-    parser.add_argument("--split", metavar="NAMES", help="comma-separated; all of the task's")
-    parser.add_argument("--seeds", metavar="N", default="3", help="run seeds 0 to N-1 (default 3)")
-    parser.add_argument(
-        "--preset",
-        help="quick: a first look, unfinished; paper: the published recipe in full; by default "
-        "paper for the two regressors, which takes minutes, and quick for what takes hours",
+    parser.usage = "%(prog)s --task TASK [options]"
+    what = parser.add_argument_group("what is run")
+    add_task(what)
+    add_solvers(what)
+    add_splits(what)
+    what.add_argument(
+        "--seeds", metavar="N", default="3", help="seeds 0 to N-1 of what learns (default: 3)"
     )
-    parser.add_argument("--backend", default="numpy", help="what networks run on (default numpy)")
-    parser.add_argument(
-        "--device",
-        default="auto",
-        help="cpu, cuda:N, mps, tpu:N; all of them with jax; auto, the best (default), is named "
-        "above the table",
-    )
-    parser.add_argument(
-        "--precision",
-        metavar="NAME",
-        help="float32 (default), or, to be faster, tf32 or bf16 where the backend has them",
-    )
-    parser.add_argument(
-        "--size", metavar="N|HxW", default="64", help="canvas in pixels (default 64, as published)"
-    )
-    parser.add_argument(
+    what.add_argument("--preset", metavar="{quick,paper}", help=PRESET)
+    add_size(what)
+    what.add_argument(
         "--eval-size", metavar="SIZES", help="score on these canvases too, comma-separated"
     )
-    parser.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
-    parser.add_argument("--force", action="store_true", help="repeat runs that are finished")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print what would be run, and where; do nothing"
+    add_place(parser.add_argument_group("where it is computed"))
+    results = parser.add_argument_group("results")
+    results.add_argument("--out", metavar="DIR", default="runs", help="of all runs (default: runs)")
+    results.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    results.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be run, where, and about how long it takes; run nothing",
     )
-    parser.add_argument("--json", action="store_true", help="print the table as JSON, nothing else")
-    add_recipe(parser, "instead of the preset's, for every learner")
+    results.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    add_recipe(parser, "instead of the preset's, for every solver that learns")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,6 +74,8 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out)
     missing = waiting(plans, out, options.force)
     awaited = set(missing)
+    if first and progress.level.get() > progress.QUIET and (seconds := _seconds(missing)) > 60:
+        progress.warn(f"{_about(missing, seconds)}; Ctrl-C keeps what is done")
     for plan in plans:
         if plan not in awaited:
             progress.detail(f"finished: {plan.directory(out)}")
@@ -99,10 +101,27 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from compare.report.text import comparison
 
-    output.show(comparison(tasks.load(place.task), above, summaries, pairs))
+    output.show(comparison(tasks.load(place.task), above, summaries, pairs, output.width()))
     progress.note(f"\nDone in {seconds:.1f} s. Every run's files: {out}/")
     progress.note(f"A page about them, with pictures: {command('report', str(out))}")
     return 0
+
+
+def _seconds(plans: list[Plan]) -> float:
+    """Estimate how long runs take that several processes need not compute together."""
+    from compare.experiments.estimate import estimate, measure_here
+    from compare.experiments.plan import load_backend
+
+    if not plans or load_backend(plans[0].backend, plans[0].device, plans[0].precision).shards > 1:
+        return 0.0
+    return estimate(plans, measure_here).seconds
+
+
+def _about(plans: list[Plan], seconds: float) -> str:
+    from compare.experiments.estimate import duration
+    from compare.report.text import counted
+
+    return f"{counted(len(plans), 'run')} to carry out, about {duration(seconds)} on this machine"
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -135,9 +154,10 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         output.show(json.dumps(strict_json(rows), indent=2))
         return 0
     first = plans[0]
-    output.show(
-        f"{counted(len(rows), 'run')} on {first.backend}, {first.device}; none was started.\n"
-    )
+    missing = [plan for plan, row in zip(plans, rows, strict=True) if row["state"] != "finished"]
+    about = f"\n{_about(missing, _seconds(missing))}." if missing else ""
+    where = f"{first.backend}, {first.device}"
+    output.show(f"{counted(len(rows), 'run')} on {where}; none was started.{about}\n")
     for plan, row in zip(plans, rows, strict=True):
         training = "nothing to learn"
         if plan.recipe:

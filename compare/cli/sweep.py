@@ -30,16 +30,20 @@ DESCRIPTION = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the file, where its runs are carried out, and where their results go."""
     parser.add_argument("file", metavar="FILE", help="such as sweeps/quick.toml")
-    parser.add_argument("--workers", metavar="N", help="on N processes that share the cores")
-    parser.add_argument(
+    where = parser.add_argument_group("where it is computed (default: in this process)")
+    where.add_argument("--workers", metavar="N", help="on N processes that share the cores")
+    where.add_argument(
         "--scheduler", metavar="ADDRESS", help="on a Dask cluster, such as tcp://host:8786"
     )
-    parser.add_argument("--out", metavar="DIR", default="runs", help="for results (default runs)")
-    parser.add_argument("--force", action="store_true", help="repeat runs that are finished")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="check the file and estimate the time, no more"
+    results = parser.add_argument_group("results")
+    results.add_argument("--out", metavar="DIR", default="runs", help="of all runs (default: runs)")
+    results.add_argument("--force", action="store_true", help="repeat runs that are finished")
+    results.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check the file and say about how long it takes; run nothing",
     )
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    results.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -120,6 +124,7 @@ def _announce(
     client: Any,
 ) -> None:
     """Say how many runs there are and about how long they take."""
+    from compare.experiments.estimate import duration
     from compare.report.text import counted
 
     done = len(plans) - len(waiting)
@@ -138,7 +143,7 @@ def _announce(
     lines = [f"{runs}."]
     if estimate.unknown < len(waiting):
         seconds = estimate.seconds / max(1, min(at_once, len(waiting)))
-        lines = [f"{runs}: about {_duration(seconds)} {where}."]
+        lines = [f"{runs}: about {duration(seconds)} {where}."]
     if estimate.unknown:
         lines.append(f"{estimate.unknown:,} of them could not be measured, and are not in it.")
     if options.json:
@@ -147,15 +152,9 @@ def _announce(
         output.show("\n".join(lines), now=True)
 
 
-def _duration(seconds: float) -> str:
-    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds: float) -> int:
     """Print what the sweep's runs came to; returns the exit code."""
+    from compare.experiments.estimate import duration
     from compare.report.text import render
     from compare.results.runs import records
     from compare.results.table import group, plain, tidy
@@ -171,8 +170,8 @@ def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds:
         answer = {"runs": len(plans), **states, "groups": plain(groups)}
         output.show(json.dumps(answer, indent=2))
     else:
-        output.show(f"\n{render(groups, 'table')}\n")
+        output.show(f"\n{render(groups, 'table', width=output.width())}\n")
         again = command("results", str(out))
         ended = ", ".join(f"{number:,} {state}" for state, number in states.items())
-        output.show(f"{ended}, in {_duration(seconds)}. To ask more: {again}")
+        output.show(f"{ended}, in {duration(seconds)}. To ask more: {again}")
     return 1 if states["failed"] else 0

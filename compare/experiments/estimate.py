@@ -55,6 +55,14 @@ def estimate(plans: Sequence[Plan], measure: Measure) -> Estimate:
     return Estimate(total, unknown)
 
 
+def duration(seconds: float) -> str:
+    """Write a time in the unit that suits it."""
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def _of_equal_steps(plan: Plan) -> Plan:
     """Return a plan that is the same for all runs whose steps take the same time."""
     assert plan.recipe is not None

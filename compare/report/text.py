@@ -1,4 +1,4 @@
-"""Plain-text tables, 80 columns wide, that read well without colour."""
+"""Plain-text tables, as wide as the terminal, that read well without colour."""
 
 from __future__ import annotations
 
@@ -28,19 +28,22 @@ _DETERMINED = (
 """What tells one run from another, in the order of a listing."""
 
 
-def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str:
+def render(table: Table, style: str, chosen: Sequence[str] | None = None, width: int = 80) -> str:
     """Print a table in one of `FORMATS`, all columns or those chosen.
 
     JSON and CSV hold every column in full, null or nothing where there is no finite number. The
     others round to four figures; unless columns are chosen they say once, above the table, what
     is the same in every row, and leave out what can be known from the rest. "table" has a table for
-    each task, of 80 columns where that can be: what is wider goes on below, under the same names.
+    each task, of `width` characters where that can be: what is wider goes on below, under the same
+    names.
     """
     names = _known(table, chosen) if chosen else list(table.dtype.names or ())
     if style == "table" and not chosen and "task" in names:
         present = _in_order(table["task"])
         if len(present) > 1:
-            return "\n\n".join(render(table[table["task"] == task], style) for task in present)
+            return "\n\n".join(
+                render(table[table["task"] == task], style, width=width) for task in present
+            )
     if style == "json":
         return json.dumps(plain(table, names), indent=2)
     if style == "csv":
@@ -77,8 +80,8 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None) -> str
         left = left if _texts_first(table, cells) else 1
         results = "runs" if "runs" in cells else "success"
         keys = list(cells).index(results) if results in cells and not chosen else left
-        body = "\n\n".join(columns(part, left=left) for part in _folded(rows, keys))
-        above = fill(above, 80)
+        body = "\n\n".join(columns(part, left=left) for part in folded(rows, keys, width))
+        above = fill(above, width)
     return f"{above}\n\n{body}" if above else body
 
 
@@ -86,7 +89,7 @@ def _in_order(texts: NDArray[Any]) -> list[str]:
     return list(dict.fromkeys(texts.tolist()))
 
 
-def _folded(rows: Sequence[Sequence[str]], keys: int, width: int = 80) -> list[list[list[str]]]:
+def folded(rows: Sequence[Sequence[str]], keys: int, width: int) -> list[list[list[str]]]:
     """Cut a table between columns so that each part fits; its first columns stand in each."""
     wide = [2 + max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     parts: list[list[int]] = [[]]
@@ -177,7 +180,7 @@ def comparison(
         if title:
             parts += ["", title]
         if isinstance(content, Cells):
-            parts += ["\n\n".join(columns(part) for part in _folded(content.rows, 1, width))]
+            parts += ["\n\n".join(columns(part) for part in folded(content.rows, 1, width))]
         elif title:
             parts += [fill(f"- {line}", width, subsequent_indent="  ") for line in content]
         else:
@@ -300,10 +303,10 @@ def score_cells(
     return cells
 
 
-def _cell(column: Column, spread: Mapping[str, float]) -> str:
+def _cell(column: Column, numbers: Mapping[str, float]) -> str:
     if column.share:
-        return percent(spread["median"])
-    return _spread(spread, column.digits)
+        return percent(numbers["median"])
+    return spread(numbers, column.digits)
 
 
 def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -312,9 +315,9 @@ def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["solver"],
         f"{row['cost']['parameters']:,}",
-        _number(row["cost"]["multiply_adds"] / 1e6),
-        _number(row["train_seconds"]["median"]),
-        _number(row["predict_microseconds"]["median"]),
+        number(row["cost"]["multiply_adds"] / 1e6),
+        number(row["train_seconds"]["median"]),
+        number(row["predict_microseconds"]["median"]),
         f"{row['success']['runs']}/{row['success']['of']}"
         if row["seeds"]
         else ("yes" if row["success"]["runs"] else "no"),
@@ -330,7 +333,7 @@ def conclusions(
     known = [row for row in rows if row["correct"]]
     if known:
         total = sum(known[0]["samples"].values())
-        counts = "; ".join(f"{row['solver']} {_spread(row['correct'], 0)}" for row in known)
+        counts = "; ".join(f"{row['solver']} {spread(row['correct'], 0)}" for row in known)
         lines.append(f"Correct at, of all {total:,} positions: {counts}.")
     # Solvers that learn nothing and score alike are compared once.
     names: dict[str, list[str]] = {}
@@ -396,15 +399,17 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _spread(spread: Mapping[str, float], digits: int | None = None) -> str:
+def spread(numbers: Mapping[str, float], digits: int | None = None) -> str:
+    """Write "median (smallest..largest)", or the number alone where they are equal."""
     median, low, high = (
-        _number(spread[key]) if digits is None else f"{spread[key]:,.{digits}f}"
+        number(numbers[key]) if digits is None else f"{numbers[key]:,.{digits}f}"
         for key in ("median", "min", "max")
     )
     return median if low == high else f"{median} ({low}..{high})"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Write a number of 0 or more in three figures."""
     if value == 0 or value >= 99.95:
         return f"{value:,.0f}"
     if value >= 9.995:

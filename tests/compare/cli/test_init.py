@@ -64,6 +64,12 @@ BAD = [
         [*RUN, "--solver", "magic"],
         "unknown solver 'magic'; choose from: handcrafted, handcrafted-c",
     ),
+    (["runn"], "unknown command 'runn'; did you mean 'run'? choose from: run, prove"),
+    (["--versoin"], "unknown option '--versoin'; did you mean '--version'? see 'compare --help'"),
+    # An option is not spelled out: `--seed` could be taken for one of these seeds.
+    ([*RUN, "--seed", "3"], "unknown option '--seed'; did you mean '--seeds'? see 'compare run"),
+    (["run", "--taks=x"], "unknown option '--taks'; did you mean '--task'? see 'compare run"),
+    ([*RUN, "--solver", "conf"], "unknown solver 'conf'; did you mean 'conv'? choose from: hand"),
     ([*RUN, "--solver", "magic\ntrick"], "unknown solver 'magic trick'; choose from: handcrafted"),
     ([*RUN, "--split", "half"], "unknown split 'half'; choose from: uniform, quadrant"),
     ([*RUN, "--backend", "cuda"], "unknown backend 'cuda'; choose from: numpy"),
@@ -99,9 +105,12 @@ BAD = [
     ([*RUN, "--coordinates", "polar"], "unknown coordinates 'polar'; choose from: scaled, pixels"),
     ([*RUN, "--eval-size", "20,8"], "8x8 is too small for the 9x9 square"),
     ([*RUN, "--eval-size", "wide"], "--eval-size is 'wide'; give pixels as N or as HEIGHTxWIDTH"),
-    ([*RUN, "--sizes", "3"], "unrecognized arguments: --sizes"),
+    (
+        [*RUN, "--sizes", "3"],
+        "unknown option '--sizes'; did you mean '--size'? see 'compare run --help'",
+    ),
     (["run"], "required: --task"),
-    (["walk"], "invalid choice: 'walk'"),
+    (["walk"], "unknown command 'walk'; choose from: run, prove"),
     ([], "required: COMMAND"),
     (["prove", "--task", "magic"], "unknown task 'magic'; choose from: onehot2coord"),
     (
@@ -174,7 +183,7 @@ BAD = [
     # A canvas that the published positions do not fit on, whatever the task draws.
     ([*RUN, "--size", "5"], "the positions of every task, those of single pixels too, are its cen"),
     # Abbreviations, and values of the wrong kind.
-    ([*RUN, "--lr", "0.1"], "unrecognized arguments: --lr"),
+    ([*RUN, "--lr", "0.1"], "unknown option '--lr'; see 'compare run --help'"),
     ([*RUN, "--force=yes"], "argument --force: ignored explicit argument 'yes'"),
     (["results", "--format", "xml"], "unknown format 'xml'"),
     (["completion", "cmd"], "unknown shell 'cmd'"),

@@ -116,3 +116,16 @@ def test_limits_of_the_system_are_one_line(tmp_path):
         assert ended.returncode == code
         assert message in ended.stderr
         assert ended.stderr.count(b"\n") == 1
+
+
+def test_tables_are_as_wide_as_the_terminal(tmp_path):
+    """COLUMNS stands for a terminal's width; where there is none and no terminal, 80."""
+    out = tmp_path / "runs"
+    assert python(*RUN, "--out", out, "--solver", "handcrafted,verified-argmax").returncode == 0
+    widths = {}
+    for columns in ("60", "", "200"):
+        for ended in (python("results", out, COLUMNS=columns), python("list", COLUMNS=columns)):
+            assert ended.returncode == 0
+            longest = max(map(len, ended.stdout.decode().splitlines()))
+            widths[columns] = max(longest, widths.get(columns, 0))
+    assert widths["60"] <= 60 < widths[""] <= 80 < widths["200"] <= 200

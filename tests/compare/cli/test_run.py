@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from compare import cli
+from compare.experiments.estimate import Estimate
 from compare.files import read_arrays
 
 RUN = ["run", "--task", "onehot2coord", "--size", "16"]
@@ -148,3 +149,25 @@ def test_a_dry_run_refuses_what_a_run_would(compare, tmp_path):
     code, out, errors = compare(*LEARNED, "--dry-run", "--solver", "guessing")
     assert (code, out) == (2, "")
     assert "unknown solver 'guessing'" in errors
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(59.0, ""), (61.0, "about 61 s"), (7200.0, "2 h")])
+def test_what_takes_over_a_minute_says_so_first(seconds, said, compare, tmp_path, monkeypatch):
+    asked = []
+
+    def estimate(plans, measure):
+        asked.append([plan.solver for plan in plans])
+        return Estimate(seconds, 0)
+
+    monkeypatch.setattr("compare.experiments.estimate.estimate", estimate)
+    out = str(tmp_path / "runs")
+    code, _, errors = compare(*LEARNED, "--out", out)
+    assert code == 0
+    assert (said in errors) == (errors != "" or not said)
+    assert "on this machine; Ctrl-C keeps what is done" in errors or not said
+    _, printed, _ = compare(*LEARNED, "--out", out, "--dry-run")
+    assert "to carry out, about" not in printed  # all is finished
+    _, printed, _ = compare(*LEARNED, "--out", out, "--dry-run", "--force")
+    assert "to carry out, about" in printed
+    assert compare("-q", *LEARNED, "--out", out, "--force")[2] == ""
+    assert asked == [["coordconv"], ["coordconv"]]
