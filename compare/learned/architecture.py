@@ -65,9 +65,14 @@ class Architecture:
         """Whether, in training, a sample's output depends on the others in its batch."""
         return any(isinstance(layer, BatchNorm) for layer in self.layers)
 
-    def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]]:
-        """Draw the first weights; the same on every backend, since NumPy draws them."""
-        rng = random_stream(seed, "weights")
+    def initial_weights(
+        self, seed: int, purpose: str = "weights"
+    ) -> dict[str, NDArray[np.float32]]:
+        """Draw the first weights; the same on every backend, since NumPy draws them.
+
+        `purpose` names the stream of random numbers that they are drawn from.
+        """
+        rng = random_stream(seed, purpose)
         return {name: _draw(rng, parameter) for name, parameter in self.parameters().items()}
 
     def bound(self, weights: dict[str, Array]) -> Iterator[tuple[str, Layer, dict[str, Array]]]:
@@ -117,6 +122,36 @@ class Architecture:
             f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}"
             for a, b, c, d in rows
         )
+
+
+@dataclass(frozen=True)
+class Adversaries:
+    """A generator and the discriminator that it is trained against."""
+
+    generator: Architecture
+    discriminator: Architecture
+    """Of one logit, for what the generator puts out."""
+    bounded: bool = True
+    """Whether what the generator puts out are pictures already, and not what tanh makes them of."""
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return every array of both, the generator's "3.weight" as "generator.3.weight"."""
+        return {
+            **_named("generator.", self.generator.parameters()),
+            **_named("discriminator.", self.discriminator.parameters()),
+        }
+
+    def initial_weights(self, seed: int) -> dict[str, NDArray[np.float32]]:
+        """Draw the first weights of both, from two streams of random numbers."""
+        discriminator = self.discriminator.initial_weights(seed, "discriminator weights")
+        return {
+            **_named("generator.", self.generator.initial_weights(seed)),
+            **_named("discriminator.", discriminator),
+        }
+
+
+def _named(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {prefix + name: array for name, array in arrays.items()}
 
 
 def initial_deviation(parameter: Parameter) -> float:

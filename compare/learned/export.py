@@ -89,7 +89,10 @@ def _add(
     graph: Graph, layer: Layer, x: str, shape: Shape, label: str, own: dict[str, NDArray[Any]]
 ) -> str:
     """Append a layer's nodes for inputs of `shape`; returns the name of its output."""
-    constants = {name: graph.constant(f"{label}_{name}", array) for name, array in own.items()}
+    constants = {
+        name: graph.constant(f"{label}_{name}", array)
+        for name, array in ({} if isinstance(layer, layers.TiledCoordConv) else own).items()
+    }
 
     def conv(layer: layers.Conv, x: str) -> str:
         inputs = [x, constants["weight"], constants["bias"]]
@@ -100,6 +103,10 @@ def _add(
         case layers.CoordConv(radius=radius):
             channels = layers.coordinates(*shape[1:], radius)
             return conv(layer, graph.coordinates(x, f"{label}_coordinates", channels))
+        case layers.TiledCoordConv(_, height, width):
+            tile, convolution = layer.dense()
+            maps = graph.tile(x, f"{label}_tile", height, width)
+            return _add(graph, convolution, maps, tile.shape(shape), label, own)
         case layers.Conv():
             return conv(layer, x)
         case layers.ConvTranspose(_, kernel, stride):
@@ -137,6 +144,9 @@ def _add(
             return graph.node("GlobalAveragePool", [x], label)
         case layers.Flatten():
             return graph.node("Flatten", [x], label)
+        case layers.Reshape():
+            maps_shape = graph.constant(f"{label}_shape", [-1, *layer.shape(shape)], np.int64)
+            return graph.node("Reshape", [x, maps_shape], label)
         case layers.Softmax():
             vector = graph.node("Flatten", [x], f"{label}_vector")
             shares = graph.node("Softmax", [vector], f"{label}_shares", axis=1)

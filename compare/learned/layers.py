@@ -5,7 +5,7 @@ Each is written once over the backend contract and maps an array to an array.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, Protocol, TypeAlias
 
@@ -17,13 +17,16 @@ from compare.backends import Array, Backend, Padding, same_padding, without_negl
 Shape: TypeAlias = tuple[int, ...]
 """Of one picture, (channels, height, width), or of one vector, (features,)."""
 
+Initial: TypeAlias = Literal["he_normal", "glorot_uniform", "zeros", "ones"]
+"""How an array begins; `compare.learned.architecture` draws it."""
+
 
 @dataclass(frozen=True)
 class Parameter:
     """An array that a layer owns and how it begins."""
 
     shape: Shape
-    initial: Literal["he_normal", "glorot_uniform", "zeros", "ones"]
+    initial: Initial
     fans: tuple[int, int] = (1, 1)
     """Inputs that one output sums over, and outputs that depend on one input."""
     trained: bool = True
@@ -78,6 +81,7 @@ class Conv:
     channels: int
     kernel: int
     stride: int = 1
+    initial: Initial = field(default="he_normal", repr=False)
 
     def shape(self, inputs: Shape) -> Shape:
         """Return (channels, height / stride, width / stride), rounded up."""
@@ -85,7 +89,7 @@ class Conv:
         return (self.channels, -(-height // self.stride), -(-width // self.stride))
 
     def parameters(self, inputs: Shape) -> dict[str, Parameter]:
-        """Return the kernels, He-normal, and the biases, zero."""
+        """Return the kernels and the biases, zero."""
         return self._parameters(inputs[0])
 
     def _parameters(self, channels: int) -> dict[str, Parameter]:
@@ -93,7 +97,7 @@ class Conv:
         return {
             "weight": Parameter(
                 (self.channels, channels, self.kernel, self.kernel),
-                "he_normal",
+                self.initial,
                 fans=(channels * area, self.channels * area),
                 decayed=True,
             ),
@@ -147,6 +151,52 @@ class CoordConv(Conv):
         return super().__call__(backend, own, xp.concatenate([x, tiled], axis=1), updates)
 
 
+@dataclass(frozen=True)
+class TiledCoordConv(_Plain):
+    """A 1x1 convolution of a vector, the same at each pixel, and of the pixel's coordinates.
+
+    The same map, with the same parameters, as `Tile` and `CoordConv`, which compute the vector's
+    part of the sum at each pixel again; here it is computed once a sample.
+    """
+
+    channels: int
+    height: int
+    width: int
+    initial: Initial = field(default="he_normal", repr=False)
+
+    def dense(self) -> tuple[Tile, CoordConv]:
+        """Return the two layers that compute the same."""
+        convolution = CoordConv(self.channels, kernel=1, initial=self.initial)
+        return Tile(self.height, self.width), convolution
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, height, width)."""
+        if len(inputs) != 1:
+            raise ValueError(f"TiledCoordConv takes vectors, got {inputs}")
+        return (self.channels, self.height, self.width)
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return the kernels, (channels, features + 2, 1, 1), coordinates last, and the biases."""
+        tile, convolution = self.dense()
+        return convolution.parameters(tile.shape(inputs))
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return one for each weight at each pixel, as a dense convolution has them."""
+        tile, convolution = self.dense()
+        return convolution.multiply_adds(tile.shape(inputs))
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Add a sample's number and a pixel's, of each channel."""
+        xp, features = backend.xp, x.shape[1]
+        kernels = xp.reshape(own["weight"], (self.channels, -1))
+        of_sample = xp.matmul(x, xp.moveaxis(kernels[:, :features], 0, 1)) + own["bias"]
+        places = backend.asarray(coordinates(self.height, self.width), like=x)
+        of_pixel = backend.conv(places, own["weight"][:, features:], None, 1, ((0, 0), (0, 0)))
+        return xp.reshape(of_sample, (*of_sample.shape, 1, 1)) + of_pixel
+
+
 @lru_cache(maxsize=16)
 def coordinates(height: int, width: int, radius: bool = False) -> NDArray[np.float64]:
     """Return the coordinate channels x, y and perhaps the radius, (1, 2 or 3, height, width).
@@ -167,6 +217,7 @@ class ConvTranspose:
     channels: int
     kernel: int
     stride: int = 2
+    initial: Initial = field(default="he_normal", repr=False)
 
     def shape(self, inputs: Shape) -> Shape:
         """Return (channels, height * stride, width * stride)."""
@@ -174,7 +225,7 @@ class ConvTranspose:
         return (self.channels, height * self.stride, width * self.stride)
 
     def parameters(self, inputs: Shape) -> dict[str, Parameter]:
-        """Return the kernels, He-normal, and the biases, zero.
+        """Return the kernels and the biases, zero.
 
         The fan-in counts this layer's own channels: TensorFlow reads it from the same axis of the
         kernel's shape as for a convolution, where a transposed one has its outputs.
@@ -183,7 +234,7 @@ class ConvTranspose:
         return {
             "weight": Parameter(
                 (inputs[0], self.channels, self.kernel, self.kernel),
-                "he_normal",
+                self.initial,
                 fans=(self.channels * area, inputs[0] * area),
                 decayed=True,
             ),
@@ -483,6 +534,28 @@ class Flatten(_Plain):
     ) -> Array:
         """Reshape."""
         return backend.xp.reshape(x, (x.shape[0], -1))
+
+
+@dataclass(frozen=True)
+class Reshape(_Plain):
+    """Vectors to maps, channel after channel; the inverse of `Flatten`."""
+
+    channels: int
+    height: int
+    width: int
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return (channels, height, width)."""
+        outputs = (self.channels, self.height, self.width)
+        if int(np.prod(inputs)) != int(np.prod(outputs)):
+            raise ValueError(f"{inputs} has another number of elements than {outputs}")
+        return outputs
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Reshape."""
+        return backend.xp.reshape(x, (x.shape[0], self.channels, self.height, self.width))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """The published architectures, for canvases of any size.
 
 Layer for layer from the authors' code (github.com/uber-research/CoordConv, model_builders.py)
-for Liu et al. 2018, arXiv:1807.03247.
+for Liu et al. 2018, arXiv:1807.03247. Where that code leaves an array's beginning to its library,
+TensorFlow, it is Glorot-uniform.
 """
 
 from __future__ import annotations
 
-from compare.learned.architecture import Architecture
+from compare.datasets.two_objects import LATENTS
+from compare.learned.architecture import Adversaries, Architecture
 from compare.learned.layers import (
     BatchNorm,
     Conv,
@@ -17,12 +19,17 @@ from compare.learned.layers import (
     Flatten,
     GlobalMaxPool,
     GlobalMeanPool,
+    Initial,
     Layer,
+    LeakyRelu,
     MaxPool,
     Relu,
+    Reshape,
     Scale,
     Softmax,
+    Tanh,
     Tile,
+    TiledCoordConv,
 )
 from compare.learned.recipe import Coordinates
 
@@ -189,3 +196,92 @@ def deconv(
             *cut,
         ),
     )
+
+
+_FROM_LIBRARY: Initial = "glorot_uniform"
+
+
+def gan(height: int, width: int, channels: int = 64) -> Adversaries:
+    """The plain GAN, a DCGAN (Radford et al. 2016, arXiv:1511.06434).
+
+    Its generator's pictures, (3, height, width), are in (-1, 1). `channels` are those of the
+    discriminator's first layer, 64 as published; all other layers have so many times as many.
+    """
+    return Adversaries(_dcgan(height, width, channels), _discriminator(height, width, channels))
+
+
+def coordconv_g(height: int, width: int, channels: int = 64) -> Adversaries:
+    """The GAN whose generator has the coordinates.
+
+    Its pictures are the tanh of what the generator puts out; the discriminator sees the latter.
+    """
+    generator = _coordconv_generator(height, width, channels)
+    return Adversaries(generator, _discriminator(height, width, channels), bounded=False)
+
+
+def coordconv_gd(height: int, width: int, channels: int = 64) -> Adversaries:
+    """The GAN whose generator and discriminator have the coordinates; see `coordconv_g`."""
+    generator = _coordconv_generator(height, width, channels)
+    return Adversaries(generator, _discriminator(height, width, channels, True), bounded=False)
+
+
+def _dcgan(height: int, width: int, channels: int) -> Architecture:
+    """From 4x4 to 64x64; other canvases as `deconv` has them."""
+    rows, columns = -(-height // 16), -(-width // 16)
+    doublings: list[Layer] = []
+    for many in (4, 2, 1):
+        doublings += [
+            ConvTranspose(many * channels, kernel=5, initial=_FROM_LIBRARY),
+            BatchNorm(),
+            Relu(),
+        ]
+    cut = () if (rows * 16, columns * 16) == (height, width) else (Crop(height, width),)
+    return Architecture(
+        (LATENTS,),
+        (
+            Dense(8 * channels * rows * columns),
+            Reshape(8 * channels, rows, columns),
+            BatchNorm(),
+            Relu(),
+            *doublings,
+            ConvTranspose(3, kernel=5, initial=_FROM_LIBRARY),
+            *cut,
+            Tanh(),
+        ),
+    )
+
+
+def _coordconv_generator(height: int, width: int, channels: int) -> Architecture:
+    """Layer for layer what each pixel computes of the latents and of where it is."""
+    pixelwise: list[Layer] = [TiledCoordConv(8 * channels, height, width), Relu()]
+    for many in (4, 4, 2, 1):
+        pixelwise += [Conv(many * channels, kernel=1), Relu()]
+    return Architecture(
+        (LATENTS,),
+        (
+            *pixelwise,
+            Conv(channels, kernel=3),
+            Relu(),
+            Conv(channels, kernel=3),
+            Relu(),
+            Conv(3, kernel=1),
+        ),
+    )
+
+
+def _discriminator(
+    height: int, width: int, channels: int, coordinates: bool = False
+) -> Architecture:
+    """A picture to the logit of its being real."""
+    first = CoordConv if coordinates else Conv
+    strided: list[Layer] = [
+        first(channels, kernel=5, stride=2, initial=_FROM_LIBRARY),
+        LeakyRelu(0.2),
+    ]
+    for many in (2, 4, 8):
+        strided += [
+            Conv(many * channels, kernel=5, stride=2, initial=_FROM_LIBRARY),
+            BatchNorm(),
+            LeakyRelu(0.2),
+        ]
+    return Architecture((3, height, width), (*strided, Flatten(), Dense(1)))

@@ -54,6 +54,20 @@ class CoordConv2d(SameConv2d):
         return super().forward(torch.cat([maps, given], dim=1))
 
 
+class TiledCoordConv2d(CoordConv2d):
+    """A 1x1 convolution of a vector at each pixel, and of the pixel's coordinates."""
+
+    def __init__(self, layer: layers.TiledCoordConv, shape: Shape) -> None:
+        """Convolve vectors of `shape`."""
+        tile, convolution = layer.dense()
+        super().__init__(convolution, tile.shape(shape))
+        self.sides = layer.height, layer.width
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Repeat the vectors and convolve."""
+        return super().forward(vectors[:, :, None, None].expand(-1, -1, *self.sides))
+
+
 class SameConvTranspose2d(nn.ConvTranspose2d):
     """A transposed convolution, cut by TensorFlow's rule to `stride` times the sides."""
 
@@ -91,6 +105,8 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
     match layer:
         case layers.CoordConv():
             return CoordConv2d(layer, shape)
+        case layers.TiledCoordConv():
+            return TiledCoordConv2d(layer, shape)
         case layers.Conv():
             return SameConv2d(shape[0], layer, shape)
         case layers.ConvTranspose():
@@ -117,6 +133,8 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
             return nn.AdaptiveAvgPool2d(1)
         case layers.Flatten():
             return nn.Flatten()
+        case layers.Reshape(channels, height, width):
+            return nn.Unflatten(1, (channels, height, width))
         case layers.Softmax():
             return Function(lambda x: torch.softmax(x.flatten(1), dim=1).reshape(x.shape))
         case layers.Tile(height, width):

@@ -18,6 +18,11 @@ TRAINED = {
     "coordconv_classifier": published.coordconv_classifier(13, 20),
     "coordconv_renderer, kernel 2": published.coordconv_renderer(13, 20, kernel=2),
     **{f"deconv, kernel {k}": published.deconv(13, 70, kernel=k) for k in (1, 2, 3, 4)},
+    **{
+        f"{version.__name__}'s {part}": getattr(version(16, 35, channels=2), part)
+        for version in (published.gan, published.coordconv_g, published.coordconv_gd)
+        for part in ("generator", "discriminator")
+    },
     "other layers": Architecture(
         (2, 9, 11),
         (

@@ -21,11 +21,13 @@ from compare.learned.layers import (
     MaxPool,
     MeanPool,
     Relu,
+    Reshape,
     Scale,
     Sigmoid,
     Softmax,
     Tanh,
     Tile,
+    TiledCoordConv,
 )
 
 BACKEND = backends.load("numpy")
@@ -39,7 +41,11 @@ CASES = [
     ),
     (CoordConv(2, 3, 3, radius=True), (1, 1, 9)),
     *((Conv(3, kernel, stride), (2, 7, 4)) for kernel in (1, 2, 3, 5) for stride in (1, 2, 3)),
-    *((ConvTranspose(3, kernel), (2, *size)) for kernel in (2, 3, 4) for size in ((1, 1), (3, 5))),
+    *(
+        (ConvTranspose(3, kernel), (2, *size))
+        for kernel in (2, 3, 4, 5)
+        for size in ((1, 1), (3, 5))
+    ),
     (ConvTranspose(2, 3, stride=3), (2, 4, 2)),
     (BatchNorm(), (3, 4, 5)),
     (BatchNorm(momentum=0.5, epsilon=1e-3), (1, 1, 2)),
@@ -52,7 +58,9 @@ CASES = [
     (Softmax(), (2, 3, 4)),
     (Softmax(), (5,)),
     (Flatten(), (2, 3, 4)),
+    (Reshape(2, 3, 4), (24,)),
     (Tile(3, 5), (2,)),
+    (TiledCoordConv(4, 3, 5), (2,)),
     (Scale(9, 33), (2,)),
     (Crop(3, 2), (2, 4, 5)),
 ]
@@ -135,6 +143,10 @@ def in_pytorch(torch, layer, tensors, statistics, training):
             above, left = (same_padding(size, kernel, stride) for size in x.shape[2:])
             padded = functional.pad(x, (*left, *above))
             return functional.conv2d(padded, weight, bias, stride)
+        case TiledCoordConv():
+            tile, convolution = layer.dense()
+            maps = in_pytorch(torch, tile, {"x": x}, {}, training)
+            return in_pytorch(torch, convolution, {**tensors, "x": maps}, {}, training)
         case ConvTranspose(_, kernel, stride):
             sizes = [size * stride for size in x.shape[2:]]
             (top, _), (left, _) = (same_padding(size, kernel, stride) for size in sizes)
@@ -168,6 +180,8 @@ def in_pytorch(torch, layer, tensors, statistics, training):
             return torch.softmax(x.flatten(1), dim=1).reshape(x.shape)
         case Flatten():
             return x.flatten(1)
+        case Reshape(channels, height, width):
+            return x.unflatten(1, (channels, height, width))
         case Tile(height, width):
             return x[:, :, None, None].expand(-1, -1, height, width)
         case Scale(height, width):
@@ -184,3 +198,36 @@ def test_every_layer_is_here():
         and not kind.__name__.startswith("_")
     } - {"Layer", "Parameter"}  # fmt: skip
     assert {type(layer).__name__ for layer, _ in CASES} == described
+
+
+@pytest.mark.parametrize("size", [(3, 5), (1, 1), (8, 2)])
+def test_a_tiled_vector_is_convolved_once_a_sample_with_the_same_result(size):
+    """Small whole numbers: every sum is exact, whatever its order."""
+    layer = TiledCoordConv(6, *size)
+    tiled, dense = (Architecture((4,), each) for each in ((layer,), layer.dense()))
+    assert tiled.shapes()[-1] == dense.shapes()[-1] == (6, *size)
+    assert tiled.count() == dense.count() == 6 * (4 + 2) + 6
+    assert tiled.multiply_adds() == dense.multiply_adds()
+    rng = np.random.default_rng(3)
+    weights = {
+        name: rng.integers(-8, 8, parameter.shape).astype(np.float32)
+        for name, parameter in tiled.parameters().items()
+    }
+    weights["0.weight"][:, 4:] *= np.float32(0)  # coordinates are no whole numbers
+    x = rng.integers(-8, 8, (5, 4)).astype(np.float32)
+    as_dense = {name.replace("0.", "1."): array for name, array in weights.items()}
+    fast, slow = tiled.apply(BACKEND, weights, x)[0], dense.apply(BACKEND, as_dense, x)[0]
+    assert fast.dtype == slow.dtype == np.float32
+    assert np.array_equal(fast, slow)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (TiledCoordConv(2, 3, 4), (2, 3, 4), "TiledCoordConv takes vectors"),
+        (Reshape(2, 3, 4), (25,), "another number of elements"),
+    ],
+)
+def test_what_does_not_fit_is_refused(layer, shape, message):
+    with pytest.raises(ValueError, match=message):
+        Architecture(shape, (layer,))

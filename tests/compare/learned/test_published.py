@@ -11,14 +11,17 @@ import pytest
 
 from compare import backends
 from compare.learned.architecture import Architecture
-from compare.learned.layers import Conv, Dense, Flatten, MaxPool, coordinates
+from compare.learned.layers import BatchNorm, Conv, Dense, Flatten, LeakyRelu, MaxPool, coordinates
 from compare.learned.published import (
     conv_regressor_quadrant,
     conv_regressor_uniform,
     coordconv_classifier,
+    coordconv_g,
+    coordconv_gd,
     coordconv_regressor,
     coordconv_renderer,
     deconv,
+    gan,
 )
 
 BACKEND = backends.load("numpy")
@@ -419,3 +422,80 @@ def test_layers_that_do_not_fit_are_refused():
         Architecture((1, 2, 2), (MaxPool(3),))
     with pytest.raises(ValueError, match=r"Dense takes vectors, got \(1, 2, 2\)"):
         Architecture((1, 2, 2), (Dense(3),))
+
+
+@pytest.mark.parametrize("channels", [64, 8])
+def test_the_plain_gans_generator(channels):
+    """Dense to 4x4, then 5x5 transposed by 2; a scale and a shift a channel in each batch norm."""
+    many = [8 * channels, 4 * channels, 2 * channels, channels, 3]
+    numbers, sums = convolutions(
+        *((a, b, 5, 4 ** (2 + k)) for k, (a, b) in enumerate(pairwise(many)))
+    )
+    dense = 256 * 16 * many[0]
+    norms = sum(each * 4 ** (2 + k) for k, each in enumerate(many[:-1]))
+    expected = numbers + dense + 16 * many[0] + 2 * sum(many[:-1]), sums + dense + norms
+    assert counts(gan(64, 64, channels).generator) == expected
+
+
+@pytest.mark.parametrize("channels", [64, 8])
+@pytest.mark.parametrize("version", [coordconv_g, coordconv_gd])
+def test_the_gans_generator_with_coordinates(version, channels):
+    many = [258, *(channels * width for width in (8, 4, 4, 2, 1, 1, 1)), 3]
+    kernels = (1, 1, 1, 1, 1, 3, 3, 1)
+    pairs = zip(pairwise(many), kernels, strict=True)
+    expected = convolutions(*((a, b, kernel, PIXELS) for (a, b), kernel in pairs))
+    assert counts(version(64, 64, channels).generator) == expected
+
+
+@pytest.mark.parametrize("channels", [64, 8])
+@pytest.mark.parametrize(("version", "given"), [(gan, 3), (coordconv_g, 3), (coordconv_gd, 5)])
+def test_the_gans_discriminator(version, given, channels):
+    many = [given, *(channels * width for width in (1, 2, 4, 8))]
+    numbers, sums = convolutions(
+        *((a, b, 5, 4 ** (5 - k)) for k, (a, b) in enumerate(pairwise(many)))
+    )
+    norms = sum(each * 4 ** (4 - k) for k, each in enumerate(many[2:]))
+    expected = numbers + 2 * sum(many[2:]) + 16 * many[-1] + 1, sums + norms + 16 * many[-1]
+    assert counts(version(64, 64, channels).discriminator) == expected
+
+
+def test_where_the_gans_arrays_begin():
+    """He-normal in the generator with coordinates only, as published."""
+    for version in (gan, coordconv_g, coordconv_gd):
+        adversaries = version(64, 64)
+        for part in ("generator", "discriminator"):
+            he = part == "generator" and version is not gan
+            for name, parameter in getattr(adversaries, part).parameters().items():
+                if name.endswith("weight"):
+                    assert parameter.initial == ("he_normal" if he else "glorot_uniform"), name
+                else:
+                    assert parameter.initial == (
+                        "ones" if name[-5:] in ("scale", "iance") else "zeros"
+                    )
+
+
+def test_the_gans_batch_norms_and_slopes_are_the_published():
+    for version in (gan, coordconv_g, coordconv_gd):
+        adversaries = version(64, 64)
+        layers = adversaries.generator.layers + adversaries.discriminator.layers
+        assert {each for each in layers if isinstance(each, BatchNorm)} == {BatchNorm(0.9, 1e-5)}
+        assert {each for each in layers if isinstance(each, LeakyRelu)} == {LeakyRelu(0.2)}
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 50), (36, 81)])
+def test_a_gan_is_for_any_canvas(size):
+    for version in (gan, coordconv_g, coordconv_gd):
+        adversaries = version(*size, channels=2)
+        assert adversaries.generator.shapes()[-1] == adversaries.discriminator.inputs == (3, *size)
+        assert adversaries.discriminator.shapes()[-1] == (1,)
+
+
+def test_a_generator_and_its_discriminator_begin_with_other_numbers():
+    adversaries = coordconv_g(64, 64, channels=2)
+    weights = adversaries.initial_weights(0)
+    assert weights.keys() == adversaries.parameters().keys()
+    assert {name.partition(".")[0] for name in weights} == {"generator", "discriminator"}
+    for name, array in adversaries.generator.initial_weights(0).items():
+        assert np.array_equal(weights[f"generator.{name}"], array)
+    discriminator = adversaries.discriminator.initial_weights(0)
+    assert not np.array_equal(weights["discriminator.0.weight"], discriminator["0.weight"])
