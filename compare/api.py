@@ -103,7 +103,7 @@ def run(
     backend: str = "numpy",
     device: str = "auto",
     precision: str | None = None,
-    size: int | str | tuple[int, int] = 64,
+    size: int | str | tuple[int, int] | None = None,
     eval_size: int | str | Sequence[int | str | tuple[int, int]] | None = None,
     out: str | Path = "runs",
     force: bool = False,
@@ -129,7 +129,8 @@ def run(
     solver, split: names, comma-separated or in a list; all of the task's by default.
     seeds: how many, which are 0, 1, ..., or a list of them.
     preset: "quick", a first look, or "paper", the published recipe in full.
-    size: of the canvas in pixels, one number or (height, width).
+    size: of the canvas in pixels, one number or (height, width); by default the preset's, 64, as
+        published, but for the GANs' quick one.
     eval_size: other canvases to score on.
     progress: whether to show a bar; by default in a notebook only. Nothing else is printed.
     recipe: fields of `compare.learned.recipe.Recipe`, such as `epochs=15`, instead of the preset's.
@@ -147,7 +148,7 @@ def run(
         backend=backend,
         device=device,
         precision=precision,
-        size=_size("size", size),
+        size=None if size is None else _size("size", size),
         eval_size=_sizes(eval_size),
         recipe=recipe,
     )
@@ -172,7 +173,7 @@ def fit(
     backend: str = "numpy",
     device: str = "auto",
     precision: str | None = None,
-    size: int | str | tuple[int, int] = 64,
+    size: int | str | tuple[int, int] | None = None,
     progress: bool | None = None,
     **recipe: Any,
 ) -> Model:
@@ -199,7 +200,7 @@ def fit(
         backend=backend,
         device=device,
         precision=precision,
-        size=_size("size", size),
+        size=None if size is None else _size("size", size),
         recipe=recipe,
     )
     if len(plans) > 1:

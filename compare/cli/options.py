@@ -42,7 +42,9 @@ def add_splits(group: Group) -> None:
 def add_size(group: Group) -> None:
     """Add the option for the canvas."""
     group.add_argument(
-        "--size", metavar="N|HxW", default="64", help="canvas in pixels (default: 64, as published)"
+        "--size",
+        metavar="N|HxW",
+        help="canvas in pixels (default: 64, as published; 50 for the GANs' quick preset)",
     )
 
 

@@ -140,8 +140,8 @@ def _request(options: argparse.Namespace) -> Request:
 def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     """Print what would be run, and where, and leave no trace."""
     from compare.experiments.executors import finished
-    from compare.report.text import counted, epochs_of
-    from compare.solvers.catalogue import published_epochs
+    from compare.report.text import counted, length_of
+    from compare.solvers.catalogue import published_epochs, published_steps
 
     rows = []
     for plan in plans:
@@ -161,8 +161,14 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     for plan, row in zip(plans, rows, strict=True):
         training = "nothing to learn"
         if plan.recipe:
-            published = published_epochs(plan.task, plan.solver)
-            training = f"seed {plan.seed}, {epochs_of(plan.epochs, published)}"
+            length = length_of(
+                {
+                    **plan.arguments(),
+                    "published_epochs": published_epochs(plan.task, plan.solver),
+                    "published_steps": published_steps(plan.task, plan.solver),
+                }
+            )
+            training = f"seed {plan.seed}, {length}"
         output.show(f"{row['state']:<9}  {plan.split} {plan.solver}: {training}")
         output.show(f"           {row['directory']}")
     return 0

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compare.backends import Backend
+from compare.errors import UsageError
 from compare.solvers.base import Setting, SolverSpec
 from compare.tasks.base import Task
 
@@ -97,12 +98,17 @@ def _median_milliseconds(
     """Time a prediction; None for a canvas that the solver cannot do."""
     recipe = spec.recipes.get("quick")
     setting = Setting(task, task.splits[0], side, side, backend)
-    data = task.all_samples(side, side)
+    try:
+        data = task.all_samples(side, side)
+    except UsageError:  # too small for the task
+        return None
     chosen = np.random.default_rng(0).integers(len(data), size=batch)
     data = replace(data, positions=data.positions[chosen])
-    try:
+    if recipe:
         # No epoch: the first weights.
-        solver = spec.build(setting, replace(recipe, epochs=0) if recipe else None)
+        recipe = replace(recipe, epochs=0, scenes=recipe.scenes and recipe.batch)
+    try:
+        solver = spec.build(setting, recipe)
     except ValueError:
         return None
     model, inputs = solver.fit(data), data.inputs()

@@ -49,9 +49,10 @@ def estimate(plans: Sequence[Plan], measure: Measure) -> Estimate:
             continue
         split = tasks.load(plan.task).split(plan.split, *plan.size)
         an_epoch = math.ceil(len(split.train) / plan.recipe.batch)
+        batches = plan.recipe.steps or plan.epochs * an_epoch
         # Predicting takes the forward third of a step, for the samples held out as well.
         predicting = (an_epoch + len(split.test) / plan.recipe.batch) / 3
-        total += (plan.epochs * an_epoch + predicting) * step + _OVERHEAD_SECONDS
+        total += (batches + predicting) * step + _OVERHEAD_SECONDS
     return Estimate(total, unknown)
 
 
@@ -66,7 +67,14 @@ def duration(seconds: float) -> str:
 def _of_equal_steps(plan: Plan) -> Plan:
     """Return a plan that is the same for all runs whose steps take the same time."""
     assert plan.recipe is not None
-    recipe = replace(plan.recipe, learning_rate=1.0, l2=0.0, epochs=1, lr_schedule="constant")
+    recipe = replace(
+        plan.recipe,
+        learning_rate=1.0,
+        generator_rate=plan.recipe.generator_rate and 1.0,
+        l2=0.0,
+        epochs=1,
+        lr_schedule="constant",
+    )
     return replace(plan, recipe=recipe, seed=0, eval_sizes=())
 
 
@@ -81,7 +89,8 @@ def seconds_a_step(arguments: dict[str, Any]) -> float | None:
         assert plan.recipe is not None
         train = tasks.load(plan.task).split(plan.split, *plan.size).train
         batch = replace(train, positions=train.positions[: plan.recipe.batch])
-        plan = replace(plan, recipe=replace(plan.recipe, epochs=3))
+        scenes = None if plan.recipe.scenes is None else plan.recipe.batch
+        plan = replace(plan, recipe=replace(plan.recipe, epochs=3, scenes=scenes))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             plan.build().fit(batch, on_progress=lambda _: moments.append(time.perf_counter()))

@@ -28,6 +28,9 @@ from compare.tasks.base import Task
 MOST_SIZES = 100
 """Other canvases that a solver is scored on: it is built for each before any work starts."""
 
+PUBLISHED_SIDE = 64
+"""Of the canvas of all published experiments, in pixels."""
+
 _LONGEST_NAME = 255
 """Bytes of a file's or a directory's name."""
 
@@ -65,6 +68,9 @@ class Plan:
         arguments["eval_sizes"] = [list(size) for size in self.eval_sizes]
         if not self.options:
             del arguments["options"]  # which most solvers have no use for
+        if self.recipe:
+            recipe = arguments["recipe"].items()
+            arguments["recipe"] = {name: value for name, value in recipe if value is not None}
         return arguments
 
     @property
@@ -135,7 +141,8 @@ class Request:
     backend: str = "numpy"
     device: str = "auto"
     precision: str | None = None
-    size: str = "64"
+    size: str | None = None
+    """None: the smallest of the solvers' presets, 64 but for a few."""
     eval_size: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     """Options of the recipe by name."""
@@ -174,9 +181,10 @@ def make_plans(
     splits = names("split", request.split, task.splits)
     chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
     changes = _changes(request, task, chosen, spell)
-    size = pixels(spell("size"), request.size)
+    size_text = request.size or str(_side(request, chosen))
+    size = pixels(spell("size"), size_text)
     needed = memory.of_samples(task, *size, drawn=TIMED_SAMPLES)
-    memory.require(spell("size"), request.size, needed)
+    memory.require(spell("size"), size_text, needed)
     eval_sizes = _eval_sizes(request, task, spell("eval_size"))
     place = find_backend(request.backend, request.device, request.precision)
     plans = []
@@ -204,6 +212,13 @@ def make_plans(
     if not plans:
         raise UsageError(f"no solver of task '{task.name}' can be used")
     return plans
+
+
+def _side(request: Request, chosen: Mapping[str, SolverSpec]) -> int:
+    """Return the side of the canvas where none is asked for: all solvers stand in one table."""
+    presets = ((spec, request.preset or spec.preset) for spec in chosen.values())
+    sides = (spec.sides.get(preset, PUBLISHED_SIDE) for spec, preset in presets if spec.recipes)
+    return min(sides, default=PUBLISHED_SIDE)
 
 
 def _eval_sizes(request: Request, task: Task, what: str) -> tuple[tuple[int, int], ...]:
@@ -299,7 +314,11 @@ def _changes(
         # A choice is named without dashes, as in "unknown loss 'x'".
         what = spell(each.name).removeprefix("--") if choices else spell(each.name)
         changes[each.name] = option(what, text, each, choices)
-        if each.architectural and not any(each.name in spec.options for spec in chosen.values()):
+        if each.from_task and not losses:
+            raise UsageError(
+                f"{spell(each.name)} changes nothing here: task '{task.name}' has no choice of it"
+            )
+        if each.selective and not any(each.name in spec.options for spec in chosen.values()):
             raise UsageError(
                 f"{spell(each.name)} changes nothing here: "
                 f"none of the solvers {', '.join(chosen)} has it"

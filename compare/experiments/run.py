@@ -31,7 +31,7 @@ from compare.results.runs import (
 )
 from compare.results.schema import FORMAT
 from compare.solvers.base import Model
-from compare.solvers.catalogue import published_epochs
+from compare.solvers.catalogue import published_epochs, published_steps
 from compare.tasks.base import Scores, samples_by_part
 
 
@@ -126,6 +126,7 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         "arguments": plan.arguments(),
         "status": "diverged" if _diverged(model) else "finished",
         "published_epochs": published_epochs(plan.task, plan.solver),
+        **_published_steps(plan),
         "samples": {part: len(data) for part, data in split.parts.items()},
         "correct": {
             part: int(evaluation.samples["correct"].sum())
@@ -148,9 +149,14 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
     }
     if not backend.first:
         return record  # several processes computed this run together, and one writes it
-    return write_run(
-        directory, record, model.history.losses, samples_by_part(evaluations), model.weights
-    )
+    epochs = {"loss": model.history.losses, **model.history.curves}
+    return write_run(directory, record, epochs, samples_by_part(evaluations), model.weights)
+
+
+def _published_steps(plan: Plan) -> Record:
+    """Return the record's entry where recipes say how many steps they are."""
+    steps = published_steps(plan.task, plan.solver)
+    return {} if steps is None else {"published_steps": steps}
 
 
 def _diverged(model: Model) -> bool:

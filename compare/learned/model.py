@@ -35,6 +35,8 @@ class History:
     losses: tuple[float, ...] = ()
     """The mean loss of each epoch."""
     seconds: float = 0.0
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """What else is known of each epoch, by name."""
 
     @property
     def diverged(self) -> bool:

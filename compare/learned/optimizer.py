@@ -1,15 +1,42 @@
-"""Adam's rates and their schedule."""
+"""Adam, its rates and their schedule."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from compare.learned.recipe import Recipe
+from compare.learned.state import Arrays
 
 
-def _adam_rate(recipe: Recipe, step: int) -> float:
+def adam(
+    recipe: Recipe,
+    xp: Any,
+    rate: Any,
+    weights: Arrays,
+    mean: Arrays,
+    square: Arrays,
+    gradients: Arrays,
+) -> tuple[Arrays, Arrays, Arrays]:
+    """Take a step; returns the weights and both moving means of those that have a gradient.
+
+    With the bias corrections folded into the rate, as TensorFlow has it; see `adam_rate`.
+    """
+    mean = {k: recipe.beta1 * mean[k] + (1 - recipe.beta1) * g for k, g in gradients.items()}
+    square = {
+        k: recipe.beta2 * square[k] + (1 - recipe.beta2) * g * g for k, g in gradients.items()
+    }
+    weights = {
+        k: weights[k] - rate * mean[k] / (xp.sqrt(square[k]) + recipe.epsilon) for k in gradients
+    }
+    return weights, mean, square
+
+
+def adam_rate(recipe: Recipe, step: int) -> float:
+    """Return the rate, bias corrections included, of a step; the first is 1."""
     return recipe.learning_rate * math.sqrt(1 - recipe.beta2**step) / (1 - recipe.beta1**step)
 
 
-def _decay(recipe: Recipe, epoch: int) -> float:
+def decay(recipe: Recipe, epoch: int) -> float:
+    """Return what an epoch's rates are multiplied by; the first is 0."""
     return 0.1 ** (epoch * 5 // recipe.epochs) if recipe.lr_schedule == "step" else 1.0

@@ -30,8 +30,15 @@ class Option:
     choices: tuple[str, ...] = ()
     architectural: bool = False
     """Whether only some architectures have it, which a solver names."""
+    adversarial: bool = False
+    """Whether only adversarial training has it, likewise; None in the recipes of others."""
     from_task: bool = False
     """Whether the choices are the task's."""
+
+    @property
+    def selective(self) -> bool:
+        """Whether only the solvers that name it have it."""
+        return self.architectural or self.adversarial
 
     @property
     def is_text(self) -> bool:
@@ -84,10 +91,11 @@ def _option(
     choices: Iterable[Any] = (),
     architectural: bool = False,
     from_task: bool = False,
+    adversarial: bool = False,
 ) -> Any:
     """Declare a field that is an option; its own name is filled in by `options`."""
     texts = tuple(str(choice) for choice in choices)
-    option = Option("", help_, read, metavar, texts, architectural, from_task)
+    option = Option("", help_, read, metavar, texts, architectural, adversarial, from_task)
     return field(
         metadata={"option": option}, **({} if default is _REQUIRED else {"default": default})
     )
@@ -128,6 +136,28 @@ class Recipe:
     beta1: float = _option(0.9, "of Adam: what it keeps of the mean gradient", below_1, "X")
     beta2: float = _option(0.99, "of Adam: what it keeps of the mean square", below_1, "X")
     epsilon: float = _option(1e-8, "of Adam: added to the root of the mean square", positive, "X")
+    generator_rate: float | None = _option(
+        None,
+        "of Adam for a GAN's generator; the learning rate is its discriminator's",
+        positive,
+        "X",
+        adversarial=True,
+    )
+    scenes: int | None = _option(
+        None, "that a GAN is trained on", whole_number, "N", adversarial=True
+    )
+    channels: int | None = _option(
+        None,
+        "of a GAN's narrowest layers, 64 as published; the others grow with them",
+        whole_number,
+        "N",
+        architectural=True,
+    )
+
+    @property
+    def steps(self) -> int | None:
+        """How many batches it trains on; None where that is for the data to say."""
+        return None if self.scenes is None else self.epochs * (self.scenes // self.batch)
 
 
 OPTIONS: tuple[Option, ...] = tuple(
@@ -138,8 +168,8 @@ OPTIONS: tuple[Option, ...] = tuple(
 """The fields that are options, in order."""
 
 
-def changed(recipe: Recipe, values: Mapping[str, Any], architectural: Iterable[str]) -> Recipe:
-    """Return the recipe with other values, but for what its architecture does not have."""
-    own = tuple(architectural)
-    other = {option.name for option in OPTIONS if option.architectural and option.name not in own}
+def changed(recipe: Recipe, values: Mapping[str, Any], selected: Iterable[str]) -> Recipe:
+    """Return the recipe with other values, but for what its solver does not have."""
+    own = tuple(selected)
+    other = {option.name for option in OPTIONS if option.selective and option.name not in own}
     return replace(recipe, **{name: value for name, value in values.items() if name not in other})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,8 +22,8 @@ class State:
     """Everything a training run needs to go on: on disk it is the checkpoint.
 
     weights, and Adam's moving means of gradients and of their squares, by parameter name; the
-    sum of losses in this epoch; the number of steps done; each finished epoch's mean loss; and
-    the seconds spent.
+    sum of losses in this epoch; the number of steps done; each finished epoch's mean loss; what
+    else is known of each finished epoch, by name; and the seconds spent.
     """
 
     weights: Arrays
@@ -31,6 +32,7 @@ class State:
     running_loss: Array
     steps: int = 0
     losses: tuple[float, ...] = ()
+    curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     seconds: float = 0.0
 
     def arrays(self, backend: Backend) -> HostArrays:
@@ -42,6 +44,8 @@ class State:
         }
         arrays["steps"] = np.asarray(self.steps)
         arrays["losses"] = np.asarray(self.losses, dtype=np.float64)
+        for name, curve in self.curves.items():
+            arrays[f"curves/{name}"] = np.asarray(curve, dtype=np.float64)
         arrays["running_loss"] = backend.to_numpy(self.running_loss)
         arrays["seconds"] = np.asarray(self.seconds)
         return arrays
@@ -54,12 +58,16 @@ class State:
     def of(cls, arrays: HostArrays, backend: Backend) -> State:
         """Undo `arrays`."""
         groups: dict[str, Arrays] = {"weights": {}, "mean": {}, "square": {}}
+        curves = {}
         for key, array in arrays.items():
             group, _, name = key.partition("/")
-            if name:
+            if group == "curves":
+                curves[name] = tuple(array.tolist())
+            elif name:
                 groups[group][name] = backend.asarray(array)
         return cls(
             **groups,
+            curves=curves,
             steps=int(arrays["steps"]),
             losses=tuple(arrays["losses"].tolist()),
             running_loss=backend.asarray(arrays["running_loss"]),
@@ -79,7 +87,7 @@ def read_checkpoint(path: Path, like: HostArrays, epochs: int, steps_an_epoch: i
         if (
             expected is None
             or found is None
-            or (found.shape != expected.shape and (name != "losses" or found.ndim != 1))
+            or (found.shape != expected.shape and (not _of_epochs(name) or found.ndim != 1))
         ):
             raise ValueError(f"{path} is the checkpoint of another network")
         if found.dtype != expected.dtype:
@@ -89,13 +97,20 @@ def read_checkpoint(path: Path, like: HostArrays, epochs: int, steps_an_epoch: i
     return arrays
 
 
+def _of_epochs(name: str) -> bool:
+    """Whether an array of a checkpoint has a number for each epoch."""
+    return name == "losses" or name.startswith("curves/")
+
+
 def _fault(arrays: HostArrays, epochs: int, steps_an_epoch: int) -> str:
     """Say what no training by so many epochs and steps leaves behind; nothing if all is well."""
     steps, losses, seconds = int(arrays["steps"]), arrays["losses"], float(arrays["seconds"])
     if not 0 <= steps <= epochs * steps_an_epoch:
         return f"{steps} steps, of {epochs * steps_an_epoch}"
-    if len(losses) != steps // steps_an_epoch:
-        return f"{len(losses)} losses after {steps} steps, {steps_an_epoch} an epoch"
+    for name in filter(_of_epochs, arrays):
+        if (count := len(arrays[name])) != steps // steps_an_epoch:
+            what = "losses" if name == "losses" else f"values of {name}"
+            return f"{count} {what} after {steps} steps, {steps_an_epoch} an epoch"
     if not np.isfinite(losses[:-1]).all() or (
         steps % steps_an_epoch and not np.isfinite(losses).all()
     ):

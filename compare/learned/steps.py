@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from compare.backends import Array, Backend
 from compare.learned.architecture import Architecture
 from compare.learned.losses import LOSSES
+from compare.learned.optimizer import adam
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import Batch, apply, from_arrays, microbatch
 from compare.learned.state import Arrays
@@ -94,15 +95,7 @@ def _step(
         for loss_, statistics, pulled in backend.map(differentiate, range(0, count, size)):  # noqa: B007
             value = value + loss_
             gradients = {name: gradients[name] + pulled[name] for name in gradients}
-        # Adam with the bias corrections folded into the rate, as TensorFlow has it.
-        mean = {k: recipe.beta1 * mean[k] + (1 - recipe.beta1) * g for k, g in gradients.items()}
-        square = {
-            k: recipe.beta2 * square[k] + (1 - recipe.beta2) * g * g for k, g in gradients.items()
-        }
-        trained = {
-            k: w - rate * mean[k] / (xp.sqrt(square[k]) + recipe.epsilon)
-            for k, w in trained.items()
-        }
+        trained, mean, square = adam(recipe, xp, rate, trained, mean, square, gradients)
         weights = {**weights, **trained, **statistics}
         return weights, mean, square, running_loss + value * (count * backend.shards)
 

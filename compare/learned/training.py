@@ -17,8 +17,8 @@ from compare.backends import Array, Backend
 from compare.datasets.streams import random_stream
 from compare.errors import RunError, StorageError
 from compare.files import arrays_of, npz
-from compare.learned.architecture import Architecture
-from compare.learned.optimizer import _adam_rate, _decay
+from compare.learned.architecture import Adversaries, Architecture
+from compare.learned.optimizer import adam_rate, decay
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import apply, from_arrays, to_arrays
 from compare.learned.sparse.patches import Patches
@@ -62,21 +62,45 @@ def train(
     end of its epoch.
     """
     new = begin(architecture, seed, backend) if initial is None else initial
+
+    def following(state: State) -> Iterator[State]:
+        return states(
+            architecture, inputs, targets, recipe, seed=seed, backend=backend, state=state
+        )
+
     steps_an_epoch = -(-len(targets) // recipe.batch)
-    state = _resumed(new, recipe.epochs, steps_an_epoch, backend, checkpoint)
-    following = states(
-        architecture,
-        inputs,
-        targets,
-        recipe,
-        seed=seed,
+    return follow(
+        following,
+        new,
+        recipe.epochs,
+        steps_an_epoch,
         backend=backend,
-        state=state,
+        checkpoint=checkpoint,
+        on_progress=on_progress,
     )
+
+
+def follow(
+    following: Callable[[State], Iterator[State]],
+    new: State,
+    epochs: int,
+    steps_an_epoch: int,
+    *,
+    backend: Backend,
+    checkpoint: Path | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> State:
+    """Go through a training's states and return the last, writing a `checkpoint` now and then.
+
+    following: a state to those that come after it. The training begins with the state of the
+    checkpoint, if there is one, or with a `new` one; seconds are counted here.
+    """
+    state = _resumed(new, epochs, steps_an_epoch, backend, checkpoint)
+    after_it = following(state)
     started = saved = time.perf_counter()
     earlier = state.seconds
     try:
-        for after in following:
+        for after in after_it:
             now = time.perf_counter()
             ended = len(after.losses) > len(state.losses)
             state = replace(after, seconds=earlier + now - started)
@@ -84,7 +108,7 @@ def train(
                 state.save(checkpoint, backend)
                 saved = now
             if ended:
-                on_progress(Progress(len(state.losses), recipe.epochs, state.losses[-1]))
+                on_progress(Progress(len(state.losses), epochs, state.losses[-1]))
     except StorageError:
         raise  # the checkpoint that is there stays
     except (RunError, OSError, KeyboardInterrupt) as error:
@@ -146,7 +170,7 @@ def states(
                     # The only time that the host waits for the device, but for checkpoints.
                     mean_loss = float(backend.to_numpy(running_loss)) / count if last else None
                 except MemoryError as error:
-                    raise RunError(_out_of_memory(backend, epoch, index, batch, error)) from error
+                    raise RunError(out_of_memory(backend, epoch, index, batch, error)) from error
                 state = replace(
                     state,
                     weights=weights,
@@ -186,7 +210,7 @@ def _resumed(
             arrays = read_checkpoint(checkpoint, expected, epochs, steps_an_epoch)
             content = npz(arrays)
         except ValueError as error:
-            warnings.warn(f"{error}; training begins again", stacklevel=3)
+            warnings.warn(f"{error}; training begins again", stacklevel=4)
     content = backend.broadcast(content)
     return State.of(arrays_of(content), backend) if content else new
 
@@ -214,7 +238,7 @@ def _batches(
     order = random_stream(seed, "order", epoch).permutation(count)
     steps = -(-count // recipe.batch)
     rates = [
-        _adam_rate(recipe, epoch * steps + index + 1) * _decay(recipe, epoch)
+        adam_rate(recipe, epoch * steps + index + 1) * decay(recipe, epoch)
         for index in range(steps)
     ]
     whole = count // recipe.batch
@@ -237,7 +261,8 @@ def _batches(
         yield queue(left[None], rates[whole:], 0), whole, len(left)
 
 
-def _out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: MemoryError) -> str:
+def out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: MemoryError) -> str:
+    """Say in which step memory ran out, and what to do."""
     return (
         f"out of memory on {backend.device} in epoch {epoch + 1}, step {index + 1}, with a batch "
         f"of {batch} samples ({str(error)[:120]}); try a batch of {max(1, batch // 2)}. "
@@ -245,13 +270,15 @@ def _out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: 
     )
 
 
-def begin(architecture: Architecture, seed: int, backend: Backend) -> State:
+def begin(architecture: Architecture | Adversaries, seed: int, backend: Backend) -> State:
     """Return the state before the first step, with the first weights of the seed."""
     return begin_from(architecture, architecture.initial_weights(seed), backend)
 
 
 def begin_from(
-    architecture: Architecture, weights: Mapping[str, NDArray[Any]], backend: Backend
+    architecture: Architecture | Adversaries,
+    weights: Mapping[str, NDArray[Any]],
+    backend: Backend,
 ) -> State:
     """Return the state before the first step of a training that starts from these weights."""
     zeros = {

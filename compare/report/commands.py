@@ -48,7 +48,8 @@ def commands(section: Section, out: str) -> list[str]:
             words += ["--solver", ",".join(solvers)]
         if set(group["splits"]) != set(section.task.splits):
             words += ["--split", ",".join(group["splits"])]
-        if section.size != (64, 64):
+        # Some presets have a canvas of their own.
+        if section.size != (64, 64) or any(spec.sides for spec in specs.values()):
             words += ["--size", "x".join(map(str, dict.fromkeys(section.size)))]
         if group["seeds"] not in (0, 3):
             words += ["--seeds", str(group["seeds"])]

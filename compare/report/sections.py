@@ -18,6 +18,7 @@ from compare.backends.base import host_memory
 from compare.errors import StorageError, UsageError, command
 from compare.figures.canvas import Answers
 from compare.files import Record, read_arrays, read_file
+from compare.learned.recipe import Recipe
 from compare.results.runs import read_record, run_directories
 from compare.solvers.catalogue import solvers_of
 from compare.tasks.base import Task
@@ -52,6 +53,9 @@ class Run:
     def unfinished(self) -> str:
         """Say how far an unfinished training has come, such as "15 of 100 epochs"; else nothing."""
         recipe, published = self.arguments["recipe"], self.record["published_epochs"]
+        if recipe and (steps := self.record.get("published_steps")) is not None:
+            done = Recipe(**recipe).steps or 0
+            return f"{done:,} of {steps:,} steps" if done < steps else ""
         if recipe is None or published is None or recipe["epochs"] >= published:
             return ""
         return f"{recipe['epochs']} of {published} epochs"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.learned.recipe import OPTIONS
+from compare.learned.recipe import OPTIONS, Recipe
 from compare.results.table import Table, _hashable, _known, _scores, plain
 from compare.tasks.base import Column, Task
 
@@ -234,18 +234,26 @@ def trainings(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     groups: dict[tuple[str, str], dict[str, None]] = {}
     for row in summaries:
         if row["recipe"]:
-            key = epochs_of(row["recipe"]["epochs"], row["published_epochs"]), _seeds(row["seeds"])
+            key = length_of(row), _seeds(row["seeds"])
             groups.setdefault(key, {})[row["solver"]] = None
     return [
         f"{', '.join(solvers)}: {epochs}; {seeds}." for (epochs, seeds), solvers in groups.items()
     ] or ["No solver learns."]
 
 
-def epochs_of(epochs: int, published: int | None) -> str:
+def length_of(row: Mapping[str, Any]) -> str:
+    """Say how long a summary's or a record's training was; in steps where its recipe says that."""
+    recipe = row["recipe"]
+    if (published := row.get("published_steps")) is not None:
+        return epochs_of(Recipe(**recipe).steps or 0, published, "step")
+    return epochs_of(recipe["epochs"], row["published_epochs"])
+
+
+def epochs_of(epochs: int, published: int | None, noun: str = "epoch") -> str:
     """Say how many epochs, and that a training is unfinished if its full recipe has more."""
     if published is not None and epochs < published:
-        return f"{epochs} of the full recipe's {counted(published, 'epoch')}, so unfinished"
-    return counted(epochs, "epoch")
+        return f"{epochs:,} of the full recipe's {counted(published, noun)}, so unfinished"
+    return counted(epochs, noun)
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -112,17 +112,18 @@ _NEW = ".new"
 def write_run(
     directory: Path,
     record: Record,
-    losses: Sequence[float],
+    epochs: Mapping[str, Sequence[float]],
     samples: Mapping[str, NDArray[Any]],
     weights: Mapping[str, NDArray[Any]],
 ) -> Record:
     """Write the files of a finished run, for whoever has locked its directory; returns its record.
 
-    losses: the mean of each epoch; samples: what is known of each sample, by name, such as
-    "test_prediction". They replace those of an earlier run all or none. Raises `StorageError`.
+    epochs: what is known of each epoch, by name, such as "loss"; samples: likewise of each sample,
+    such as "test_prediction". They replace those of an earlier run all or none. Raises
+    `StorageError`.
     """
     with new_files(directory) as folder:
-        write_results(folder, losses, samples, weights)
+        write_results(folder, epochs, samples, weights)
         record = write_record(folder, record, FILES, directory.name)
     for name in ("checkpoint.npz", "failure.json"):
         remove(directory / name)
@@ -131,12 +132,14 @@ def write_run(
 
 def write_results(
     folder: Path,
-    losses: Sequence[float],
+    epochs: Mapping[str, Sequence[float]],
     samples: Mapping[str, NDArray[Any]],
     weights: Mapping[str, NDArray[Any]],
 ) -> None:
     """Write `FILES`: what a training leaves beside its record. See `write_run`."""
-    write_csv(folder / "history.csv", ("epoch", "loss"), list(enumerate(losses, start=1)))
+    rows = zip(*epochs.values(), strict=True)
+    numbered = [(epoch, *row) for epoch, row in enumerate(rows, start=1)]
+    write_csv(folder / "history.csv", ("epoch", *epochs), numbered)
     write_arrays(folder / "predictions.npz", samples)
     write_arrays(folder / "weights.npz", weights)
 

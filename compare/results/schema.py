@@ -8,7 +8,7 @@ whole.
 from __future__ import annotations
 
 import sys
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Annotated, Any, Literal, TypeAlias, get_type_hints
 
 import msgspec
@@ -44,22 +44,23 @@ _READ_BY = {
 """The type of an option, by the function that reads its text."""
 
 
-def _recipe_field(name: str, option: Any, hint: Any) -> tuple[str, Any]:
+def _recipe_field(each: Field[Any], hint: Any) -> tuple[str, Any] | tuple[str, Any, Any]:
+    option = each.metadata.get("option")
     if option is None:
-        return name, hint
+        return each.name, hint
     if option.choices:
-        return name, Literal[tuple(option.read(text) for text in option.choices)]
-    return name, Name if option.is_text else _READ_BY.get(option.read, hint)
+        return each.name, Literal[tuple(option.read(text) for text in option.choices)]
+    read: Any = Name if option.is_text else _READ_BY.get(option.read, hint)
+    # What only some trainings have is left out of the others' records.
+    return (each.name, read) if each.default is not None else (each.name, read | None, None)
 
 
 _HINTS = get_type_hints(Recipe)
 _Recipe: Any = msgspec.defstruct(
     "_Recipe",
-    [
-        _recipe_field(each.name, each.metadata.get("option"), _HINTS[each.name])
-        for each in fields(Recipe)
-    ],
+    [_recipe_field(each, _HINTS[each.name]) for each in fields(Recipe)],
     forbid_unknown_fields=True,
+    kw_only=True,
 )
 
 
@@ -122,6 +123,7 @@ class _Finished(Struct):
     timing: _Timing
     environment: _Started
     files: dict[Name, Digest]
+    published_steps: Several | None = None
 
     def __post_init__(self) -> None:
         """Compare what has to agree."""

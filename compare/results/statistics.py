@@ -48,6 +48,7 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
         "seeds": [run["arguments"]["seed"] for run in runs] if arguments["recipe"] else [],
         "recipe": arguments["recipe"],
         "published_epochs": first["published_epochs"],
+        "published_steps": first.get("published_steps"),
         "samples": first["samples"],
         "scores": {
             part: over_seeds([run["scores"].get(part) for run in runs]) for part in first["scores"]

@@ -91,7 +91,9 @@ class SolverSpec:
     preset: str = "quick"
     """Which of them is used where none is asked for."""
     options: tuple[str, ...] = ()
-    """The recipe's architectural fields that its architecture has."""
+    """The recipe's fields that only some solvers have, of those that this one has."""
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of a solver that learns nothing but has a choice of architectures: the one of each preset, as
     values by the names of a recipe's fields. Such a solver has no recipes."""
+    sides: Mapping[str, int] = field(default_factory=dict)
+    """Of the canvas, in pixels, by preset; 64, as published, for those left out."""

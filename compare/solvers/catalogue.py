@@ -68,6 +68,13 @@ def published_epochs(task: str, solver: str) -> int | None:
     return recipe.epochs if recipe else None
 
 
+def published_steps(task: str, solver: str) -> int | None:
+    """Return how many batches the `paper` preset trains on, where recipes say that."""
+    spec = solvers_of(task).get(solver)
+    recipe = spec.recipes.get("paper") if spec else None
+    return recipe.steps if recipe else None
+
+
 def _keywords(options: Mapping[str, Any]) -> dict[str, Any]:
     """Name a recipe's fields as the functions of architectures and weights do."""
     return {"multiplier" if name == "width" else name: value for name, value in options.items()}
@@ -142,6 +149,41 @@ def _presets(quick_epochs: int, paper: Recipe) -> dict[str, Recipe]:
     """Let both presets train alike, but for the epochs."""
     return {"quick": replace(paper, epochs=quick_epochs), "paper": paper}
 
+
+def _adversarial(summary: str, architecture: str) -> SolverSpec:
+    """Offer a generator of `compare.learned.published` that is trained against a discriminator."""
+
+    def build(setting: Setting, recipe: Recipe | None) -> Solver:
+        # Imported here because `compare list` can do without.
+        from compare.learned import published
+        from compare.solvers.adversarial import Adversarial
+
+        recipe = recipe or _GAN["quick"]
+        size = (setting.height, setting.width)
+        adversaries = getattr(published, architecture)(*size, recipe.channels)
+        return Adversarial(adversaries, setting.task, size, recipe, setting.backend)
+
+    options = ("channels", "generator_rate", "scenes")
+    return SolverSpec(summary, build, _GAN, options=options, sides=_GAN_SIDES)
+
+
+_PUBLISHED_GAN = Recipe(
+    learning_rate=0.0001,
+    generator_rate=0.0005,
+    epochs=50,
+    scenes=50_000,
+    l2=0.0,
+    batch=16,
+    loss="adversarial",
+    channels=64,
+)
+_GAN = {
+    # The three versions train equally many steps, so many that NumPy takes a few minutes for the
+    # slowest on one core.
+    "quick": replace(_PUBLISHED_GAN, epochs=10, scenes=4_000, channels=8),
+    "paper": _PUBLISHED_GAN,
+}
+_GAN_SIDES = {"quick": 50}
 
 _REGRESSOR_ARCHITECTURES = {
     "coordconv": _both("coordconv_regressor"),
@@ -285,5 +327,14 @@ _SOLVERS: dict[str, dict[str, SolverSpec]] = {
         **_regressors("image2coord"),
         "centroid": closed_form("centroid", "the mean position of the lit pixels"),
     },
-    "two-objects": {"handcrafted": scene_generator()},
+    "two-objects": {
+        "handcrafted": scene_generator(),
+        "gan": _adversarial("the published GAN without coordinates, a DCGAN", "gan"),
+        "coordconv-g": _adversarial(
+            "the published GAN with coordinates in the generator", "coordconv_g"
+        ),
+        "coordconv-gd": _adversarial(
+            "the published GAN with coordinates in generator and discriminator", "coordconv_gd"
+        ),
+    },
 }

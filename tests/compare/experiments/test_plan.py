@@ -41,7 +41,7 @@ def test_every_argument_and_the_version_change_the_name(monkeypatch):
     others = {
         "learning_rate": 0.02, "epochs": 3, "l2": 0.0, "batch": 8, "loss": "other",
         "lr_schedule": "step", "width": 2, "kernel": 1, "coordinates": "pixels", "beta1": 0.8,
-        "beta2": 0.9, "epsilon": 1e-7,
+        "beta2": 0.9, "epsilon": 1e-7, "generator_rate": 0.1, "scenes": 100, "channels": 8,
     }  # fmt: skip
     assert others.keys() == {field.name for field in fields(Recipe)}
     plans = [PLAN, *(replace(PLAN, **{name: value}) for name, value in changes.items())]
@@ -133,6 +133,40 @@ def test_a_preset_is_the_solvers_own_unless_it_is_asked_for():
     assert regressor.recipe.epochs == 100
 
 
+def test_the_canvas_is_the_smallest_of_the_presets_unless_it_is_asked_for():
+    def sizes(solver, **changes):
+        return {plan.size for plan in make_plans(Request("two-objects", (0,), solver, **changes))}
+
+    assert sizes("handcrafted") == sizes("gan", preset="paper") == {(64, 64)}
+    assert sizes("gan") == sizes("handcrafted,gan") == sizes(None) == {(50, 50)}
+    assert sizes("gan", size="64") == {(64, 64)}
+    with pytest.raises(UsageError, match="has no room for two objects"):
+        sizes("gan", size="30")
+
+
+def test_what_a_training_lacks_is_no_argument():
+    (plan,) = make_plans(Request("two-objects", (0,), "coordconv-g", recipe={"scenes": "64"}))
+    assert plan.arguments()["recipe"]["scenes"] == 64
+    assert plan_of(plan.arguments()) == plan
+    (other,) = make_plans(Request("onehot2coord", (0,), "conv", "uniform"))
+    assert not {"scenes", "generator_rate", "channels"} & other.arguments()["recipe"].keys()
+    assert plan_of(other.arguments()) == other
+
+
+def test_a_batch_that_is_never_full_is_refused():
+    request = Request("two-objects", (0,), "gan", recipe={"scenes": "9"})
+    assert refusal(request) == (
+        "solver 'gan' cannot do 50x50: a batch of 16 is more than the 9 scenes to train on; "
+        "give a smaller batch or more scenes"
+    )
+
+
+def test_a_task_without_losses_refuses_one():
+    assert refusal(Request("two-objects", (0,), "gan", recipe={"loss": "mse"})) == (
+        "--loss changes nothing here: task 'two-objects' has no choice of it"
+    )
+
+
 def test_losses_are_the_tasks():
     request = Request("coord2image", (0,), "deconv", "uniform", recipe={"loss": "mse"})
     assert make_plans(request)[0].recipe.loss == "mse"
@@ -212,9 +246,12 @@ def test_a_record_of_a_canvas_that_a_solver_cannot_do_is_refused(picky):
 def test_every_option_is_read_into_the_recipe(option):
     """By its own reader, to another value than the default."""
     text = {"learning_rate": "0.3", "loss": "mse", "epochs": "7", "l2": "0.5", "batch": "9",
-            "beta1": "0.5", "beta2": "0.5", "epsilon": "0.5"}  # fmt: skip
+            "beta1": "0.5", "beta2": "0.5", "epsilon": "0.5",
+            "generator_rate": "0.25", "scenes": "99", "channels": "2"}  # fmt: skip
     given = text.get(option.name, option.choices[-1] if option.choices else None)
     request = Request("coord2image", (0,), "deconv", "uniform", recipe={option.name: given})
+    if option.adversarial or option.name == "channels":
+        request = replace(request, task="two-objects", solver="gan", split="all")
     (plan,), (plain,) = make_plans(request), make_plans(replace(request, recipe={}))
     assert getattr(plan.recipe, option.name) == option.read(given)
     assert plan.recipe == replace(plain.recipe, **{option.name: option.read(given)})

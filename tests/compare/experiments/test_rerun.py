@@ -49,15 +49,15 @@ def test_a_run_repeated_from_its_record_scores_the_same(store, capsys):
 
 
 def test_a_run_that_comes_out_otherwise_is_said_to(store, capsys, monkeypatch):
-    from compare.learned.optimizer import _adam_rate
+    from compare.learned.optimizer import adam_rate
 
     (path,) = (
         p.parent
         for p in store.glob("*-conv-*/run.json")
         if '"learning_rate": 0.01' in p.read_text()
     )
-    rate = _adam_rate
-    monkeypatch.setattr("compare.learned.training._adam_rate", lambda *a: 1.001 * rate(*a))
+    rate = adam_rate
+    monkeypatch.setattr("compare.learned.training.adam_rate", lambda *a: 1.001 * rate(*a))
     monkeypatch.setattr("compare.experiments.environment._processor", lambda: "an abacus")
     code, out, _ = compare(capsys, "rerun", str(path))
     assert code == 1

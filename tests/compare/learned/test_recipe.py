@@ -124,6 +124,9 @@ def test_every_option_is_a_field_with_its_own_reader():
         ("beta1", "X", (), False, False, False),
         ("beta2", "X", (), False, False, False),
         ("epsilon", "X", (), False, False, False),
+        ("generator_rate", "X", (), False, False, False),
+        ("scenes", "N", (), False, False, False),
+        ("channels", "N", (), True, False, False),
     ]
     assert [o.name for o in OPTIONS] == [f.name for f in fields(Recipe) if f.metadata]
     assert all(o.help for o in OPTIONS)

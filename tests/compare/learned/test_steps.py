@@ -15,7 +15,7 @@ from compare.learned.layers import (
     Relu,
     Tile,
 )
-from compare.learned.optimizer import _adam_rate
+from compare.learned.optimizer import adam_rate
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import to_arrays
 from compare.learned.sparse.patches import gather
@@ -59,7 +59,7 @@ def test_one_step_is_adam():
     for t in range(1, 4):
         before = arrays[0]["0.weight"].astype(float)
         old_mean = arrays[1]["0.weight"].astype(float)
-        rate = _adam_rate(recipe, t)
+        rate = adam_rate(recipe, t)
         arrays = step(*arrays, rate, shared, targets, *samples)
         gradient = (arrays[1]["0.weight"] - 0.9 * old_mean) / 0.1
         gradients.append(gradient)

@@ -9,8 +9,9 @@ import pytest
 
 from compare import backends, tasks
 from compare.datasets import not_so_clevr
+from compare.learned.recipe import OPTIONS
 from compare.solvers.base import Setting
-from compare.solvers.catalogue import PRESETS, published_epochs, solvers_of
+from compare.solvers.catalogue import PRESETS, published_epochs, published_steps, solvers_of
 
 TASK = tasks.load("onehot2coord")
 
@@ -43,6 +44,9 @@ def test_the_baseline_is_the_one_published_for_the_split():
         ("coord2onehot", "deconv", 1, 1000, "quick"),
         ("coord2image", "coordconv", 3, 50, "quick"),
         ("coord2image", "deconv", 3, 1000, "quick"),
+        ("two-objects", "gan", 10, 50, "quick"),
+        ("two-objects", "coordconv-g", 10, 50, "quick"),
+        ("two-objects", "coordconv-gd", 10, 50, "quick"),
     ],
 )
 def test_epochs_belong_to_a_solvers_recipe(task, solver, quick, paper, default):
@@ -70,6 +74,25 @@ def test_the_papers_recipes_are_the_authors_settings():
     assert (regressor.learning_rate, regressor.l2, regressor.batch) == (0.01, 1e-5, 256)
     plain = solvers_of("onehot2coord")["conv"].recipes["paper"]
     assert (plain.learning_rate, plain.l2, plain.batch) == (0.001, 1e-5, 256)
+    for version in _GANS:
+        gan = solvers_of("two-objects")[version].recipes["paper"]
+        assert (gan.learning_rate, gan.generator_rate, gan.beta1, gan.beta2) == (
+            *(0.0001, 0.0005),
+            *(0.9, 0.99),
+        )
+        assert (gan.scenes, gan.batch, gan.epochs, gan.l2, gan.channels) == (50_000, 16, 50, 0, 64)
+        assert published_steps("two-objects", version) == gan.steps == 156_250
+
+
+def test_the_versions_of_the_gan_train_alike():
+    specs = [solvers_of("two-objects")[version] for version in _GANS]
+    assert all(spec.recipes == specs[0].recipes for spec in specs)
+    assert all(spec.sides == {"quick": 50} for spec in specs)
+    assert published_steps("onehot2coord", "conv") is None
+    assert published_steps("two-objects", "handcrafted") is None
+
+
+_GANS = ("gan", "coordconv-g", "coordconv-gd")
 
 
 @pytest.mark.parametrize(
@@ -121,6 +144,7 @@ def test_the_papers_recipes_are_the_authors_settings():
                 "centroid",
             ],
         ),
+        ("two-objects", ["handcrafted", "gan", "coordconv-g", "coordconv-gd"]),
         ("no such task", []),
     ],
 )
@@ -137,11 +161,15 @@ def test_a_table_is_the_callers_own():
 def test_every_solver_names_presets_and_options_that_it_has(task):
     for name, spec in solvers_of(task).items():
         assert spec.summary
-        learned = name in ("coordconv", "conv", "deconv")
+        learned = name in ("coordconv", "conv", "deconv", *_GANS)
         assert tuple(spec.recipes) == (PRESETS if learned else ())
-        assert set(spec.options) <= {"width", "kernel", "coordinates"}
+        assert set(spec.options) <= {option.name for option in OPTIONS if option.selective}
         for recipe in spec.recipes.values():
-            assert recipe.loss in tasks.load(task).supervision.losses
+            supervision = tasks.load(task).supervision
+            assert recipe.loss in (supervision.losses if supervision else ("adversarial",))
+            # What only adversarial training has, it has whole.
+            own = (recipe.scenes, recipe.generator_rate, recipe.channels)
+            assert all(own) if name in _GANS else own == (None, None, None)
 
 
 @pytest.mark.parametrize("option", ["width", "kernel", "coordinates"])
@@ -153,6 +181,9 @@ def test_an_option_changes_the_architecture_of_solvers_that_have_it_and_no_other
                 continue
             setting = Setting(tasks.load(task), "uniform", 64, 64)
             plain = replace(spec.recipes["quick"], width=1, kernel=3, coordinates="scaled")
+            if name in _GANS:
+                assert option not in spec.options
+                continue
             before = spec.build(setting, plain).architecture
             after = spec.build(setting, replace(plain, **{option: other})).architecture
             assert (after != before) == (option in spec.options), (task, name)
