@@ -592,7 +592,8 @@ def test_a_run_that_is_asked_to_end_saves_how_far_it_has_come(tmp_path, number):
     code, out, err = finish(process)
     assert (code, out) == (128 + number, "")
     line = f"compare: ended by {number.name}; the same command resumes what was begun\n"
-    assert err == line
+    assert err.endswith(line)
+    assert err.count("\n") <= 2  # an estimate comes before it
     assert int(read_arrays(checkpoint)["steps"]) > before
 
 
