@@ -34,8 +34,9 @@ class Backend(Protocol):
 
     name: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]]
-    """What it can compute in, the default first: float32 (or float64), and perhaps tf32 and bf16,
-    in which convolutions and matrix products round their inputs and everything else does not."""
+    """What it can compute in, the default first: float32 (or float64), and perhaps tf32, bf16 and
+    fp16, in which convolutions and matrix products round their inputs and everything else does
+    not. Gradients in fp16 need a scaled loss, which only some solvers have."""
     device: str
     precision: str
 
@@ -48,6 +49,8 @@ class Backend(Protocol):
 
     shards: int
     """Equal parts that a batch is divided into, of which this process computes one."""
+    processes: int
+    """How many processes compute together."""
     first: bool
     """Whether this is the process that writes results; all others only compute."""
 
@@ -190,11 +193,16 @@ class Backend(Protocol):
         """Return, in every process, the bytes that the first one gives."""
         ...
 
+    def gather(self, content: bytes) -> list[bytes]:
+        """Return, in every process, the bytes that each one gives, the first one's first."""
+        ...
+
 
 class SingleDevice:
     """Defaults for a backend: methods by their definitions, and one device that shares nothing."""
 
     shards: int = 1
+    processes: int = 1
     first: bool = True
     xp: Any
 
@@ -234,6 +242,10 @@ class SingleDevice:
     def broadcast(self, content: bytes) -> bytes:
         """Return the bytes: there is one process."""
         return content
+
+    def gather(self, content: bytes) -> list[bytes]:
+        """Return the bytes: there is one process."""
+        return [content]
 
 
 def without_negligible(xp: Any, shifted: Array) -> Array:

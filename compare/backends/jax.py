@@ -57,6 +57,7 @@ class JaxBackend(SingleDevice):
             self._everywhere = NamedSharding(mesh, spec())
             self._rows = NamedSharding(mesh, spec("batch"))
         self._count = len(devices)
+        self.processes = jax.process_count()
         self.first = jax.process_index() == 0
         # Else TPUs and NVIDIA's GPUs round the factors of a product.
         self._products = lax.Precision.HIGH if precision == "tf32" else lax.Precision.HIGHEST
@@ -212,6 +213,16 @@ class JaxBackend(SingleDevice):
         if self.first:
             own[:] = np.frombuffer(content, np.uint8)
         return np.asarray(multihost_utils.broadcast_one_to_all(own)).tobytes()
+
+    def gather(self, content: bytes) -> list[bytes]:
+        """See `compare.backends.base.Backend.gather`."""
+        if jax.process_count() == 1:
+            return [content]
+        sizes = np.asarray(multihost_utils.process_allgather(np.asarray(len(content)))).ravel()
+        own = np.zeros(sizes.max(), np.uint8)
+        own[: len(content)] = np.frombuffer(content, np.uint8)
+        rows = np.asarray(multihost_utils.process_allgather(own))
+        return [row[:size].tobytes() for row, size in zip(rows, sizes, strict=True)]
 
 
 class _RoundedProducts:

@@ -31,6 +31,9 @@ from compare.backends.base import (
 from compare.errors import RunError, UsageError
 
 Tensor = torch.Tensor
+HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""The precisions of 16 bits, as PyTorch's types."""
+
 PATIENCE = timedelta(seconds=40)
 """How long a process waits for the others before it takes one of them for lost."""
 
@@ -43,26 +46,27 @@ class TorchBackend(SingleDevice):
     """
 
     name: ClassVar[str] = "torch"
-    precisions: ClassVar[tuple[str, ...]] = ("float32", "tf32", "bf16")
+    precisions: ClassVar[tuple[str, ...]] = ("float32", "tf32", "bf16", "fp16")
 
     def __init__(self, device: str = "auto", precision: str = "float32") -> None:
         """Take a device, or this process's own one under `torchrun`."""
-        self._world = int(os.environ["WORLD_SIZE"]) if _launched() else 1
+        self.processes = int(os.environ["WORLD_SIZE"]) if _launched() else 1
+        self.rank = 0
         if _launched():
             self._device = self._own_device(device)
-            self.device = f"{self._world} x {self._device.type}"
+            self.device = f"{self.processes} x {self._device.type}"
         else:
             self._device = torch.device(self._single_device(device))
             self.device = str(self._device)
         self.precision = precision
         if precision == "tf32" and self._device.type != "cuda":
-            raise UsageError(unknown_precision(self.device, precision, ("float32", "bf16")))
+            raise UsageError(unknown_precision(self.device, precision, ("float32", "bf16", "fp16")))
         self.xp: Any = _NumpyNames(self._device, self._product)
         if _launched():
-            self._rank = _joined(self._device)
-            self.first = self._rank == 0
+            self.rank = _joined(self._device)
+            self.first = self.rank == 0
             self._sharded = copy.copy(self)
-            self._sharded.shards = self._world
+            self._sharded.shards = self.processes
 
     @classmethod
     def devices(cls) -> tuple[str, ...]:
@@ -70,6 +74,11 @@ class TorchBackend(SingleDevice):
         cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
         mps = ["mps"] if torch.backends.mps.is_available() else []
         return (*cuda, *mps, "cpu")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """This process's own device, as PyTorch has it."""
+        return self._device
 
     def _single_device(self, device: str) -> str:
         present = self.devices()
@@ -130,8 +139,9 @@ class TorchBackend(SingleDevice):
 
     def _product(self, function: Callable[..., Tensor], a: Tensor, b: Tensor) -> Tensor:
         """Apply a function that is linear in each of two arrays, in this precision."""
-        if self.precision == "bf16":
-            return function(a.bfloat16(), b.bfloat16()).to(a.dtype)
+        if self.precision in HALVES:
+            half = HALVES[self.precision]
+            return function(a.to(half), b.to(half)).to(a.dtype)
         return function(a, b)
 
     def conv(
@@ -181,7 +191,7 @@ class TorchBackend(SingleDevice):
             parameters: dict[str, Tensor], *args: Any
         ) -> tuple[Tensor, Any, dict[str, Tensor]]:
             nonlocal parallel
-            if self._world > 1:
+            if self.processes > 1:
                 parallel = parallel or _Parallel(function, parameters)
                 value, extra, gradients = parallel(parameters, *args)
             else:
@@ -233,10 +243,10 @@ class TorchBackend(SingleDevice):
 
     def shard(self, rows: Tensor) -> tuple[TorchBackend, Tensor]:
         """See `compare.backends.base.Backend.shard`."""
-        size, left_over = divmod(len(rows), self._world)
-        if self._world == 1 or left_over:
+        size, left_over = divmod(len(rows), self.processes)
+        if self.processes == 1 or left_over:
             return self, rows
-        return self._sharded, rows[self._rank * size : (self._rank + 1) * size]
+        return self._sharded, rows[self.rank * size : (self.rank + 1) * size]
 
     def average(self, array: Tensor) -> Tensor:
         """See `compare.backends.base.Backend.average`."""
@@ -247,7 +257,7 @@ class TorchBackend(SingleDevice):
 
     def broadcast(self, content: bytes) -> bytes:
         """See `compare.backends.base.Backend.broadcast`."""
-        if self._world == 1:
+        if self.processes == 1:
             return content
         with _lost_workers():
             size = torch.tensor([len(content)])
@@ -259,6 +269,15 @@ class TorchBackend(SingleDevice):
                 own[:] = torch.frombuffer(bytearray(content), dtype=torch.uint8)
             distributed.broadcast(own, src=0)
         return own.numpy().tobytes()
+
+    def gather(self, content: bytes) -> list[bytes]:
+        """See `compare.backends.base.Backend.gather`."""
+        if self.processes == 1:
+            return [content]
+        found: list[bytes] = [b""] * self.processes
+        with _lost_workers():
+            distributed.all_gather_object(found, content)
+        return found
 
 
 class _NumpyNames:

@@ -535,7 +535,9 @@ class BackendContract:
 
         for result in backend.jit(function)(backend.asarray(np.arange(6))):
             assert backend.to_numpy(result).tolist() == [0, 1, 2, 3, 4, 5]
+        assert backend.processes == 1
         assert backend.broadcast(b"\x00a") == b"\x00a"
+        assert backend.gather(b"\x00a") == [b"\x00a"]
 
     @pytest.mark.parametrize("architecture", published())
     def test_parity(self, backend: Backend, architecture: str) -> None:

@@ -114,6 +114,7 @@ from compare import backends
 backend = backends.load("torch")
 for content in (b"", b"\\x00", bytes(range(256)) * 300):
     assert backend.broadcast(content if backend.first else b"not this") == content
+    assert backend.gather(content + bytes([backend.rank])) == [content + b"\\x00", content + b"\\x01"]
 """
 
 
