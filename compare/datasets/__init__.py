@@ -53,12 +53,17 @@ class Split:
 
     train: Dataset
     test: Dataset
+    held_out_only: bool = False
+    """Whether models are evaluated on the samples held out alone."""
 
     @property
     def parts(self) -> dict[str, Dataset]:
-        """Return "train" and "test", or "test" alone where both are the same samples."""
+        """Return what models are evaluated on: "train" and "test".
+
+        "test" alone where both are the same samples, or where it says so.
+        """
         return (
             {"test": self.test}
-            if self.train is self.test
+            if self.train is self.test or self.held_out_only
             else {"train": self.train, "test": self.test}
         )
