@@ -37,6 +37,15 @@ def adam_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * math.sqrt(1 - recipe.beta2**step) / (1 - recipe.beta1**step)
 
 
-def decay(recipe: Recipe, epoch: int) -> float:
-    """Return what an epoch's rates are multiplied by; the first is 0."""
-    return 0.1 ** (epoch * 5 // recipe.epochs) if recipe.lr_schedule == "step" else 1.0
+def decay(recipe: Recipe, epoch: int, share: float = 1.0) -> float:
+    """Return what the rate of a step is multiplied by.
+
+    The first epoch is 0; the step ends after this share of its epoch.
+    """
+    if recipe.lr_schedule == "step":
+        return 0.1 ** (epoch * 5 // recipe.epochs)
+    if recipe.lr_schedule == "warm-up":
+        # Of 90 epochs: five of warm-up, a tenth after 30, 60 and 80 (Goyal et al. 2017).
+        tenths = sum(90 * epoch >= after * recipe.epochs for after in (30, 60, 80))
+        return min(1.0, (epoch + share) * 18 / recipe.epochs) * 0.1**tenths
+    return 1.0

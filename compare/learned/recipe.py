@@ -108,19 +108,21 @@ _REQUIRED = object()
 class Recipe:
     """Everything that decides a training but the data and the seed.
 
+    A folder of pictures is trained on by gradient descent with a momentum of `beta1`, all else by
     Adam (Kingma & Ba 2015, arXiv:1412.6980) with an L2 penalty on the convolution kernels; betas,
     batch and penalty as in the authors' CoordConv code.
     """
 
-    learning_rate: float = _option(_REQUIRED, "of Adam", positive, "X")
+    learning_rate: float = _option(_REQUIRED, "of Adam; of momentum, on a folder", positive, "X")
     epochs: int = _option(100, "passes over the training samples", whole_number, "N")
     l2: float = _option(1e-5, "penalty on convolution kernels", not_negative, "X")
     batch: int = _option(256, "samples a step", whole_number, "N")
     loss: str = _option("mse", "one of the task's", from_task=True)
-    lr_schedule: Literal["constant", "step"] = _option(
+    lr_schedule: Literal["constant", "step", "warm-up"] = _option(
         "constant",
-        "the rate as it is, or a tenth of it after each fifth of the epochs, as published",
-        choices=("constant", "step"),
+        "the rate as it is; a tenth of it after each fifth of the epochs, as published; or rising "
+        "over the first 18th of them, and a tenth after a third, two thirds and eight ninths",
+        choices=("constant", "step", "warm-up"),
     )
     width: int = _option(1, "multiplies the channels", int, "N", (1, 2, 3), architectural=True)
     # A kernel of 1 is what the published grid trains the CoordConv renderer with.

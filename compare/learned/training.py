@@ -238,7 +238,7 @@ def _batches(
     order = random_stream(seed, "order", epoch).permutation(count)
     steps = -(-count // recipe.batch)
     rates = [
-        adam_rate(recipe, epoch * steps + index + 1) * decay(recipe, epoch)
+        adam_rate(recipe, epoch * steps + index + 1) * decay(recipe, epoch, (index + 1) / steps)
         for index in range(steps)
     ]
     whole = count // recipe.batch

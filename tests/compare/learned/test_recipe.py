@@ -117,7 +117,7 @@ def test_every_option_is_a_field_with_its_own_reader():
         ("l2", "X", (), False, False, False),
         ("batch", "N", (), False, False, False),
         ("loss", "NAME", (), False, True, True),
-        ("lr_schedule", "NAME", ("constant", "step"), False, False, True),
+        ("lr_schedule", "NAME", ("constant", "step", "warm-up"), False, False, True),
         ("width", "N", ("1", "2", "3"), True, False, False),
         ("kernel", "N", ("1", "2", "3", "4"), True, False, False),
         ("coordinates", "NAME", ("scaled", "pixels"), True, False, True),
