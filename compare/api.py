@@ -26,6 +26,7 @@ from compare.learned.recipe import OPTIONS
 from compare.results.statistics import compare_all, summarise
 from compare.results.table import tidy
 from compare.solvers.base import Model
+from compare.tasks.base import Task
 
 if TYPE_CHECKING:
     import pandas
@@ -66,11 +67,15 @@ class Comparison:
         """How every two solvers differ, by split."""
         return compare_all(list(self.records.values()))
 
+    @property
+    def _task(self) -> Task:
+        return tasks.load(self.header["task"], self.header.get("data", ""))
+
     def __str__(self) -> str:
         """Return the table that `compare run` prints."""
         from compare.report.text import comparison as printed
 
-        return printed(tasks.load(self.header["task"]), self.header, self.summaries, self.pairs)
+        return printed(self._task, self.header, self.summaries, self.pairs)
 
     __repr__ = __str__
 
@@ -78,7 +83,7 @@ class Comparison:
         """Return the table as a notebook shows it."""
         from compare.report.fragment import fragment
 
-        return fragment(tasks.load(self.header["task"]), self.header, self.summaries, self.pairs)
+        return fragment(self._task, self.header, self.summaries, self.pairs)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return `table` as a pandas data frame; pandas must be installed."""
@@ -100,7 +105,8 @@ def run(
     split: str | Sequence[str] | None = None,
     seeds: int | Sequence[int] = 3,
     preset: str | None = None,
-    backend: str = "numpy",
+    data: str | Path | None = None,
+    backend: str | None = None,
     device: str = "auto",
     precision: str | None = None,
     size: int | str | tuple[int, int] | None = None,
@@ -129,8 +135,10 @@ def run(
     solver, split: names, comma-separated or in a list; all of the task's by default.
     seeds: how many, which are 0, 1, ..., or a list of them.
     preset: "quick", a first look, or "paper", the published recipe in full.
+    data: a folder of pictures, train/CLASS/* and val/CLASS/*, for the task "classification".
+    backend: "numpy", "torch" or "jax"; by default NumPy, and PyTorch with `data`.
     size: of the canvas in pixels, one number or (height, width); by default the preset's, 64, as
-        published, but for the GANs' quick one.
+        published, but for the GANs' quick one; 224 with `data`.
     eval_size: other canvases to score on.
     progress: whether to show a bar; by default in a notebook only. Nothing else is printed.
     recipe: fields of `compare.learned.recipe.Recipe`, such as `epochs=15`, instead of the preset's.
@@ -145,6 +153,7 @@ def run(
         solver=_joined("solver", solver),
         split=_joined("split", split),
         preset=preset,
+        data=_path(data),
         backend=backend,
         device=device,
         precision=precision,
@@ -170,7 +179,8 @@ def fit(
     split: str | None = None,
     seed: int = 0,
     preset: str | None = None,
-    backend: str = "numpy",
+    data: str | Path | None = None,
+    backend: str | None = None,
     device: str = "auto",
     precision: str | None = None,
     size: int | str | tuple[int, int] | None = None,
@@ -195,7 +205,8 @@ def fit(
         task=task,
         seeds=(number,),
         solver=text_of("solver", solver),
-        split=split or tasks.load(task).splits[0],
+        split=split or tasks.load(task, str(data or "")).splits[0],
+        data=_path(data),
         preset=preset,
         backend=backend,
         device=device,
@@ -206,7 +217,7 @@ def fit(
     if len(plans) > 1:
         raise UsageError(f"fit takes one solver and one split; {len(plans)} were given")
     (plan,) = plans
-    data = tasks.load(plan.task).split(plan.split, *plan.size)
+    samples = plan.load_task().split(plan.split, *plan.size)
     with _bar(plan.epochs, progress, plan) as bar:
         bar.set_description(comparison.title(plan))
 
@@ -214,7 +225,7 @@ def fit(
             bar.update(done.epoch - bar.n)
 
         return plan.build().fit(
-            data.train,
+            samples.train,
             seed=plan.seed,
             on_progress=advance,
         )
@@ -236,8 +247,14 @@ def _joined(what: str, names: str | Sequence[str] | None) -> str | None:
     return ",".join(text_of(what, name) for name in names)
 
 
-def _size(what: str, size: Any) -> str:
-    """Return a canvas as the command line has it."""
+def _path(path: str | Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _size(what: str, size: Any) -> str | None:
+    """Return a canvas as the command line has it; None for the task's own."""
+    if size is None:
+        return None
     if isinstance(size, tuple) and len(size) == 2:
         return "x".join(text_of(what, side) for side in size)
     return text_of(what, size)
@@ -247,7 +264,7 @@ def _sizes(sizes: Any) -> str | None:
     if sizes is None or isinstance(sizes, str):
         return sizes
     several = sizes if isinstance(sizes, list) else [sizes]
-    return ",".join(_size("eval_size", size) for size in several)
+    return ",".join(_size("eval_size", size) or "" for size in several)
 
 
 def _warn(line: str) -> None:

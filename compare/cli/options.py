@@ -39,19 +39,23 @@ def add_splits(group: Group) -> None:
     )
 
 
-def add_size(group: Group) -> None:
-    """Add the option for the canvas."""
+def add_size(group: Group, *, folder: bool = False) -> None:
+    """Add the option for the canvas, of a command that takes a folder of pictures or not."""
     group.add_argument(
         "--size",
         metavar="N|HxW",
-        help="canvas in pixels (default: 64, as published; 50 for the GANs' quick preset)",
+        help="canvas in pixels (default: 64, as published; 50 for the GANs' quick preset"
+        f"{'; 224 with --data' if folder else ''})",
     )
 
 
-def add_place(group: Group, *, precision: bool = True) -> None:
-    """Add the options for a backend, its device and its precision."""
+def add_place(group: Group, *, precision: bool = True, folder: bool = False) -> None:
+    """Add the options for a backend, its device and its precision; see `add_size`."""
     group.add_argument(
-        "--backend", metavar="NAME", default="numpy", help="numpy, torch, jax (default: numpy)"
+        "--backend",
+        metavar="NAME",
+        default=None if folder else "numpy",
+        help=f"numpy, torch, jax (default: numpy{'; torch with --data' if folder else ''})",
     )
     group.add_argument(
         "--device",
@@ -63,8 +67,8 @@ def add_place(group: Group, *, precision: bool = True) -> None:
         group.add_argument(
             "--precision",
             metavar="NAME",
-            help="float32, or, to be faster, tf32 or bf16 where the backend has them (default: "
-            "float32)",
+            help="float32, or, to be faster, tf32 or bf16 where the backend has them"
+            f"{', or fp16 with --data' if folder else ''} (default: float32)",
         )
 
 

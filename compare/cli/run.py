@@ -44,11 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seeds", metavar="N", default="3", help="seeds 0 to N-1 of what learns (default: 3)"
     )
     what.add_argument("--preset", metavar="{quick,paper}", help=PRESET)
-    add_size(what)
+    what.add_argument(
+        "--data",
+        metavar="DIR",
+        help="pictures to classify by ResNet-50, DIR/train/CLASS/* and DIR/val/CLASS/*",
+    )
+    add_size(what, folder=True)
     what.add_argument(
         "--eval-size", metavar="SIZES", help="score on these canvases too, comma-separated"
     )
-    add_place(parser.add_argument_group("where it is computed"))
+    add_place(parser.add_argument_group("where it is computed"), folder=True)
     results = parser.add_argument_group("results")
     results.add_argument("--out", metavar="DIR", default="runs", help="of all runs (default: runs)")
     results.add_argument("--force", action="store_true", help="repeat runs that are finished")
@@ -89,7 +94,6 @@ def run(options: argparse.Namespace) -> int:
         return 0  # of several processes that compute together, one reports
     seconds = time.perf_counter() - started
 
-    from compare import tasks
     from compare.results.statistics import compare_all, summarise
 
     found = list(records.values())
@@ -101,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from compare.report.text import comparison
 
-    output.show(comparison(tasks.load(place.task), above, summaries, pairs, output.width()))
+    output.show(comparison(place.load_task(), above, summaries, pairs, output.width()))
     progress.note(f"\nDone in {seconds:.1f} s. Every run's files: {out}/")
     progress.note(f"A page about them, with pictures: {command('report', str(out))}")
     return 0
@@ -112,8 +116,10 @@ def _seconds(plans: list[Plan]) -> float:
     from compare.experiments.estimate import estimate, measure_here
     from compare.experiments.plan import load_backend
 
-    if not plans or load_backend(plans[0].backend, plans[0].device, plans[0].precision).shards > 1:
+    if not plans:
         return 0.0
+    if load_backend(plans[0].backend, plans[0].device, plans[0].precision).processes > 1:
+        return 0.0  # each of them would have to take part
     return estimate(plans, measure_here).seconds
 
 
@@ -161,10 +167,13 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     for plan, row in zip(plans, rows, strict=True):
         training = "nothing to learn"
         if plan.recipe:
+            of_folder = bool(plan.folder)
             length = length_of(
                 {
                     **plan.arguments(),
-                    "published_epochs": published_epochs(plan.task, plan.solver),
+                    "published_epochs": published_epochs(
+                        plan.task, plan.solver, of_folder=of_folder
+                    ),
                     "published_steps": published_steps(plan.task, plan.solver),
                 }
             )

@@ -128,6 +128,7 @@ def header(plans: Sequence[Plan], preset: str | None, seeds: int) -> dict[str, A
     return {
         "task": first.task,
         "size": list(first.size),
+        **({"data": first.folder} if first.folder else {}),
         "preset": preset,
         "seeds": seeds,
         "backend": first.backend,

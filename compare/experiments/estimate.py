@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, TypeAlias
 
-from compare import tasks
 from compare.experiments.executors import map_on_processes
 from compare.experiments.plan import Plan, plan_of
 
@@ -47,7 +46,7 @@ def estimate(plans: Sequence[Plan], measure: Measure) -> Estimate:
         if step is None:
             unknown += 1
             continue
-        split = tasks.load(plan.task).split(plan.split, *plan.size)
+        split = plan.load_task().split(plan.split, *plan.size)
         an_epoch = math.ceil(len(split.train) / plan.recipe.batch)
         batches = plan.recipe.steps or plan.epochs * an_epoch
         # Predicting takes the forward third of a step, for the samples held out as well.
@@ -87,7 +86,7 @@ def seconds_a_step(arguments: dict[str, Any]) -> float | None:
     try:
         plan = plan_of(arguments)
         assert plan.recipe is not None
-        train = tasks.load(plan.task).split(plan.split, *plan.size).train
+        train = plan.load_task().split(plan.split, *plan.size).train
         batch = replace(train, positions=train.positions[: plan.recipe.batch])
         scenes = None if plan.recipe.scenes is None else plan.recipe.batch
         plan = replace(plan, recipe=replace(plan.recipe, epochs=3, scenes=scenes))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from compare import backends, tasks
+from compare.datasets.folder import open_folder
 from compare.errors import UsageError, choice
 from compare.experiments import memory
 from compare.experiments.values import names, option, pixels
@@ -60,18 +61,27 @@ class Plan:
     precision: str
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Of a solver that learns nothing, the variant of its architecture; see `SolverSpec`."""
+    folder: str = ""
+    """Where the task's pictures are, for a task on those in a folder; absolute."""
+    digest: str = ""
+    """SHA-256 of the names in the folder."""
 
     def arguments(self) -> dict[str, Any]:
         """Return the plan as JSON has it."""
         arguments = asdict(self)
         arguments["size"] = list(self.size)
         arguments["eval_sizes"] = [list(size) for size in self.eval_sizes]
-        if not self.options:
-            del arguments["options"]  # which most solvers have no use for
+        for name in ("options", "folder", "digest"):
+            if not arguments[name]:
+                del arguments[name]  # which most solvers and tasks have no use for
         if self.recipe:
             recipe = arguments["recipe"].items()
             arguments["recipe"] = {name: value for name, value in recipe if value is not None}
         return arguments
+
+    def load_task(self) -> Task:
+        """Import the task; `UsageError` if it is not there."""
+        return tasks.load(self.task, self.folder)
 
     @property
     def epochs(self) -> int:
@@ -92,11 +102,11 @@ class Plan:
         Raises `UsageError` for something that is not there, and ValueError for a canvas that the
         solver cannot do.
         """
-        task = tasks.load(self.task)
+        task = self.load_task()
         backend = load_backend(self.backend, self.device, self.precision) if compute else None
         height, width = size or self.size
-        setting = Setting(task, self.split, height, width, backend, self.options)
-        return _spec(task, self.solver).build(setting, self.recipe)
+        setting = Setting(task, self.split, height, width, backend, self.options, self.folder)
+        return _spec(task, self.solver, self.folder).build(setting, self.recipe)
 
 
 _LOADED: dict[Place, backends.Backend] = {}
@@ -118,13 +128,13 @@ def _version() -> str:
 
 
 @cache
-def _specs(task: str, asked: str | None) -> dict[str, SolverSpec]:
+def _specs(task: str, asked: str | None, of_folder: bool) -> dict[str, SolverSpec]:
     # What is installed is looked up once: it takes longer than all else here.
-    return solvers_of(task, asked)
+    return solvers_of(task, asked, of_folder=of_folder)
 
 
-def _spec(task: Task, solver: str) -> SolverSpec:
-    specs = _specs(task.name, solver)
+def _spec(task: Task, solver: str, folder: str) -> SolverSpec:
+    specs = _specs(task.name, solver, bool(folder))
     choice("solver", solver, tuple(specs))
     return specs[solver]
 
@@ -138,12 +148,13 @@ class Request:
     solver: str | None = None
     split: str | None = None
     preset: str | None = None
-    backend: str = "numpy"
+    backend: str | None = None
     device: str = "auto"
     precision: str | None = None
     size: str | None = None
     """None: the smallest of the solvers' presets, 64 but for a few."""
     eval_size: str | None = None
+    data: str | None = None
     recipe: Mapping[str, str] = field(default_factory=dict)
     """Options of the recipe by name."""
 
@@ -174,19 +185,21 @@ def make_plans(
     the options are left out, and `warn` is called with a line for each. Raises `UsageError` for
     anything else that cannot be done.
     """
-    task = tasks.load(request.task)
+    folder = os.path.abspath(request.data) if request.data else ""
+    task = tasks.load(request.task, folder)
     if request.preset is not None:
         choice("preset", request.preset, PRESETS)
-    specs = _specs(task.name, request.solver)
+    specs = _specs(task.name, request.solver, bool(folder))
     splits = names("split", request.split, task.splits)
     chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
     changes = _changes(request, task, chosen, spell)
+    digest = open_folder(folder).digest if folder else ""
     size_text = request.size or str(_side(request, chosen))
     size = pixels(spell("size"), size_text)
+    place = _place(request, spell, find_backend)
     needed = memory.of_samples(task, *size, drawn=TIMED_SAMPLES)
     memory.require(spell("size"), size_text, needed)
     eval_sizes = _eval_sizes(request, task, spell("eval_size"))
-    place = find_backend(request.backend, request.device, request.precision)
     plans = []
     for split in splits:
         task.split(split, *size)
@@ -195,7 +208,11 @@ def make_plans(
             recipe = changed(spec.recipes[preset], changes, spec.options) if spec.recipes else None
             variant = spec.variants.get(preset, {})
             options = {key: changes.get(key, value) for key, value in variant.items()}
-            first = Plan(task.name, split, size, name, 0, recipe, eval_sizes, *place, options)
+            first = Plan(
+                task.name, split, size, name, 0, recipe, eval_sizes, *place, options, folder, digest
+            )
+            if folder:
+                _require_equal_parts(first, spell)
             try:
                 _require_possible(first)
             except PluginError as error:
@@ -219,6 +236,38 @@ def _side(request: Request, chosen: Mapping[str, SolverSpec]) -> int:
     presets = ((spec, request.preset or spec.preset) for spec in chosen.values())
     sides = (spec.sides.get(preset, PUBLISHED_SIDE) for spec, preset in presets if spec.recipes)
     return min(sides, default=PUBLISHED_SIDE)
+
+
+def _place(
+    request: Request,
+    spell: Callable[[str], str],
+    find_backend: Callable[[str, str, str | None], Place],
+) -> Place:
+    """Find what networks are computed on: by default NumPy, and PyTorch for a folder."""
+    name = request.backend or ("torch" if request.data else "numpy")
+    if request.data and name != "torch":
+        raise UsageError(
+            f"{spell('data')} is trained on by PyTorch, not by '{name:.40}'; "
+            f"leave {spell('backend')} out"
+        )
+    if request.precision == "fp16" and not request.data:
+        raise UsageError(
+            f"{spell('precision')} is 'fp16', in which gradients need a scaled loss, and only "
+            f"training on a folder of pictures ({spell('data')}) has one; give bf16"
+        )
+    return find_backend(name, request.device, request.precision)
+
+
+def _require_equal_parts(plan: Plan, spell: Callable[[str], str]) -> None:
+    """Raise `UsageError` where the processes that compute together cannot share a batch."""
+    assert plan.recipe is not None  # nothing else is offered on a folder
+    processes = load_backend(plan.backend, plan.device, plan.precision).processes
+    if left := plan.recipe.batch % processes:
+        raise UsageError(
+            f"{spell('batch')} is {plan.recipe.batch}, which {processes} processes cannot share "
+            f"equally; give {plan.recipe.batch - left or processes} or another multiple of "
+            f"{processes}"
+        )
 
 
 def _eval_sizes(request: Request, task: Task, what: str) -> tuple[tuple[int, int], ...]:
@@ -246,8 +295,10 @@ def plan_of(arguments: Mapping[str, Any]) -> Plan:
                 "eval_sizes": tuple(tuple(size) for size in arguments["eval_sizes"]),
             }
         )
-        task = tasks.load(plan.task)
+        task = plan.load_task()
         choice("split", plan.split, task.splits)
+        if plan.folder and open_folder(plan.folder).digest != plan.digest:
+            raise UsageError(f"'{plan.folder}' holds other files than when this run was made")
         for height, width in (plan.size, *plan.eval_sizes):
             pixels("the canvas", f"{height}x{width}")
         task.split(plan.split, *plan.size)
@@ -255,7 +306,7 @@ def plan_of(arguments: Mapping[str, Any]) -> Plan:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"these are not the arguments of a run: {error!r}") from error
-    learns = bool(_spec(task, plan.solver).recipes)
+    learns = bool(_spec(task, plan.solver, plan.folder).recipes)
     if learns != (plan.recipe is not None):
         raise UsageError(
             f"solver '{plan.solver}' {'needs a' if learns else 'learns nothing, so it has no'} "

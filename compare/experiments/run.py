@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compare import tasks
 from compare.errors import RunError, StorageError
 from compare.experiments.environment import environment
 from compare.experiments.plan import TIMED_SAMPLES, Plan, load_backend
@@ -111,7 +110,7 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
     """Carry a plan out in a directory that no other process writes to, and return its record."""
     started = datetime.now(UTC).isoformat(timespec="seconds")
     backend = load_backend(plan.backend, plan.device, plan.precision)
-    task = tasks.load(plan.task)
+    task = plan.load_task()
     split = task.split(plan.split, *plan.size)
     model = plan.build().fit(
         split.train,
@@ -125,7 +124,7 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         "format": FORMAT,
         "arguments": plan.arguments(),
         "status": "diverged" if _diverged(model) else "finished",
-        "published_epochs": published_epochs(plan.task, plan.solver),
+        "published_epochs": published_epochs(plan.task, plan.solver, of_folder=bool(plan.folder)),
         **_published_steps(plan),
         "samples": {part: len(data) for part, data in split.parts.items()},
         "correct": {
@@ -175,7 +174,7 @@ def _scores_on(plan: Plan, model: Model, size: tuple[int, int]) -> Scores | None
         other = plan.build(size).load(model.weights)
     except ValueError:
         return None
-    task = tasks.load(plan.task)
+    task = plan.load_task()
     return task.evaluate(other, task.all_samples(*size)).scores
 
 

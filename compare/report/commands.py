@@ -15,7 +15,7 @@ from compare.solvers.catalogue import solvers_of
 
 def commands(section: Section, out: str) -> list[str]:
     """Return the `compare run` commands that make the section's runs again."""
-    specs = solvers_of(section.task.name)
+    specs = solvers_of(section.task.name, of_folder=bool(section.folder))
     groups: dict[tuple[str, ...], dict[str, Any]] = {}
     fixed: dict[str, None] = {}
     # What has variants comes last: it goes with the first command that makes the same one.
@@ -44,6 +44,8 @@ def commands(section: Section, out: str) -> list[str]:
         asked = {**group["solvers"], **(fixed if not index else {})}
         solvers = [name for name in {**specs, **asked} if name in asked]
         words = ["compare", "run", "--task", section.task.name]
+        if section.folder:
+            words += ["--data", section.folder]
         if solvers != list(specs):
             words += ["--solver", ",".join(solvers)]
         if set(group["splits"]) != set(section.task.splits):

@@ -70,6 +70,9 @@ def plots(section: Section) -> Iterator[Plot]:
                 f"training loss ({', '.join(sorted(_losses(section)))})",
             ),
         )
+    prices = {split: found for split in splits if (found := _prices(section.of(split)))}
+    if not prices:
+        return
     yield Plot(
         f"{name}-cost",
         "What one answer costs against how wrong it is, held-out positions only, both axes "
@@ -77,9 +80,7 @@ def plots(section: Section) -> Iterator[Plot]:
         "logarithmic axis, has the strip at the bottom. A small marker is a seed, the large one "
         "their median. Closed forms are left out, as their operations are not counted."
         + section.unfinished(),
-        lambda: cost_against_error(
-            {split: _prices(section.of(split)) for split in splits}, task.error
-        ),
+        lambda: cost_against_error(prices, task.error),
     )
 
 
@@ -129,7 +130,7 @@ def _prices(solvers: Mapping[str, Sequence[Run]]) -> list[Price]:
             tuple(float(run.samples["test_error"].mean()) for run in seeds),
         )
         for solver, seeds in solvers.items()
-        if all(run.knows("error") for run in seeds)
+        if all("test_error" in run.samples for run in seeds)
     ]
 
 
@@ -138,7 +139,7 @@ def point(section: Section) -> Plot | None:
     split = next((name for name in ("quadrant", "uniform") if name in section.splits()), None)
     if section.task.name != "onehot2coord" or split is None:
         return None
-    specs = solvers_of(section.task.name)
+    specs = solvers_of(section.task.name, of_folder=bool(section.folder))
     computed = {name for name, spec in specs.items() if spec.variants}
     every = [run for run in section.typical(split) if run.record["cost"]["multiply_adds"]]
     runs = [run for run in every if run.arguments["solver"] not in computed][:3]

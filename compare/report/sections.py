@@ -71,16 +71,22 @@ PARTS = ("train", "test")
 
 @dataclass(frozen=True)
 class Section:
-    """All runs of one task on one canvas."""
+    """All runs of one task on one canvas, and on one folder of pictures if it has one."""
 
     task: Task
     size: tuple[int, int]
     runs: tuple[Run, ...]
 
     @property
+    def folder(self) -> str:
+        """Where its pictures were, for a task on those in a folder."""
+        return str(self.runs[0].arguments.get("folder", ""))
+
+    @property
     def name(self) -> str:
-        """The task's and the canvas's."""
-        return f"{self.task.name}-{self.size[0]}x{self.size[1]}"
+        """The task's, the canvas's and the beginning of the folder's digest, if it has one."""
+        digest = self.runs[0].arguments.get("digest", "")[:8]
+        return "-".join(filter(None, (self.task.name, f"{self.size[0]}x{self.size[1]}", digest)))
 
     def unfinished(self) -> str:
         """Say which trainings are unfinished, in a sentence; nothing if none is."""
@@ -146,15 +152,17 @@ def _read(folder: Path) -> Run | None:
         return None
     arguments = record["arguments"]
     try:
-        positions = _positions(arguments["task"], arguments["split"], *arguments["size"])
+        positions = (
+            {part: None for part in record["samples"]}  # a folder that may not be here
+            if arguments.get("folder")
+            else _positions(arguments["task"], arguments["split"], *arguments["size"])
+        )
     except Exception as error:  # a task of another package may raise any
         raise ValueError(f"{folder / 'run.json'} cannot be used ({error})") from error
     predictions = folder / "predictions.npz"
     samples = read_arrays(predictions)
     try:
-        _require_samples(samples, positions)
-        if record["samples"] != {part: len(array) for part, array in positions.items()}:
-            raise ValueError("the record has another number of samples")
+        _require_samples(samples, positions, record["samples"])
     except ValueError as error:
         raise ValueError(f"{predictions} cannot be used ({error})") from error
     history = folder / "history.csv"
@@ -187,31 +195,39 @@ _OF_A_SAMPLE: dict[str, tuple[str, tuple[int, ...]]] = {
 
 
 def _require_samples(
-    samples: dict[str, NDArray[Any]], positions: Mapping[str, NDArray[Any]]
+    samples: dict[str, NDArray[Any]],
+    positions: Mapping[str, NDArray[Any] | None],
+    counts: Mapping[str, int],
 ) -> None:
     """Raise ValueError, naming the array, for one that does not belong to these samples."""
+    known = {part: len(array) for part, array in positions.items() if array is not None}
+    if counts != {**dict.fromkeys(positions, 0), **counts, **known}:
+        raise ValueError("the record has another number of samples")
     for key, array in samples.items():
         part, _, name = key.partition("_")
         if part not in positions or any(f"{other}_{name}" not in samples for other in positions):
             raise ValueError(f"{key} is not in {' and '.join(positions)} alike")
         twin = samples[f"test_{name}"]
         kind, shape = _OF_A_SAMPLE.get(name, (twin.dtype.kind, twin.shape[1:]))
-        count = len(positions[part])
+        count = counts[part]
         if array.dtype.kind not in kind or array.shape != (count, *shape) or kind not in "biuf":
             raise ValueError(f"{key} is {array.dtype} of shape {array.shape}, for {count} samples")
-        if name == "position" and not np.array_equal(array, positions[part]):
+        expected = positions[part]
+        if name == "position" and not (expected is None or np.array_equal(array, expected)):
             raise ValueError(f"{key} are not those of the split")
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
     """Sort the runs by task and canvas, in the order of `compare list`."""
-    groups: dict[tuple[str, tuple[int, ...]], list[Run]] = {}
+    groups: dict[tuple[str, tuple[int, ...], str, str], list[Run]] = {}
     for run in runs:
-        key = run.arguments["task"], tuple(run.arguments["size"])
+        arguments = run.arguments
+        folder, digest = arguments.get("folder", ""), arguments.get("digest", "")
+        key = arguments["task"], tuple(arguments["size"]), folder, digest
         groups.setdefault(key, []).append(run)
     order = {name: index for index, name in enumerate(tasks.known())}
-    keys = sorted(groups, key=lambda key: (order[key[0]], key[1]))
-    return [_section(tasks.load(name), size, groups[name, size]) for name, size in keys]
+    keys = sorted(groups, key=lambda key: (order[key[0]], *key[1:]))
+    return [_section(tasks.load(key[0], key[2]), key[1], groups[key]) for key in keys]
 
 
 def _section(task: Task, size: tuple[int, ...], runs: list[Run]) -> Section:
@@ -221,7 +237,8 @@ def _section(task: Task, size: tuple[int, ...], runs: list[Run]) -> Section:
         arguments = run.arguments
         key = f"{arguments['split']} {run.solver} {arguments['seed']} {_training(run)}"
         latest[key] = run
-    known = list(solvers_of(task.name))
+    of_folder = bool(runs[0].arguments.get("folder"))
+    known = list(solvers_of(task.name, of_folder=of_folder))
     kept = sorted(
         latest.values(),
         key=lambda run: (

@@ -223,8 +223,9 @@ def blocks(
 def heading(header: Mapping[str, Any]) -> str:
     """Say what was run, and on what."""
     height, width = header["size"]
+    data = f", pictures of {header['data']}" if "data" in header else ""
     return (
-        f"{header['task']} on a {height}x{width} canvas; "
+        f"{header['task']} on a {height}x{width} canvas{data}; "
         f"{header['backend']} on {header['device']}, {header['precision']}."
     )
 

@@ -195,7 +195,8 @@ def read_record(directory: Path, *, check_files: bool = False) -> Record | None:
 def _require_scores(record: Record, path: Path) -> None:
     """Raise ValueError, naming the file, if a record lacks a score that its task's table shows."""
     try:
-        columns = tasks.load(record["arguments"]["task"]).columns
+        arguments = record["arguments"]
+        columns = tasks.load(arguments["task"], arguments.get("folder", "")).columns
     except UsageError:  # of a package that is not here; whoever needs the task will say so
         return
     for part, scores in record["scores"].items():

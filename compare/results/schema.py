@@ -76,6 +76,8 @@ class _Arguments(Struct):
     device: Name
     precision: Name
     options: dict[Name, Several | Name] = {}
+    folder: Annotated[str, Meta(max_length=4096)] = ""
+    digest: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
 
 
 class _Environment(Struct):

@@ -77,6 +77,8 @@ class Setting:
     """What learned networks run on; None where nothing is computed yet."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """For a solver with `variants`: which one, by the names of a recipe's fields."""
+    folder: str = ""
+    """Where the task's pictures are, for a task on those in a folder."""
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,17 @@ PRESETS = ("quick", "paper")
 """quick: a first look, stopped long before the published number of epochs; paper: in full."""
 
 
-def solvers_of(task: str, asked: str | None = None) -> dict[str, SolverSpec]:
-    """Return the solvers of a task by name, the built-in ones first.
+def solvers_of(
+    task: str, asked: str | None = None, *, of_folder: bool = False
+) -> dict[str, SolverSpec]:
+    """Return the solvers of a task by name, the built-in ones first; or those `of_folder`s.
 
     Other packages add theirs under the entry-point group `compare.solvers`: the entry's name is
     "TASK.SOLVER", its value "module:SPEC". What is broken is left out with a warning; `UsageError`
     if it is among the comma-separated names that are `asked` for.
     """
+    if of_folder:
+        return dict(_FOLDER_SOLVERS.get(task, {}))
     solvers = dict(_SOLVERS.get(task, {}))
     wanted = [name.strip() for name in asked.split(",")] if asked else []
     for name, point in _added(task).items():
@@ -61,9 +65,9 @@ def _fault(name: str, spec: Any) -> str:
     return ""
 
 
-def published_epochs(task: str, solver: str) -> int | None:
+def published_epochs(task: str, solver: str, *, of_folder: bool = False) -> int | None:
     """Return how many epochs the `paper` preset trains; None for what learns nothing."""
-    spec = solvers_of(task).get(solver)
+    spec = solvers_of(task, of_folder=of_folder).get(solver)
     recipe = spec.recipes.get("paper") if spec else None
     return recipe.epochs if recipe else None
 
@@ -338,3 +342,40 @@ _SOLVERS: dict[str, dict[str, SolverSpec]] = {
         ),
     },
 }
+
+
+def _on_folder(variant: str, summary: str) -> SolverSpec:
+    """Offer a variant of `compare.solvers.torchvision`."""
+
+    def build(setting: Setting, recipe: Recipe | None) -> Solver:
+        # Imported here because it takes PyTorch.
+        from compare.solvers.torchvision import Torchvision
+
+        size = (setting.height, setting.width)
+        chosen = recipe or _IMAGENET["quick"]
+        backend: Any = setting.backend  # PyTorch's: plans for a folder have no other
+        return Torchvision(variant, setting.folder, size, chosen, backend)
+
+    return SolverSpec(summary, build, _IMAGENET, sides=dict.fromkeys(_IMAGENET, 224))
+
+
+# The 90 epochs are the authors'; they do not say how else they trained (Liu et al. 2018, section
+# S4), so the rest is what ResNet-50 is trained by on ImageNet since Goyal et al. 2017,
+# arXiv:1706.02677: their rate of 0.1 for 256 pictures, schedule, momentum and weight decay of 1e-4.
+_IMAGENET = _presets(
+    5,
+    Recipe(learning_rate=0.1, epochs=90, l2=5e-5, batch=256, loss="softmax", lr_schedule="warm-up"),
+)
+
+_FOLDER_SOLVERS: dict[str, dict[str, SolverSpec]] = {
+    "classification": {
+        "conv": _on_folder("conv", "torchvision's ResNet-50"),
+        "coordconv": _on_folder(
+            "coordconv", "the same behind one 1x1 CoordConv layer of 8 channels"
+        ),
+        "coordconv-first": _on_folder(
+            "coordconv-first", "the same with coordinates in its first convolution"
+        ),
+    },
+}
+"""Those that are trained on a folder of pictures."""

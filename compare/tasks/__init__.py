@@ -9,7 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from compare.errors import unknown
+from compare.errors import UsageError, unknown
 from compare.plugins import load as plugin
 from compare.plugins import load_working, plugins
 from compare.tasks.base import Column, Supervision, Task
@@ -36,12 +36,21 @@ def summary(name: str) -> str:
     return BUILT_IN.get(name) or load(name).summary
 
 
-def load(name: str) -> Task:
-    """Import a task.
+def load(name: str, folder: str = "") -> Task:
+    """Import a task; the one on the pictures in a `folder`, if one is given.
 
     Raises `UsageError`, which lists the tasks if there is no such and says what is wrong with one
-    of another package that is broken.
+    of another package that is broken, or that the task does not take a folder.
     """
+    task = _load(name)
+    if not folder:
+        return task
+    if task.of_folder is None:
+        raise UsageError(f"task '{name}' takes no folder of pictures; leave --data out")
+    return task.of_folder(folder)
+
+
+def _load(name: str) -> Task:
     if name in BUILT_IN:
         task: Task = import_module(f"compare.tasks.{name.replace('-', '_')}").TASK
         return task

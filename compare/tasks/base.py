@@ -96,6 +96,9 @@ class Task:
     """When a run counts as a success, in a few words."""
     supervision: Supervision | None = None
     """None for a task that no supervised training fits."""
+    of_folder: Callable[[str], Task] | None = None
+    """(directory) to the same task on the pictures in it; None for one that has none. Nothing is
+    read before they are asked for."""
 
 
 Measure: TypeAlias = "Callable[[NDArray[Any], NDArray[Any]], Samples]"

@@ -9,12 +9,14 @@ Networks put out a logit for each class, and answers are probabilities.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compare.datasets import digits
+from compare.datasets import Dataset, Split, digits, folder
+from compare.errors import UsageError
 from compare.tasks import BUILT_IN
 from compare.tasks.base import Column, Samples, Scores, Supervision, Task, alike, by_sample
 
@@ -67,6 +69,48 @@ def score(samples: Mapping[str, NDArray[Any]]) -> Scores:
     return scores
 
 
+def of_folder(directory: str) -> Task:
+    """Return the task on the pictures in a folder, `train/CLASS/*` and `val/CLASS/*`.
+
+    Its one split, `folder`, holds out those of `val`. Networks are scored by the likeliest class
+    and by the five likeliest; of five classes or fewer the latter says nothing.
+    """
+
+    def split(name: str, height: int, width: int) -> Split:
+        if name != "folder":
+            raise UsageError(f"unknown split '{name:.40}'; choose from: folder")
+        return folder.split_of(folder.open_folder(directory), height, width)
+
+    def all_samples(height: int, width: int) -> Dataset:
+        return split("folder", height, width).test
+
+    def measured(answers: NDArray[Any], targets: NDArray[Any]) -> Samples:
+        samples = measure(answers, targets)
+        if "top5" not in samples:
+            few = answers.shape[1] <= TOP
+            given = (answers * targets).sum(axis=1, keepdims=True)
+            samples["top5"] = few | ((answers >= given).sum(axis=1) <= TOP)
+        return samples
+
+    return replace(
+        TASK,
+        summary=f"a picture of '{directory}' to its class",
+        splits=("folder",),
+        split=split,
+        all_samples=all_samples,
+        evaluate=by_sample(alike(measured), score, lambda scores: scores["accuracy"] >= 0.95),
+        columns=(
+            Column("accuracy", "top-1", share=True),
+            Column("top5", "top-5", share=True),
+            Column("mean_error", "mean error", digits=4),
+        ),
+        legend="""\
+top-1: the likeliest class is the right one. top-5: the right one is among the
+five likeliest. mean error: the probability given to the other classes.""",
+        of_folder=None,
+    )
+
+
 TASK = Task(
     name="classification",
     summary=BUILT_IN["classification"],
@@ -84,4 +128,5 @@ given to the other classes, from 0 to 1.""",
     error="probability of other classes",
     criterion="95 % of the held-out pictures right",
     supervision=Supervision(("softmax",), encode, decode),
+    of_folder=of_folder,
 )

@@ -36,6 +36,7 @@ def test_every_argument_and_the_version_change_the_name(monkeypatch):
         "task": "image2coord", "split": "quadrant", "size": (20, 16), "solver": "coordconv",
         "seed": 4, "recipe": None, "eval_sizes": ((16, 16), (12, 24)), "backend": "jax",
         "device": "cuda:0", "precision": "tf32", "options": {"kernel": 1},
+        "folder": "/pictures", "digest": "0" * 64,
     }  # fmt: skip
     assert changes.keys() == {field.name for field in fields(Plan)}
     others = {
@@ -220,9 +221,7 @@ def picky(monkeypatch):
             raise ValueError("too low")
         return setting
 
-    monkeypatch.setattr(
-        plan_module, "_specs", lambda task, chosen=None: {"picky": SolverSpec("", build)}
-    )
+    monkeypatch.setattr(plan_module, "_specs", lambda *_: {"picky": SolverSpec("", build)})
     return Request("onehot2coord", (0,), "picky", "uniform", size="16")
 
 
