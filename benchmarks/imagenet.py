@@ -151,7 +151,7 @@ def plain(root: Path, options, backend) -> float:
     sampler = torch.utils.data.RandomSampler(data, num_samples=options.batch * steps)
     batches = torch.utils.data.DataLoader(
         data, options.batch, sampler=sampler, num_workers=options.workers,
-        pin_memory=device.type == "cuda", prefetch_factor=4 if options.workers else None,
+        pin_memory=device.type == "cuda", prefetch_factor=2 if options.workers else None,
     )  # fmt: skip
     model = resnet50(num_classes=CLASSES).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, weight_decay=1e-4)

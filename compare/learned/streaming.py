@@ -156,7 +156,7 @@ def loader(
         batch_size=None,
         num_workers=min(workers, job.steps - first),
         pin_memory=pinned,
-        prefetch_factor=4 if workers and job.steps > first else None,
+        prefetch_factor=2 if workers and job.steps > first else None,
         worker_init_fn=_begin_worker,
     )
     return iter(found)
