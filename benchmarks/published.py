@@ -4,14 +4,21 @@
 
 Trains what is missing of `EXPERIMENTS`, longest last, until the hours are over, and writes
 docs/results/published.md and published.json. A training that was stopped goes on from its
-checkpoint the next time; its row says how far it has come. On a GPU, with the longest first:
-
-    python benchmarks/published.py --rows deconv-classifier,deconv-renderer,coordconv-classifier \\
-        --backend torch --device cuda:0 --workers 4
+checkpoint the next time; its row says how far it has come.
 
 Each training is one process with one BLAS thread, and has a file of its own in --out. So commands
-with other --rows may run beside each other, and files of several machines may be copied together:
-`--hours 0` then writes both pages from what is there.
+with other --rows may run beside each other into one --out, and files of several machines may be
+copied together; `--hours 0` then writes both pages from what is there. On 16 cores with a GPU, for
+eight minutes, with the longest on the GPU:
+
+    python=python3; out=runs/published; gpu="--backend torch --device cuda:0"
+    all="benchmarks/published.py --hours 0.13 --out $out --results $out"
+    $python $all --rows coordconv-regressor,conv-regressor --workers 10 &
+    $python $all --rows coordconv-classifier $gpu --workers 2 &
+    $python $all --rows coordconv-renderer,coordconv-renderer-white $gpu --workers 2 &
+    $python $all --rows deconv-classifier,deconv-renderer $gpu --workers 4 &
+    wait
+    $python benchmarks/published.py --hours 0 --out $out
 """
 
 from __future__ import annotations
@@ -23,7 +30,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -120,13 +126,23 @@ EXPERIMENTS: dict[str, Experiment] = {
         ("accuracy",),
     ),
     "coordconv-renderer": Experiment(
-        "CoordConv renderer, coordinates to picture",
+        "CoordConv renderer, coordinates to grey picture",
         "coord2image",
         "coordconv",
         3,
         "the log's settings, loss ours: the log names none, and the released code stops without",
         "CoordConv draws the squares better than transposed convolutions do",
-        ("mean_iou",),
+        ("mean_iou", "authors_iou"),
+    ),
+    "coordconv-renderer-white": Experiment(
+        "CoordConv renderer, coordinates to white picture",
+        "coord2image",
+        "coordconv",
+        3,
+        "the same with squares of 1 in place of 128/255, so that the authors' IoU can reach 1",
+        "CoordConv draws the squares better than transposed convolutions do",
+        ("mean_iou", "authors_iou"),
+        grid={"target": ("white",)},
     ),
     "deconv-classifier": Experiment(
         "Transposed convolutions, coordinates to bitmap",
@@ -140,14 +156,14 @@ EXPERIMENTS: dict[str, Experiment] = {
         every=10,
     ),
     "deconv-renderer": Experiment(
-        "Transposed convolutions, coordinates to picture",
+        "Transposed convolutions, coordinates to grey picture",
         "coord2image",
         "deconv",
         1,
         "the README's point, which is in the grid of the log; loss and 1000 epochs by steps as "
         "in the log",
         "transposed convolutions draw the squares worse than CoordConv does",
-        ("mean_iou",),
+        ("mean_iou", "authors_iou"),
         every=10,
     ),
 }
@@ -157,19 +173,19 @@ EXPERIMENTS: dict[str, Experiment] = {
 # --- Training -------------------------------------------------------------------------------
 
 
-def row_name(plan: Plan) -> str:
-    """Name a training by all that determines it but the backend."""
-    assert plan.recipe is not None
-    arguments = {**plan.arguments(), "backend": "", "device": "", "precision": ""}
-    digest = sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{plan.task}-{plan.split}-{plan.solver}-{digest}-seed{plan.seed}"
+def row_name(experiment: str, plan: Plan) -> str:
+    """Name a training; on which backend it is computed makes no difference."""
+    point = [str(getattr(plan.recipe, name)) for name in EXPERIMENTS[experiment].grid]
+    return "-".join([experiment, plan.split, *point, f"seed{plan.seed}"])
 
 
-def read_row(path: Path) -> dict[str, Any] | None:
-    """Return what is known of a training; None if nothing is."""
+def read_row(path: Path, plan: Plan | None = None) -> dict[str, Any] | None:
+    """Return what is known of a training; None if nothing is, or not of the plan's recipe."""
     if not path.exists():
         return None
     row: dict[str, Any] = json.loads(path.read_text())
+    if plan and any(getattr(plan.recipe, key) != value for key, value in row["recipe"].items()):
+        return None
     return row
 
 
@@ -186,7 +202,7 @@ def train(item: dict[str, Any]) -> str:
 def _train(item: dict[str, Any]) -> str:
     plan = plan_of(item["arguments"])
     experiment = EXPERIMENTS[item["experiment"]]
-    path = Path(item["out"]) / f"{row_name(plan)}.json"
+    path = Path(item["out"]) / f"{row_name(item['experiment'], plan)}.json"
     assert plan.recipe is not None
     backend = load_backend(plan.backend, plan.device, plan.precision)
     task = tasks.load(plan.task)
@@ -197,7 +213,7 @@ def _train(item: dict[str, Any]) -> str:
     inputs = from_chunks(parts["train"].inputs(part) for part in parts["train"].chunks())
     state = training.begin(learned.architecture, plan.seed, backend)
     checkpoint = path.with_suffix(".npz")
-    row = read_row(path)
+    row = read_row(path, plan)
     if row and checkpoint.exists():
         steps = -(-len(positions) // plan.recipe.batch)
         arrays = read_checkpoint(checkpoint, state.arrays(backend), plan.epochs, steps)
@@ -213,7 +229,7 @@ def _train(item: dict[str, Any]) -> str:
 
     def evaluated(part: str) -> dict[str, float]:
         weights = {name: backend.to_numpy(array) for name, array in state.weights.items()}
-        return task.evaluate(learned.load(weights), parts[part]).scores
+        return task.evaluate(learned.load(weights), plan.evaluated_on(parts[part])).scores
 
     def keep() -> None:
         row["seconds"] = state.seconds
@@ -451,9 +467,15 @@ def by_seed(rows: Sequence[dict[str, Any]]) -> list[str]:
             f"{sum(solved(row['task'], value) for value in curve)} of {len(curve)}",
         ))  # fmt: skip
     title = "accuracy" if score == "accuracy" else "mean IoU"
+    if score == "mean_iou":
+        cells = [
+            (*cell, number((row["last"] or row["best"])["test"]["authors_iou"]))
+            for cell, row in zip(cells, rows, strict=True)
+        ]
     head = (
         "split", "seed", "epochs", f"last: {title} held out", "trained on", "best epoch",
         f"best: {title} held out", "trained on", "evaluations that succeed",
+        *(["last: authors' IoU"] if score == "mean_iou" else []),
     )  # fmt: skip
     return [markdown(head, cells, 2)]
 
@@ -555,7 +577,7 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     missing = [name for name in EXPERIMENTS if name not in groups]
     if missing:
         parts += [
-            "## Not trained yet",
+            "## Not evaluated yet",
             "; ".join(EXPERIMENTS[name].title for name in missing) + ".",
         ]
     return "\n\n".join(parts) + "\n"
@@ -603,7 +625,7 @@ def main() -> None:
             plans = EXPERIMENTS[name].plans(options.backend, options.device)
             # All points and splits with the first seed come first.
             for plan in sorted(plans, key=lambda plan: plan.seed):
-                row = read_row(options.out / f"{row_name(plan)}.json")
+                row = read_row(options.out / f"{row_name(name, plan)}.json", plan)
                 if not row or not row["finished"]:
                     items.append({
                         "experiment": name, "arguments": plan.arguments(),
@@ -613,7 +635,7 @@ def main() -> None:
         raise SystemExit(f"published.py: {error}") from error
     print(f"{len(items)} trainings are missing or unfinished", file=sys.stderr)
     for item, became in zip(items, map_on_processes(train, items, options.workers), strict=True):
-        name = row_name(plan_of(item["arguments"]))
+        name = row_name(item["experiment"], plan_of(item["arguments"]))
         if became != "no time":
             print(f"{name}: {became or 'its process died'}", file=sys.stderr)
     rows = rows_of(options.out)

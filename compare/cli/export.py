@@ -22,7 +22,11 @@ DESCRIPTION = (
     "the format: .onnx, .safetensors, or .pt for PyTorch."
 )
 
-_VARIANTS = tuple(option for option in OPTIONS if option.architectural or option.from_task)
+_VARIANTS = tuple(
+    option
+    for option in OPTIONS
+    if (option.architectural or option.from_task) and option.name != "target"
+)
 _SELECTION = ("task", "solver", "split", "size", *(option.name for option in _VARIANTS))
 
 

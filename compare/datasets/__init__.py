@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Dataset", "Split"]
@@ -38,6 +39,15 @@ class Dataset:
     def targets(self, part: slice = slice(None)) -> NDArray[Any]:
         """Draw the targets of a part of the samples."""
         return self.draw_targets(self.positions[part])
+
+    def with_targets_times(self, factor: float) -> Dataset:
+        """Return the same samples with their targets multiplied, in the targets' own dtype."""
+
+        def draw(positions: NDArray[Any]) -> NDArray[Any]:
+            targets = self.draw_targets(positions)
+            return np.asarray(targets * targets.dtype.type(factor))
+
+        return replace(self, draw_targets=draw)
 
     def chunks(self) -> Iterator[slice]:
         """Cut the samples, in order, into parts that take a few megabytes when drawn."""

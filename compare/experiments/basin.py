@@ -217,9 +217,9 @@ def make_points(
     """Check everything, and return the points of each split and scaling in the table's order.
 
     Noise and flips are not combined. Each split has its usual starts, too. Each has its own
-    architecture, or all have that of one split, `architecture_of`. The recipe is the
-    published one, but `DECONV_EPOCHS` for transposed convolutions. Raises `UsageError` for the
-    first thing that cannot be done.
+    architecture, or all have that of one split, `architecture_of`. The recipe is the published
+    one, but `DECONV_EPOCHS` for transposed convolutions, and with white squares to draw, as
+    computed weights draw them. Raises `UsageError` for the first thing that cannot be done.
     """
     task = tasks.load(request.task)
     known = _solvers_with(task.name)
@@ -232,6 +232,8 @@ def make_points(
     recipe = dict(request.recipe)
     if request.solver == "deconv":
         recipe.setdefault("epochs", str(DECONV_EPOCHS))
+    if task.name == "coord2image" and recipe.setdefault("target", "white") != "white":
+        raise UsageError("--target: computed weights draw white squares; leave it out")
     plans = make_plans(replace(request, preset=request.preset or "paper", recipe=recipe))
     starts = dict.fromkeys([*((noise, 0) for noise in noises), *((0.0, k) for k in flips)])
     if architecture_of is not None:

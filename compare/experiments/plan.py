@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from compare import backends, tasks
+from compare.datasets import Dataset
 from compare.datasets.folder import open_folder
 from compare.errors import UsageError, choice
 from compare.experiments import memory
@@ -87,6 +88,12 @@ class Plan:
     def epochs(self) -> int:
         """How many epochs it trains; 0 for a solver that learns nothing."""
         return self.recipe.epochs if self.recipe else 0
+
+    def evaluated_on(self, data: Dataset) -> Dataset:
+        """Return a task's samples with targets as bright as the network is trained to draw them."""
+        if self.recipe is None or self.recipe.brightness == 1:
+            return data
+        return data.with_targets_times(self.recipe.brightness)
 
     def name(self) -> str:
         """Return the name of the run's own directory; it holds a digest of the arguments."""

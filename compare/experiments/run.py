@@ -118,7 +118,9 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
         checkpoint=directory / "checkpoint.npz",
         on_progress=on_progress,
     )
-    evaluations = {part: task.evaluate(model, data) for part, data in split.parts.items()}
+    evaluations = {
+        part: task.evaluate(model, plan.evaluated_on(data)) for part, data in split.parts.items()
+    }
     other_scores = {f"{h}x{w}": _scores_on(plan, model, (h, w)) for h, w in plan.eval_sizes}
     record = {
         "format": FORMAT,
@@ -175,7 +177,7 @@ def _scores_on(plan: Plan, model: Model, size: tuple[int, int]) -> Scores | None
     except ValueError:
         return None
     task = plan.load_task()
-    return task.evaluate(other, task.all_samples(*size)).scores
+    return task.evaluate(other, plan.evaluated_on(task.all_samples(*size))).scores
 
 
 def microseconds_a_sample(predict: Callable[[Any], Any], inputs: NDArray[Any]) -> float:

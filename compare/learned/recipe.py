@@ -14,6 +14,12 @@ from typing import Any, Literal, TypeAlias
 Coordinates: TypeAlias = Literal["scaled", "pixels"]
 """How a network that is given coordinates gets them: in [-1, 1], or in pixels as published."""
 
+Target: TypeAlias = Literal["white", "grey"]
+"""What a picture that a network is trained to draw has where it is lit: see `BRIGHTNESS`."""
+
+BRIGHTNESS: dict[Target, float] = {"white": 1.0, "grey": 128 / 255}
+"""Of the lit pixels. The authors' generator draws its squares in 128 of 255."""
+
 LARGEST = 2**63 - 1
 """Of the whole numbers that a table of results can hold."""
 
@@ -29,7 +35,7 @@ class Option:
     metavar: str
     choices: tuple[str, ...] = ()
     architectural: bool = False
-    """Whether only some architectures have it, which a solver names."""
+    """Whether only some solvers have it, which name it; most are about the architecture."""
     adversarial: bool = False
     """Whether only adversarial training has it, likewise; None in the recipes of others."""
     from_task: bool = False
@@ -135,6 +141,12 @@ class Recipe:
         choices=("scaled", "pixels"),
         architectural=True,
     )
+    target: Target = _option(
+        "white",
+        "what is lit in the pictures to draw: 1, or 128/255, as published",
+        choices=("white", "grey"),
+        architectural=True,
+    )
     beta1: float = _option(0.9, "of Adam: what it keeps of the mean gradient", below_1, "X")
     beta2: float = _option(0.99, "of Adam: what it keeps of the mean square", below_1, "X")
     epsilon: float = _option(1e-8, "of Adam: added to the root of the mean square", positive, "X")
@@ -160,6 +172,11 @@ class Recipe:
     def steps(self) -> int | None:
         """How many batches it trains on; None where that is for the data to say."""
         return None if self.scenes is None else self.epochs * (self.scenes // self.batch)
+
+    @property
+    def brightness(self) -> float:
+        """What is lit in the pictures that the network is trained to draw."""
+        return BRIGHTNESS[self.target]
 
 
 OPTIONS: tuple[Option, ...] = tuple(

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from compare.files import Record
 from compare.learned.recipe import LARGEST, Recipe, below_1, not_negative, positive, whole_number
 
-FORMAT = 4
+FORMAT = 5
 """Rises when the meaning of a file changes, so that an old one is not taken for a new one."""
 
 FILES = ("history.csv", "predictions.npz", "weights.npz")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint
 from typing import Any
 
-from compare.learned.recipe import Recipe
+from compare.learned.recipe import Recipe, Target
 from compare.plugins import distribution, load, load_working, plugins
 from compare.solvers.base import Setting, Solver, SolverSpec
 from compare.solvers.fixed import closed_form, handcrafted, scene_generator
@@ -80,8 +80,12 @@ def published_steps(task: str, solver: str) -> int | None:
 
 
 def _keywords(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Name a recipe's fields as the functions of architectures and weights do."""
-    return {"multiplier" if name == "width" else name: value for name, value in options.items()}
+    """Name the fields of a recipe that are about an architecture as its function does."""
+    return {
+        "multiplier" if name == "width" else name: value
+        for name, value in options.items()
+        if name != "target"
+    }
 
 
 def _both(architecture: str) -> dict[str, str]:
@@ -120,7 +124,9 @@ def _computed(
     """Offer a learned solver's architectures, by split, with weights of `handcrafted.weights`.
 
     `options` are those that its weights depend on; by default they are as the presets have them.
+    Pictures are drawn in white.
     """
+    options = tuple(name for name in options if name != "target")
     variants = {
         preset: {name: getattr(recipe, name) for name in options}
         for preset, recipe in learned.recipes.items()
@@ -146,7 +152,8 @@ def _computed(
         )
 
     summary = f"{learned.summary}; weights computed, none learned"
-    return SolverSpec(summary, build, {}, learned.preset, learned.options, variants)
+    own = tuple(name for name in learned.options if name != "target")
+    return SolverSpec(summary, build, {}, learned.preset, own, variants)
 
 
 def _presets(quick_epochs: int, paper: Recipe) -> dict[str, Recipe]:
@@ -224,7 +231,7 @@ def _regressors(task: str) -> dict[str, SolverSpec]:
     }
 
 
-def _deconv(loss: str, quick_epochs: int) -> SolverSpec:
+def _deconv(loss: str, quick_epochs: int, target: Target, options: tuple[str, ...]) -> SolverSpec:
     # The authors' log and README: a step schedule over 1000 epochs. The quick preset is narrower,
     # faster and without decay.
     return _learned(
@@ -241,9 +248,10 @@ def _deconv(loss: str, quick_epochs: int) -> SolverSpec:
                 lr_schedule="step",
                 width=2,
                 coordinates="pixels",
+                target=target,
             ),
         },
-        ("width", "kernel", "coordinates"),
+        ("width", "kernel", "coordinates", *options),
     )
 
 
@@ -273,7 +281,8 @@ _RENDERER = _learned(
     {
         # Under the cross-entropy some seeds never begin to learn; docs/recipes.md.
         "quick": Recipe(learning_rate=0.002, epochs=3, l2=0.0, batch=4, loss="mse"),
-        # The authors' log: kernel 1, 50 epochs; it names no loss, so that is our choice.
+        # The authors' log: kernel 1, 50 epochs; it names no loss, so that is our choice. Their
+        # squares are grey.
         "paper": Recipe(
             learning_rate=0.005,
             epochs=50,
@@ -282,13 +291,14 @@ _RENDERER = _learned(
             loss="sigmoid",
             kernel=1,
             coordinates="pixels",
+            target="grey",
         ),
     },
-    ("width", "kernel", "coordinates"),
+    ("width", "kernel", "coordinates", "target"),
 )
 
-_PIXEL_DECONV = _deconv("softmax", quick_epochs=1)
-_SQUARE_DECONV = _deconv("sigmoid", quick_epochs=3)
+_PIXEL_DECONV = _deconv("softmax", 1, "white", ())
+_SQUARE_DECONV = _deconv("sigmoid", 3, "grey", ("target",))
 
 _SOLVERS: dict[str, dict[str, SolverSpec]] = {
     "onehot2coord": {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from compare.backends import Backend, load
@@ -44,7 +45,7 @@ class Learned:
         state = training.train(
             self.architecture,
             from_chunks(data.inputs(part) for part in data.chunks()),
-            self.supervision.encode(data.positions, *self.size),
+            self._targets(data),
             self.recipe,
             seed=seed,
             backend=backend,
@@ -54,6 +55,12 @@ class Learned:
         )
         weights = {name: backend.to_numpy(array) for name, array in state.weights.items()}
         return self._model(weights, History(state.losses, state.seconds))
+
+    def _targets(self, data: Dataset) -> NDArray[Any]:
+        targets = self.supervision.encode(data.positions, *self.size)
+        brightness = self.recipe.brightness
+        # Where there are no pictures to draw, targets may be whole numbers, and stay so.
+        return targets if brightness == 1 else np.multiply(targets, brightness, dtype=targets.dtype)
 
     def load(self, weights: Mapping[str, NDArray[Any]]) -> Model:
         """Return the model with these weights; ValueError for those of another shape."""

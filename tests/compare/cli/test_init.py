@@ -50,7 +50,7 @@ MANY = "9" * 5000
 VALUES = (
     *("solver", "split", "seeds", "preset", "backend", "device", "precision", "size", "eval-size"),
     *("out", "epochs", "learning-rate", "l2", "batch", "loss", "lr-schedule", "width", "kernel"),
-    *("coordinates", "beta1", "beta2", "epsilon"),
+    *("coordinates", "target", "beta1", "beta2", "epsilon"),
 )
 SWEEP_VALUES = ("workers", "scheduler", "out")
 RESULTS_VALUES = ("where", "by", "sort", "columns", "format")

@@ -91,3 +91,11 @@ def test_data_sets_and_splits_cannot_be_changed():
         data.positions = data.positions[:1]
     with pytest.raises(FrozenInstanceError):
         Split(data, data).test = dataset(1)
+
+
+def test_targets_are_multiplied_in_their_own_dtype():
+    data = Dataset(np.array([[1, 2], [3, 4]]), lambda p: p, lambda p: p.astype(np.float32))
+    grey = data.with_targets_times(128 / 255)
+    assert grey.targets().dtype == np.float32
+    assert (grey.targets() == data.targets() * np.float32(128 / 255)).all()
+    assert (grey.inputs(slice(1)) == data.inputs(slice(1))).all()

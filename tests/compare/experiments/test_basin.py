@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -456,3 +457,12 @@ def test_a_point_is_named_by_its_arguments(tmp_path):
     plan = plan_of("onehot2coord", "coordconv")
     several = [Point(plan, s, n, k) for s in basin.SCALINGS for n in (0.0, 0.5) for k in (0, 1)]
     assert len({point.directory(tmp_path) for point in several}) == 8
+
+
+def test_computed_weights_draw_in_white_so_training_from_them_does_too():
+    recipe = {"epochs": "1"}
+    request = Request("coord2image", (0,), solver="coordconv", size="16", recipe=recipe)
+    found = basin.make_points(request, ("plain",), (0.0,), ())
+    assert {point.plan.recipe.target for point in found} == {"white"}
+    with pytest.raises(UsageError, match="--target: computed weights draw white squares"):
+        basin.make_points(replace(request, recipe={"target": "grey"}), ("plain",), (0.0,), ())

@@ -67,7 +67,8 @@ def test_every_option_of_a_run_is_a_key(tmp_path):
     values = {"task": '["coord2image", "coord2onehot"]', "seeds": "2", "split": '"uniform"',
               "solver": '"coordconv"', "preset": '"paper"', "epochs": "2", "learning_rate": "0.3",
               "l2": "0.3", "batch": "7", "loss": '"mse"', "lr_schedule": '"step"', "width": "2",
-              "kernel": "2", "coordinates": '"pixels"', "beta1": "0.5", "beta2": "0.5",
+              "kernel": "2", "coordinates": '"pixels"', "target": '"grey"',
+              "beta1": "0.5", "beta2": "0.5",
               "epsilon": "0.1", "generator_rate": "0.1", "scenes": "99", "channels": "8",
               "size": "32", "eval_size": '"32"',
               "backend": '"none"', "device": '"none"', "precision": '"none"'}  # fmt: skip

@@ -3,8 +3,10 @@
 import json
 from dataclasses import FrozenInstanceError, fields, replace
 
+import numpy as np
 import pytest
 
+from compare import tasks
 from compare.errors import UsageError
 from compare.experiments import plan as plan_module
 from compare.experiments.plan import Plan, Request, flag, here, load_backend, make_plans, plan_of
@@ -41,8 +43,9 @@ def test_every_argument_and_the_version_change_the_name(monkeypatch):
     assert changes.keys() == {field.name for field in fields(Plan)}
     others = {
         "learning_rate": 0.02, "epochs": 3, "l2": 0.0, "batch": 8, "loss": "other",
-        "lr_schedule": "step", "width": 2, "kernel": 1, "coordinates": "pixels", "beta1": 0.8,
-        "beta2": 0.9, "epsilon": 1e-7, "generator_rate": 0.1, "scenes": 100, "channels": 8,
+        "lr_schedule": "step", "width": 2, "kernel": 1, "coordinates": "pixels",
+        "target": "grey", "beta1": 0.8, "beta2": 0.9, "epsilon": 1e-7, "generator_rate": 0.1, "scenes": 100,
+        "channels": 8,
     }  # fmt: skip
     assert others.keys() == {field.name for field in fields(Recipe)}
     plans = [PLAN, *(replace(PLAN, **{name: value}) for name, value in changes.items())]
@@ -115,7 +118,23 @@ def test_options_change_only_the_solvers_that_have_them():
     assert widths == {"coordconv": 1, "conv": 2}
 
 
+def test_a_network_is_scored_on_pictures_as_bright_as_it_is_trained_to_draw():
+    request = Request(
+        "coord2image", (0,), split="uniform", size="16", solver="handcrafted,coordconv",
+        recipe={"target": "grey"},
+    )  # fmt: skip
+    white, grey = make_plans(request)
+    data = tasks.load("coord2image").all_samples(16, 16)
+    assert white.evaluated_on(data) is data
+    assert grey.recipe.target == "grey"
+    lit = np.float32(128 / 255)
+    assert set(np.unique(grey.evaluated_on(data).targets())) == {0, lit}
+
+
 def test_an_option_that_no_chosen_solver_has_is_refused():
+    assert refusal(asked(solver="coordconv", recipe={"target": "grey"})) == (
+        "--target changes nothing here: none of the solvers coordconv has it"
+    )
     assert refusal(asked(solver="coordconv,argmax", recipe={"width": "2"})) == (
         "--width changes nothing here: none of the solvers coordconv, argmax has it"
     )

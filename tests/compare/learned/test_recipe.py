@@ -29,11 +29,17 @@ def test_the_defaults_are_those_of_the_authors_script():
         "width": 1,
         "kernel": 3,
         "coordinates": "scaled",
+        "target": "white",
         "beta1": 0.9,
         "beta2": 0.99,
         "epsilon": 1e-8,
     }
     assert {name: recipe[name] for name in expected} == expected
+
+
+def test_grey_is_128_of_255_as_the_authors_generator_draws():
+    assert Recipe(0.1).brightness == 1
+    assert Recipe(0.1, target="grey").brightness == 128 / 255
 
 
 def test_there_is_no_default_rate():
@@ -121,6 +127,7 @@ def test_every_option_is_a_field_with_its_own_reader():
         ("width", "N", ("1", "2", "3"), True, False, False),
         ("kernel", "N", ("1", "2", "3", "4"), True, False, False),
         ("coordinates", "NAME", ("scaled", "pixels"), True, False, True),
+        ("target", "NAME", ("white", "grey"), True, False, True),
         ("beta1", "X", (), False, False, False),
         ("beta2", "X", (), False, False, False),
         ("epsilon", "X", (), False, False, False),

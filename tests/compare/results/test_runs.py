@@ -25,7 +25,7 @@ ARGUMENTS = {
     "task": "coord2image", "size": [48, 64], "split": "quadrant", "solver": "slicing", "seed": 12,
     "backend": "torch", "device": "cpu", "precision": "float32", "recipe": None, "eval_sizes": [],
 }  # fmt: skip
-SCORES = {"exact": 1.0, "rounded": 1.0, "mean_iou": 1.0, "worst_iou": 1.0}
+SCORES = {"exact": 1.0, "rounded": 1.0, "mean_iou": 1.0, "worst_iou": 1.0, "authors_iou": 1.0}
 ENVIRONMENT = {
     "handcrafted": "1", "python": "3", "numpy": "2", "blas": "", "threads": 1, "processor": "",
     "gpus": [], "commit": None, "started": "2020-01-02",
@@ -55,7 +55,7 @@ def run(out, name="a", status="finished"):
 
 
 def test_a_directory_is_named_after_what_was_run_and_a_digest():
-    text = json.dumps([4, "1.2", ARGUMENTS], sort_keys=True)
+    text = json.dumps([5, "1.2", ARGUMENTS], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     expected = f"coord2image-48x64-quadrant-slicing-seed12-torch-{digest[:8]}"
     assert directory_name(ARGUMENTS, "1.2") == expected
@@ -92,7 +92,7 @@ def test_files_beside_a_record_are_checked_only_where_that_is_asked(tmp_path, ch
 @pytest.mark.parametrize("version", [FORMAT - 1, FORMAT + 1, None])
 def test_a_record_of_another_format_is_refused(tmp_path, version):
     write_sealed_json(tmp_path / "run.json", {**RECORD, "format": version})
-    with pytest.raises(ValueError, match=f"is of format {version}; this version reads format 4"):
+    with pytest.raises(ValueError, match=f"is of format {version}; this version reads format 5"):
         read_record(tmp_path)
 
 

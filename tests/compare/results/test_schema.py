@@ -188,8 +188,8 @@ def test_a_run_with_a_record_of_another_shape_is_done_again(store, capsys):
 
 LEARNED = {
     "learning_rate": 0.01, "epochs": 1, "l2": 0.0, "batch": 4, "loss": "mse",
-    "lr_schedule": "constant", "width": 1, "kernel": 3, "coordinates": "scaled", "beta1": 0.9,
-    "beta2": 0.99, "epsilon": 1e-8,
+    "lr_schedule": "constant", "width": 1, "kernel": 3, "coordinates": "scaled",
+    "target": "white", "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8,
 }  # fmt: skip
 
 

@@ -16,7 +16,8 @@ LEARNED = {
         "recipe": {
             "learning_rate": 0.5, "epochs": 5, "l2": 0.25, "batch": 16, "loss": "mse",
             "lr_schedule": "step", "width": 2, "kernel": 4, "coordinates": "pixels",
-            "generator_rate": 0.125, "scenes": 40, "channels": 6, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8,
+            "generator_rate": 0.125, "scenes": 40, "channels": 6,
+            "target": "grey", "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8,
         },
         "eval_sizes": [[20, 30], [8, 8]],
     },
@@ -49,7 +50,7 @@ def test_a_row_says_what_a_record_says():
         "solver": "conv", "seed": 3, "backend": "torch", "device": "cuda:0", "precision": "tf32",
         "learning_rate": 0.5, "epochs": 5, "l2": 0.25, "batch": 16, "loss": "mse",
         "lr_schedule": "step", "width": 2, "kernel": 4, "coordinates": "pixels",
-        "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8,
+        "target": "grey", "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8,
         "generator_rate": 0.125, "scenes": 40, "channels": 6,
         "status": "finished", "error": "", "success": True, "test_exact": 0.125,
         "train_exact": 1.0, "20x30_exact": 0.0625, "parameters": 11, "multiply_adds": 17,

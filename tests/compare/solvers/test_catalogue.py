@@ -67,7 +67,9 @@ def test_the_papers_recipes_are_the_authors_settings():
     assert (classifier.learning_rate, classifier.l2, classifier.batch) == (0.005, 0.001, 16)
     renderer = solvers_of("coord2image")["coordconv"].recipes["paper"]
     assert (renderer.kernel, renderer.batch, renderer.coordinates) == (1, 16, "pixels")
+    assert renderer.target == "grey"
     deconv = solvers_of("coord2image")["deconv"].recipes["paper"]
+    assert deconv.target == "grey"
     assert (deconv.lr_schedule, deconv.width, deconv.kernel) == ("step", 2, 3)
     assert (deconv.learning_rate, deconv.l2, deconv.batch) == (0.01, 0.001, 16)
     regressor = solvers_of("onehot2coord")["coordconv"].recipes["paper"]
@@ -164,6 +166,7 @@ def test_every_solver_names_presets_and_options_that_it_has(task):
         learned = name in ("coordconv", "conv", "deconv", *_GANS)
         assert tuple(spec.recipes) == (PRESETS if learned else ())
         assert set(spec.options) <= {option.name for option in OPTIONS if option.selective}
+        assert ("target" in spec.options) == (task == "coord2image" and learned)
         for recipe in spec.recipes.values():
             supervision = tasks.load(task).supervision
             assert recipe.loss in (supervision.losses if supervision else ("adversarial",))

@@ -35,7 +35,8 @@ def test_every_trained_architecture_has_a_computed_namesake():
 @pytest.mark.parametrize(("task", "name"), EVERY)
 def test_it_has_the_architecture_of_its_namesake_for_each_preset_and_split(task, name):
     trained = solvers_of(task)[name.removeprefix("handcrafted-")]
-    assert NAMED[task, name].options == trained.options
+    # Computed weights draw in white.
+    assert NAMED[task, name].options == tuple(o for o in trained.options if o != "target")
     assert NAMED[task, name].preset == trained.preset
     assert tuple(NAMED[task, name].variants) == PRESETS
     for split in ("uniform", "quadrant"):

@@ -1,5 +1,7 @@
 """Solvers behind their one interface."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,6 @@ SPLIT = TASK.split("uniform", 16, 20)
 
 
 def built(name, epochs=2, task="onehot2coord", setting=SETTING):
-    from dataclasses import replace
-
     spec = solvers_of(task)[name]
     recipe = replace(spec.recipes["quick"], epochs=epochs) if spec.recipes else None
     return spec.build(setting, recipe)
@@ -53,3 +53,17 @@ def test_weights_of_another_dtype_are_refused(dtype):
     weights[name] = weights[name].astype(dtype)
     with pytest.raises(ValueError, match=rf"weight {name} is in {dtype}; .*: give float32"):
         built("coordconv").load(weights)
+
+
+def test_grey_targets_are_learned_as_such():
+    """A bias alone comes as near to a grey picture as its share of grey."""
+    task = tasks.load("coord2image")
+    setting = Setting(task, "uniform", 12, 12, backends.load("numpy"))
+    spec = solvers_of("coord2image")["coordconv"]
+    losses = []
+    for target in ("white", "grey"):
+        recipe = replace(spec.recipes["quick"], epochs=1, learning_rate=1e-9, target=target)
+        model = spec.build(setting, recipe).fit(task.split("uniform", 12, 12).train, seed=0)
+        losses.append(model.history.losses[0])
+    # The outputs at first are all but 0, so the loss is all but the mean square of the targets.
+    assert losses[1] / losses[0] == pytest.approx((128 / 255) ** 2, rel=0.01)

@@ -156,7 +156,8 @@ def test_score_names_and_values():
     assert measured["correct"].tolist() == [True, True, False, False]
     np.testing.assert_allclose(measured["error"], [0, 0, 2 / 3, 1 / 2], rtol=1e-15)
     result = scores(answers, targets)
-    assert result.keys() == {"exact", "rounded", "mean_iou", "worst_iou"}
+    assert result.keys() == {"exact", "rounded", "mean_iou", "worst_iou", "authors_iou"}
+    np.testing.assert_allclose(result["authors_iou"], result["mean_iou"], rtol=1e-15)  # in white
     assert (result["exact"], result["rounded"]) == (0.25, 0.5)
     np.testing.assert_allclose(result["mean_iou"], (1 + 1 + 1 / 3 + 1 / 2) / 4, rtol=1e-15)
     np.testing.assert_allclose(result["worst_iou"], 1 / 3, rtol=1e-15)
@@ -184,6 +185,21 @@ def test_a_pixel_of_one_half_is_dark():
     assert samples(pictures([0.5, above]), pictures([0, 1]))["prediction"].tolist() == [
         [0b01000000]
     ]
+
+
+def test_a_grey_square_is_rounded_to_grey_and_the_authors_iou_takes_the_grey_for_a_share():
+    grey = 128 / 255
+    targets = pictures([grey, grey, 0, 0], [grey, grey, 0, 0], [grey, grey, 0, 0])
+    answers = pictures(
+        [grey, grey, 0, 0],  # the target itself: grey rounds to 1
+        [0.4, 0.3, 0.2, 0],  # nearer to grey than to black, but nothing rounds to 1
+        [0.4, 0.6, 0.6, 0],  # two of three right; one of three by rounding to 1
+    )
+    measured = samples(answers, targets)
+    assert measured["exact"].tolist() == [True, False, False]
+    assert measured["correct"].tolist() == [True, True, False]
+    np.testing.assert_allclose(1 - measured["error"], [1, 1, 2 / 3], rtol=1e-7)
+    np.testing.assert_allclose(measured["authors_iou"], [grey, 0, grey / 3], rtol=1e-7)
 
 
 def test_two_empty_pictures_are_the_same():
@@ -228,6 +244,7 @@ def test_columns():
         ("rounded", "rounded", True, None),
         ("mean_iou", "mean IoU", False, 4),
         ("worst_iou", "worst IoU", False, 4),
+        ("authors_iou", "authors' IoU", False, 4),
     ]
     assert {c.score for c in TASK.columns} == scores(pictures([1]), pictures([1])).keys()
     assert TASK.error == "1 - IoU"
