@@ -72,6 +72,16 @@ def add_place(group: Group, *, precision: bool = True, folder: bool = False) -> 
         )
 
 
+def add_price(group: Group) -> None:
+    """Add the option for prices."""
+    group.add_argument(
+        "--price",
+        metavar="NAME=X",
+        help="say what runs cost at prices such as gpu=2.50,kwh=0.30: an hour of one gpu, an hour "
+        "of one core where there is no GPU, and kwh of energy",
+    )
+
+
 def add_recipe(parser: argparse.ArgumentParser, summary: str) -> None:
     """Add an option for each field of the recipe that is one, under a heading of their own."""
     add_fields(parser.add_argument_group("training", summary).add_argument, OPTIONS)

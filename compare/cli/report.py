@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compare.cli import output, progress
+from compare.cli.options import add_price
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="FILE", default="report.html", help="page (default: report.html)"
     )
     parser.add_argument("--figures", metavar="DIR", help="write every figure here too")
+    add_price(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
     from compare.report.page import page
     from compare.report.plots import all_plots
     from compare.report.sections import read_runs, sections
+    from compare.results.ledger import read_prices
 
+    prices = read_prices("--price", options.price)
     runs, complaints = read_runs(Path(options.runs))
     file = writable_file(Path(options.output))
     for complaint in complaints:
@@ -53,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
                 save(figure, directory / f"{plot.name}.png")
             bar.update()
 
-        text = page(found, complaints, options.runs, drawn)
+        text = page(found, complaints, options.runs, drawn, prices)
     # Names that are not UTF-8 are shown as Python writes them.
     content = text.encode(errors="backslashreplace")
     if str(file) == "-":

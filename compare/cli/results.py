@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from compare.cli import output
+from compare.cli.options import add_price
 from compare.errors import StorageError, choice
 
 DESCRIPTION = (
@@ -47,15 +48,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="table",
         help="table, csv, json or markdown (default: table)",
     )
+    add_price(shown)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the rows, groups or columns that were asked for."""
     from compare.report.text import FORMATS, render
+    from compare.results.ledger import read_prices
     from compare.results.runs import read_record, records
     from compare.results.table import group, sort, tidy, where
 
     choice("format", options.format, FORMATS)
+    prices = read_prices("--price", options.price)
     found, complaints = records(options.out)
     for name in list(found) if options.check else ():
         try:
@@ -65,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             del found[name]
     for complaint in complaints:
         output.complain(f"{complaint}; skipped")
-    table = where(tidy(found), options.where)
+    table = where(tidy(found, prices), options.where)
     if len(table) == 0 and options.format in ("table", "markdown"):
         among = f" that match, of {len(found):,}" if options.where else ""
         output.complain(f"no runs in {Path(options.out)}/{among}")

@@ -13,6 +13,7 @@ from compare.cli import output, progress
 from compare.cli.options import (
     PRESET,
     add_place,
+    add_price,
     add_recipe,
     add_size,
     add_solvers,
@@ -63,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="print what would be run, where, and about how long it takes; run nothing",
     )
     results.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    add_price(results)
     add_recipe(parser, "instead of the preset's, for every solver that learns")
 
 
@@ -70,7 +72,9 @@ def run(options: argparse.Namespace) -> int:
     """Carry the runs out and print what they came to."""
     from compare.experiments.comparison import carry_out, header, waiting
     from compare.experiments.plan import load_backend, make_plans
+    from compare.results.ledger import read_prices
 
+    prices = read_prices("--price", options.price)
     plans = make_plans(_request(options), warn=progress.warn)
     if options.dry_run:
         return _dry_run(options, plans)
@@ -99,6 +103,8 @@ def run(options: argparse.Namespace) -> int:
     found = list(records.values())
     summaries, pairs = summarise(found), compare_all(found)
     above = header(plans, options.preset, int(options.seeds))
+    if prices:
+        above["price"] = prices
     if options.json:
         answer = {**above, "rows": summaries, "pairs": pairs}
         output.show(json.dumps(strict_json(answer), indent=2))

@@ -8,7 +8,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compare.datasets import Split
 from compare.errors import RunError, StorageError
 from compare.experiments.environment import environment
+from compare.experiments.meter import metered
 from compare.experiments.plan import TIMED_SAMPLES, Plan, load_backend
 from compare.files import Record, make_directory
+from compare.learned.model import History
 from compare.learned.training import Progress
+from compare.results.ledger import Ledger
 from compare.results.runs import (
     complete_new_files,
     locked,
@@ -108,6 +112,16 @@ def warnings_to(warn: Callable[[str], None]) -> Iterator[None]:
 
 def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -> Record:
     """Carry a plan out in a directory that no other process writes to, and return its record."""
+    with metered(directory, load_backend(plan.backend, plan.device, plan.precision)) as taken:
+        return _metered_run(plan, directory, on_progress, taken)
+
+
+def _metered_run(
+    plan: Plan,
+    directory: Path,
+    on_progress: Callable[[Progress], None],
+    taken: Callable[[], Ledger],
+) -> Record:
     started = datetime.now(UTC).isoformat(timespec="seconds")
     backend = load_backend(plan.backend, plan.device, plan.precision)
     task = plan.load_task()
@@ -145,13 +159,33 @@ def _run(plan: Plan, directory: Path, on_progress: Callable[[Progress], None]) -
             "predict_microseconds": microseconds_a_sample(
                 model.predict, split.test.inputs(slice(TIMED_SAMPLES))
             ),
+            **_throughput(model.history),
         },
+        "ledger": asdict(replace(taken(), multiply_adds=_multiply_adds(plan, model, split))),
         "environment": {**environment(plan.backend), **backend.about(), "started": started},
     }
     if not backend.first:
         return record  # several processes computed this run together, and one writes it
     epochs = {"loss": model.history.losses, **model.history.curves}
     return write_run(directory, record, epochs, samples_by_part(evaluations), model.weights)
+
+
+def _throughput(history: History) -> Record:
+    """Return how fast a training was, and how long it waited for data, where that is known."""
+    found: Record = {}
+    if history.samples is not None and history.seconds > 0:
+        found["samples_a_second"] = history.samples / history.seconds
+    if history.waiting is not None:
+        found["waiting_seconds"] = history.waiting
+    return found
+
+
+def _multiply_adds(plan: Plan, model: Model, split: Split) -> int | None:
+    """Count those of training and evaluating; None for what nobody counts."""
+    trained_on = model.history.samples if plan.recipe else 0
+    evaluated = sum(map(len, split.parts.values()))
+    each = model.cost.multiply_adds
+    return each * (3 * trained_on + evaluated) if each and trained_on is not None else None
 
 
 def _published_steps(plan: Plan) -> Record:

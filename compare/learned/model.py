@@ -37,6 +37,10 @@ class History:
     seconds: float = 0.0
     curves: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """What else is known of each epoch, by name."""
+    samples: int | None = None
+    """How many it was trained on, counted again in every epoch, if somebody counted."""
+    waiting: float | None = None
+    """Of the seconds, those without a batch to compute on, if somebody looked."""
 
     @property
     def diverged(self) -> bool:

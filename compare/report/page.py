@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from compare.report.plots import Plot, data_plots, plots, points
 from compare.report.sections import Run, Section
 from compare.report.text import (
     COST,
+    LEDGER_TITLE,
     conclusions,
     cost_cells,
+    ledger_cells,
     legend,
     percent,
     score_cells,
@@ -31,9 +33,11 @@ def page(
     complaints: Sequence[str],
     source: str,
     on_figure: Callable[[Plot, Figure, str], None] = lambda plot, figure, svg: None,
+    prices: Mapping[str, float] | None = None,
 ) -> str:
     """Return the report as HTML that refers to nothing outside itself.
 
+    prices: as `compare.results.ledger.cost` takes them.
     source: the directory of the runs, as a reader would type it. `on_figure` is called with each
     figure that was drawn and its SVG, for whoever wants it as a file too.
     """
@@ -83,7 +87,9 @@ def page(
                 "height": section.size[0],
                 "width": section.size[1],
                 "figures": [drawn(plot) for plot in plots(section)],
-                "splits": [_split_tables(section, split) for split in section.splits()],
+                "splits": [
+                    _split_tables(section, split, prices or {}) for split in section.splits()
+                ],
                 "commands": commands(section, source),
                 "short": _in_short(section),
                 "legend": legend(section.task),
@@ -93,6 +99,7 @@ def page(
         complaints=complaints,
         environments=_environments(found),
         cost_header=COST,
+        ledger_title=LEDGER_TITLE,
         solvers={
             run.solver.partition(",")[0]: colour(run.solver)
             for section in found
@@ -101,7 +108,7 @@ def page(
     )
 
 
-def _split_tables(section: Section, split: str) -> dict[str, Any]:
+def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> dict[str, Any]:
     records = [_labelled(run) for seeds in section.of(split).values() for run in seeds]
     rows = summarise(records)
     # Only what every solver of the split was scored on stands in one table.
@@ -121,6 +128,7 @@ def _split_tables(section: Section, split: str) -> dict[str, Any]:
             for part, title in parts.items()
         ],
         "cost": [cost_cells(row) for row in rows],
+        "ledger": ledger_cells(rows, prices),
         "conclusions": conclusions(section.task, rows, compare_all(records)[split]),
         "diverged": sum(row["diverged"] for row in rows),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.learned.recipe import OPTIONS, Recipe
+from compare.results.ledger import Ledger, cost, total
 from compare.results.table import Table, _hashable, _known, _scores, plain
 from compare.tasks.base import Column, Task
 
@@ -212,6 +213,7 @@ def blocks(
             cells = score_cells(task, [(row["solver"], row["scores"].get(part)) for row in rows])
             yield f"{split} split, {title}", Cells(cells)
         yield f"{split} split: cost, and success over seeds", Cells([COST, *map(cost_cells, rows)])
+        yield f"{split} split: {LEDGER_TITLE}", Cells(ledger_cells(rows, header.get("price", {})))
         if lines := conclusions(task, rows, pairs[split]):
             yield f"{split} split: how the solvers compare", lines
     diverged = sum(row["diverged"] for row in summaries)
@@ -293,8 +295,55 @@ def legend(task: Task) -> str:
         f"Over seeds: the median (smallest..largest). success: seeds with {task.criterion}, and "
         "the Wilson interval of that share. learned: parameters that were trained; 0: none, its "
         "numbers were written down or computed, whatever the samples. M MACs: millions of "
-        "multiply-adds for one sample, computed densely. us: median microseconds to predict one."
+        "multiply-adds for one sample, computed densely. us: median microseconds to predict one. "
+        "In all, of the runs: CPU s, seconds of processor cores; GPU s, seconds that GPUs were "
+        "held; G MACs, 10^9 multiply-adds of training and evaluating, a backward pass counted as "
+        "two forward; kJ, what the machine's processors and the run's GPUs took meanwhile; ?, not "
+        "known."
     )
+
+
+LEDGER_TITLE = "what the runs took in all"
+
+
+def ledger_cells(
+    rows: Sequence[Mapping[str, Any]], prices: Mapping[str, float]
+) -> list[tuple[str, ...]]:
+    """Return a table of what all runs of each solver took, and of the sum over the solvers.
+
+    Its header comes first. What none of them has, such as a price, has no column.
+    """
+    ledgers = {row["solver"]: Ledger(**row["ledger"]) for row in rows}
+    if len(rows) > 1:
+        ledgers["all"] = total(ledgers.values())
+    cells: list[tuple[str, ...]] = [("solver", "CPU s", "GPU s", "G MACs", "CPU kJ", "GPU kJ")]
+    for solver, ledger in ledgers.items():
+        amounts = (
+            (ledger.processor_seconds, 1), (ledger.gpu_seconds, 1), (ledger.multiply_adds, 1e9),
+            (ledger.processor_joules, 1e3), (ledger.gpu_joules, 1e3),
+        )  # fmt: skip
+        cells.append((solver, *(known(amount, unit) for amount, unit in amounts)))
+    if prices:
+        spent = (known(cost(ledger, prices)) for ledger in ledgers.values())
+        cells = _beside(cells, "cost", spent)
+    speeds = (("samples/s", "samples_a_second", 1.0), ("% waiting", "waiting_share", 0.01))
+    for title, name, unit in speeds:
+        if any(row.get(name) is not None for row in rows):
+            # Of a solver that learns nothing there is nothing to know.
+            found = [known(row.get(name), unit) if row["seeds"] else "" for row in rows]
+            cells = _beside(cells, title, [*found, *[""] * (len(rows) > 1)])
+    return cells
+
+
+def _beside(
+    cells: Sequence[tuple[str, ...]], title: str, column: Iterable[str]
+) -> list[tuple[str, ...]]:
+    return [(*row, cell) for row, cell in zip(cells, (title, *column), strict=True)]
+
+
+def known(amount: float | None, unit: float = 1) -> str:
+    """Write an amount in a unit, and "?" for one that is not known."""
+    return "?" if amount is None else number(amount / unit)
 
 
 def score_cells(
@@ -324,7 +373,7 @@ def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["solver"],
         f"{row['cost']['parameters']:,}",
-        number(row["cost"]["multiply_adds"] / 1e6),
+        known(row["cost"]["multiply_adds"] or None, 1e6),  # of closed forms nobody counts them
         number(row["train_seconds"]["median"]),
         number(row["predict_microseconds"]["median"]),
         f"{row['success']['runs']}/{row['success']['of']}"

@@ -35,6 +35,7 @@ from compare.files import (
     write_csv,
     write_sealed_json,
 )
+from compare.results import ledger
 from compare.results.schema import FILES, FORMAT, checked
 
 
@@ -125,7 +126,7 @@ def write_run(
     with new_files(directory) as folder:
         write_results(folder, epochs, samples, weights)
         record = write_record(folder, record, FILES, directory.name)
-    for name in ("checkpoint.npz", "failure.json"):
+    for name in ("checkpoint.npz", "failure.json", ledger.FILE):
         remove(directory / name)
     return record
 

@@ -104,6 +104,16 @@ class _Cost(Struct):
 class _Timing(Struct):
     train_seconds: Amount
     predict_microseconds: Amount
+    samples_a_second: Amount | None = None
+    waiting_seconds: Amount | None = None
+
+
+class _Ledger(Struct):
+    processor_seconds: Amount | None
+    gpu_seconds: Amount | None
+    multiply_adds: Amount | None
+    processor_joules: Amount | None
+    gpu_joules: Amount | None
 
 
 class _Failed(Struct):
@@ -126,6 +136,7 @@ class _Finished(Struct):
     environment: _Started
     files: dict[Name, Digest]
     published_steps: Several | None = None
+    ledger: _Ledger | None = None
 
     def __post_init__(self) -> None:
         """Compare what has to agree."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.files import Record
+from compare.results.ledger import of_record, total
 from compare.tasks.base import Scores
 
 
@@ -59,9 +61,25 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
         "success": {"runs": successes, "of": len(runs), "wilson95": wilson(successes, len(runs))},
         "diverged": sum(run["status"] == "diverged" for run in runs),
         "cost": first["cost"],
+        "ledger": asdict(total(map(of_record, runs))),
+        "samples_a_second": _median_of(runs, "samples_a_second"),
+        "waiting_share": _waiting(runs),
         "train_seconds": spread([run["timing"]["train_seconds"] for run in runs]),
         "predict_microseconds": spread([run["timing"]["predict_microseconds"] for run in runs]),
     }
+
+
+def _median_of(runs: Sequence[Record], name: str) -> float | None:
+    """Return the median of a time that is known of each run; None if it is not of one."""
+    values = [run["timing"].get(name) for run in runs]
+    return None if None in values else _median(np.sort(np.asarray(values, dtype=float)))
+
+
+def _waiting(runs: Sequence[Record]) -> float | None:
+    """Return the share of the training that had to wait for data; None where nobody looked."""
+    waits = [run["timing"].get("waiting_seconds") for run in runs]
+    trained = sum(run["timing"]["train_seconds"] for run in runs)
+    return None if None in waits or not trained else float(sum(waits) / trained)
 
 
 def _shared(scores: Sequence[Scores]) -> list[str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from compare.errors import UsageError, choice
 from compare.files import Record
 from compare.learned.recipe import OPTIONS
+from compare.results.ledger import as_columns, cost, of_record
 from compare.results.runs import records
 from compare.results.schema import LONGEST_NAME
 
@@ -31,18 +32,21 @@ def load(out: str | Path) -> np.recarray[Any, Any]:
     return tidy(found)
 
 
-def tidy(found: Mapping[str, Record]) -> np.recarray[Any, Any]:
+def tidy(
+    found: Mapping[str, Record], prices: Mapping[str, float] | None = None
+) -> np.recarray[Any, Any]:
     """Return records as a record array, a row for each run, that pandas and polars take as it is.
 
     Columns: `run`, the name of its directory; `status`, "finished", "diverged" or "failed";
     `error`, of a failed one; its arguments, the recipe's among them; `success`; scores as
     "test_exact" and the like, on other canvases as "20x20_exact"; the cost; the timing in seconds
-    and microseconds; and what else the result depends on. Where something does not apply to a run,
-    a number is NaN and a text empty. Texts are cut after `LONGEST_NAME` characters, which only an
-    error has; its record has all of it.
+    and microseconds; what the run took, as `compare.results.ledger` has it, and with `prices` what
+    that costs, `cost`; and what else the result depends on. Where something does not apply to a
+    run, or is not known, a number is NaN and a text empty. Texts are cut after `LONGEST_NAME`
+    characters, which only an error has; its record has all of it.
     """
     # The columns of no runs have the names and types of one of which nothing is known.
-    rows = [_row(name, record) for name, record in found.items()] or [_row("", {})]
+    rows = [_row(name, record, prices) for name, record in found.items()] or [_row("", {}, prices)]
     names = list(dict.fromkeys(key for row in rows for key in row))
     columns = {name: _column([row.get(name) for row in rows]) for name in names}
     dtype = np.dtype([(name, column.dtype) for name, column in columns.items()])
@@ -57,7 +61,7 @@ _RECIPE = {option.name: "" if option.is_text else None for option in OPTIONS}
 those."""
 
 
-def _row(name: str, record: Record) -> Record:
+def _row(name: str, record: Record, prices: Mapping[str, float] | None) -> Record:
     arguments = record.get("arguments", {})
     recipe = arguments.get("recipe") or arguments.get("options", {})
     environment = record.get("environment", {})
@@ -83,8 +87,13 @@ def _row(name: str, record: Record) -> Record:
         **{key: record.get("cost", {}).get(key) for key in ("parameters", "multiply_adds")},
         **{
             key: record.get("timing", {}).get(key)
-            for key in ("train_seconds", "predict_microseconds")
+            for key in (
+                *("train_seconds", "predict_microseconds"),
+                *("samples_a_second", "waiting_seconds"),
+            )
         },
+        **as_columns(of_record(record)),
+        **({"cost": cost(of_record(record), prices)} if prices else {}),
         **{
             key: environment.get(key) or ""
             for key in ("started", "handcrafted", "python", "numpy", "blas", "processor", "commit")
@@ -204,7 +213,8 @@ def _hashable(column: NDArray[Any]) -> list[Any]:
 
 def _scores(table: Table) -> list[str]:
     names = table.dtype.names or ()
-    return [name for name in names if name.startswith("test_")] + ["train_seconds"]
+    others = ("train_seconds", "cost")
+    return [name for name in names if name.startswith("test_") or name in others]
 
 
 def _spread(values: NDArray[Any]) -> tuple[float, float, float]:

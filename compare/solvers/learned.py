@@ -54,7 +54,8 @@ class Learned:
             on_progress=on_progress or (lambda _: None),
         )
         weights = {name: backend.to_numpy(array) for name, array in state.weights.items()}
-        return self._model(weights, History(state.losses, state.seconds))
+        samples = len(data) * len(state.losses)
+        return self._model(weights, History(state.losses, state.seconds, samples=samples))
 
     def _targets(self, data: Dataset) -> NDArray[Any]:
         targets = self.supervision.encode(data.positions, *self.size)

@@ -208,7 +208,9 @@ class Torchvision:
             checkpoint=checkpoint,
             on_progress=on_progress or (lambda _: None),
         )
-        history = History(trained.losses, trained.seconds)
+        history = History(
+            trained.losses, trained.seconds, samples=trained.samples, waiting=trained.waiting
+        )
         return PictureModel(built, self.size, backend, history)
 
     def load(self, weights: Mapping[str, NDArray[Any]]) -> PictureModel:

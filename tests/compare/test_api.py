@@ -48,7 +48,7 @@ def test_nothing_is_printed_unless_asked(tmp_path, capfd):
 
 def test_a_notebook_shows_tables(result):
     html = result._repr_html_()
-    assert html.count("<table>") == 3
+    assert html.count("<table>") == 4
     assert '<th scope="row" style="text-align: left">handcrafted</th>' in html
     assert "uniform split, 9 held-out positions" in html
 

@@ -1,6 +1,7 @@
 """Plain-text tables: how numbers, shares and columns are written, at each edge."""
 
 import math
+from dataclasses import asdict
 
 import pytest
 
@@ -13,10 +14,12 @@ from compare.report.text import (
     counted,
     epochs_of,
     heading,
+    ledger_cells,
     percent,
     score_cells,
     trainings,
 )
+from compare.results.ledger import Ledger
 from compare.tasks import known, load
 
 
@@ -29,7 +32,9 @@ def row(**changes):
         "scores": {"test": scores, "train": scores}, "correct": one(3000), "diverged": 0,
         "success": {"runs": 1, "of": 2, "wilson95": (0.0955, 0.9055)},
         "cost": {"parameters": 1_234_567, "constants": 0, "multiply_adds": 890_000},
-        "train_seconds": one(4), "predict_microseconds": one(56), **changes,
+        "train_seconds": one(4), "predict_microseconds": one(56),
+        "ledger": asdict(Ledger(123.4, 0.0, 5.6e9, None, 0.0)), "samples_a_second": 789.0,
+        "waiting_share": None, **changes,
     }  # fmt: skip
 
 
@@ -254,16 +259,22 @@ def test_a_table_of_two_splits_and_another_canvas():
     assert parts[4][0] == "uniform split: cost, and success over seeds"
     assert " ".join(parts[4][1].split()) == " ".join(COST)
     assert " ".join(parts[4][-1].split()) == " ".join(cost_cells(rows[0]))
-    assert parts[5][0] == "uniform split: how the solvers compare"
-    assert [part[0] for part in parts[6:8]] == [
+    assert parts[5][0] == "uniform split: what the runs took in all"
+    assert [line.split() for line in parts[5][1:]] == [
+        ["solver", "CPU", "s", "GPU", "s", "G", "MACs", "CPU", "kJ", "GPU", "kJ", "samples/s"],
+        parts[5][2].split(),
+        ["conv", "123", "0", "5.60", "?", "0", "789"],
+    ]
+    assert parts[6][0] == "uniform split: how the solvers compare"
+    assert [part[0] for part in parts[7:9]] == [
         "quadrant split, 729 held-out positions",
         "quadrant split, 2,407 positions trained on",
     ]
-    assert parts[8][0].startswith("quadrant split: cost")
-    assert parts[10] == ["4 runs diverged: the loss was no longer finite."]
-    assert "\n".join(parts[11]).startswith(task.legend)
-    assert "success: seeds with every held-out pixel right" in " ".join(parts[11])
-    assert len(parts) == 12
+    assert parts[9][0].startswith("quadrant split: cost")
+    assert parts[12] == ["4 runs diverged: the loss was no longer finite."]
+    assert "\n".join(parts[13]).startswith(task.legend)
+    assert "success: seeds with every held-out pixel right" in " ".join(parts[13])
+    assert len(parts) == 14
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -285,6 +296,37 @@ def test_conclusions_are_wrapped_and_indented_below_their_dash():
         longest.add(max(map(len, lines)))
     assert max(longest) <= 80
     assert max(longest) > 75
+
+
+def test_what_all_runs_took_has_a_sum_in_which_nothing_unknown_is_0():
+    rows = [
+        row(solver="slicing", seeds=[], ledger=asdict(Ledger(1.0, 0.0, None, 2000.0, 0.0))),
+        row(ledger=asdict(Ledger(7199.0, 3600.0, 4e9, 5000.0, None)), waiting_share=0.25),
+    ]
+    assert ledger_cells(rows, {"gpu": 2.5, "core": 0.5}) == [
+        (
+            "solver",
+            "CPU s",
+            "GPU s",
+            "G MACs",
+            "CPU kJ",
+            "GPU kJ",
+            "cost",
+            "samples/s",
+            "% waiting",
+        ),
+        ("slicing", "1.00", "0", "?", "2.00", "0", "1e-04", "", ""),
+        ("conv", "7,199", "3,600", "4.00", "5.00", "?", "2.50", "789", "25.0"),
+        ("all", "7,200", "3,600", "?", "7.00", "?", "2.50", "", ""),
+    ]
+    assert ledger_cells(rows, {"kwh": 0.3})[2][6] == "?"
+    (header, _) = ledger_cells([row(samples_a_second=None)], {})
+    assert header[-1] == "GPU kJ"
+
+
+def test_operations_that_nobody_counts_are_not_said_to_be_0():
+    cost = {"parameters": 0, "constants": 0, "multiply_adds": 0}
+    assert cost_cells(row(cost=cost))[2] == "?"
 
 
 def concluded(rows, pairs):
@@ -353,10 +395,13 @@ def test_the_widest_rows_fit_80_columns(name):
             success={"runs": 37, "of": 100, "wilson95": (0.282, 0.468)},
             cost={"parameters": 10_072_850, "constants": 0, "multiply_adds": 3_837_064_000},
             train_seconds=wide, predict_microseconds={"median": 123456.7},
+            ledger=asdict(Ledger(9.9e6, 9.9e6, 9.9e18, 9.9e9, 9.9e9)), samples_a_second=123456.7,
+            waiting_share=0.123,
         )  # fmt: skip
 
     rows = [widest("handcrafted-coordconv", ()), widest("coordconv", range(100))]
-    text = comparison(task, {**HEADER, "task": name}, rows, {"quadrant": []})
+    header = {**HEADER, "task": name, "price": {"gpu": 2.5}}
+    text = comparison(task, header, rows, {"quadrant": []})
     assert max(map(len, text.splitlines())) <= 80
     for expected in ("37/100", "28..47 %", "4 runs diverged", "of a 128x1024 canvas", "cannot"):
         assert expected in text

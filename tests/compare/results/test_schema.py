@@ -79,7 +79,16 @@ NULLABLE = {
     "published_epochs": (int, type(None)),
     "commit": (str, type(None)),
     "processor": (str, type(None)),
+    **dict.fromkeys(
+        (
+            *("samples_a_second", "waiting_seconds", "processor_seconds", "gpu_seconds"),
+            *("processor_joules", "gpu_joules"),
+        ),
+        (int, float, type(None)),
+    ),
+    "ledger": type(None),
 }
+OPTIONAL = ("ledger", "samples_a_second", "waiting_seconds")
 
 
 def may_be(old, new, path):
@@ -87,7 +96,9 @@ def may_be(old, new, path):
     return (
         path[-1] in FREE
         or (path[0] == "scores" and len(path) == 3 and new is ABSENT)  # for a listing
-        or isinstance(new, NULLABLE.get(path[-1], ()))
+        or (type(new) is not bool and isinstance(new, NULLABLE.get(path[-1], ())))
+        or (path == ("ledger", "multiply_adds") and type(new) in (int, float, type(None)))
+        or (path[-1] in OPTIONAL and new is ABSENT)
         or (path[0] == "correct" and new == {})
         or (path[0] == "scores" and isinstance(old, float) and type(new) is int)
         or (isinstance(old, float) and type(new) is int)

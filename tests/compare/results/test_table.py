@@ -27,7 +27,10 @@ LEARNED = {
         "test": {"exact": 0.125}, "train": {"exact": 1.0}, "20x30": {"exact": 0.0625}, "8x8": None,
     },
     "cost": {"parameters": 11, "constants": 13, "multiply_adds": 17},
-    "timing": {"train_seconds": 1.5, "predict_microseconds": 2.5},
+    "timing": {"train_seconds": 1.5, "predict_microseconds": 2.5, "samples_a_second": 3.5,
+               "waiting_seconds": 0.5},
+    "ledger": {"processor_seconds": 4.5, "gpu_seconds": 5.5, "multiply_adds": 2**70,
+               "processor_joules": 6.5, "gpu_joules": 7.5},
     "environment": {
         "started": "2020-01-02", "handcrafted": "1.0", "python": "3.11", "numpy": "2.0",
         "blas": "openblas", "processor": "x86", "commit": None, "threads": 4, "gpus": ["A", "B"],
@@ -54,8 +57,10 @@ def test_a_row_says_what_a_record_says():
         "generator_rate": 0.125, "scenes": 40, "channels": 6,
         "status": "finished", "error": "", "success": True, "test_exact": 0.125,
         "train_exact": 1.0, "20x30_exact": 0.0625, "parameters": 11, "multiply_adds": 17,
-        "train_seconds": 1.5, "predict_microseconds": 2.5, "started": "2020-01-02",
-        "handcrafted": "1.0", "python": "3.11", "numpy": "2.0", "blas": "openblas",
+        "train_seconds": 1.5, "predict_microseconds": 2.5, "samples_a_second": 3.5,
+        "waiting_seconds": 0.5, "processor_seconds": 4.5, "gpu_seconds": 5.5,
+        "total_multiply_adds": 2.0**70, "processor_joules": 6.5, "gpu_joules": 7.5,
+        "started": "2020-01-02", "handcrafted": "1.0", "python": "3.11", "numpy": "2.0", "blas": "openblas",
         "processor": "x86", "commit": "", "threads": 4, "gpus": "A, B",
     }  # fmt: skip
     assert list(table.dtype.names) == list(expected)
@@ -72,7 +77,8 @@ def test_where_nothing_applies_a_number_is_nan_and_a_text_empty():
     for name in ("loss", "lr_schedule", "coordinates", "gpus", "numpy", "commit"):
         assert table[name].tolist()[1:] == ["", ""]
     for name in ("learning_rate", "epochs", "l2", "batch", "width", "kernel", "parameters", "threads",
-                 "multiply_adds", "train_seconds", "20x30_exact", "train_exact"):  # fmt: skip
+                 "multiply_adds", "train_seconds", "20x30_exact", "train_exact", "gpu_seconds",
+                 "total_multiply_adds", "waiting_seconds"):  # fmt: skip
         assert table.dtype[name] == np.float64
         assert np.isnan(table[name]).tolist() == [False, True, True]
     assert np.isnan(table["test_exact"]).tolist() == [False, False, True]
