@@ -87,8 +87,10 @@ def seconds_a_step(arguments: dict[str, Any]) -> float | None:
         plan = plan_of(arguments)
         assert plan.recipe is not None
         train = plan.load_task().split(plan.split, *plan.size).train
-        batch = replace(train, positions=train.positions[: plan.recipe.batch])
-        scenes = None if plan.recipe.scenes is None else plan.recipe.batch
+        # A GAN has scenes of its own, and would only be judged by these.
+        adversarial = plan.recipe.scenes is not None
+        scenes = plan.recipe.batch if adversarial else None
+        batch = replace(train, positions=train.positions[: 0 if adversarial else plan.recipe.batch])
         plan = replace(plan, recipe=replace(plan.recipe, epochs=3, scenes=scenes))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

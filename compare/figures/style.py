@@ -34,6 +34,10 @@ _SOLVERS = {
     "coordconv": ("#0072b2", "o"),
     "conv": ("#009e73", "s"),
     "deconv": ("#9a5fb5", "^"),
+    # The three versions of the GAN: those with coordinates near the blue of CoordConv.
+    "gan": ("#9a5fb5", "^"),
+    "coordconv-g": ("#0072b2", "o"),
+    "coordconv-gd": ("#009e73", "s"),
     # The same architectures with computed weights: lighter, and the markers turned.
     "handcrafted-coordconv": ("#56b4e9", "p"),
     "handcrafted-conv": ("#6cc4a1", "d"),

@@ -115,6 +115,17 @@ class Model:
         """Run the network on a batch, (n, *architecture.inputs); returns decoded answers."""
         return self.decode(self.outputs(inputs))
 
+    def predict_by_batch(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Run the network on a batch at once, its batch norms by the batch's own statistics.
+
+        As in training; `predict` takes the running statistics.
+        """
+        backend = self.backend
+        outputs, _ = self.architecture.apply(
+            backend, self._on_device, backend.asarray(inputs), training=True
+        )
+        return self.decode(backend.to_numpy(outputs))
+
     def outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Run the network on a batch, as many samples at a time as the backend likes.
 

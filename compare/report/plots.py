@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from compare.figures import argument
 from compare.figures.canvas import Answers, data, error_maps, pictures, predictions
 from compare.figures.curves import Price, cost_against_error, learning_curves
+from compare.report.generated import generated
 from compare.report.sections import Run, Section
 from compare.solvers.catalogue import solvers_of
 
@@ -52,6 +53,8 @@ def plots(section: Section) -> Iterator[Plot]:
                 answers, size, title, task.error
             ),
         )
+    for part, caption, draw in generated(section):
+        yield Plot(f"{name}-{part}", caption, draw)
     curves = {
         split: {
             solver: [run.losses for run in seeds]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,10 @@ class Run:
     """What is known of each sample, such as "test_error"."""
     solver: str
     """The solver's name, perhaps with a comma and what sets it apart."""
+    curves: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    """(epochs,), what else its history has of each, by name."""
+    folder: Path = Path()
+    """Its directory."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -168,13 +172,16 @@ def _read(folder: Path) -> Run | None:
     history = folder / "history.csv"
     try:
         rows = csv.DictReader(read_file(history).decode().splitlines())
-        losses = np.array([float(row["loss"]) for row in rows])
+        table = [{name: float(text) for name, text in row.items()} for row in rows]
+        losses = np.array([row["loss"] for row in table])
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"{history} is not a readable table of losses ({error})") from error
     epochs = arguments["recipe"]["epochs"] if arguments["recipe"] else 0
     if len(losses) > epochs or (len(losses) < epochs and record["status"] != "diverged"):
         raise ValueError(f"{history} cannot be used ({len(losses)} losses of {epochs} epochs)")
-    return Run(record, losses, samples, arguments["solver"])
+    others = [name for name in (table[0] if table else {}) if name not in ("epoch", "loss")]
+    curves = {name: np.array([row[name] for row in table]) for name in others}
+    return Run(record, losses, samples, arguments["solver"], curves, folder)
 
 
 @lru_cache(maxsize=16)

@@ -398,7 +398,17 @@ def conclusions(
     for row in rows:
         twin = next((other for other in rows if _alike(row, other)), row)
         names.setdefault(twin["solver"], []).append(row["solver"])
+    unclear = [row["solver"] for row in rows if not _conclusive(task, row)]
+    if task.least and unclear:
+        score, least = task.least
+        title = next((c.title for c in task.columns if c.score == score), score)
+        lines.append(
+            f"Nothing is concluded about {', '.join(unclear)}: {title} is below {percent(least)}, "
+            "so other scores are of too few samples."
+        )
     for pair in pairs:
+        if any(solver in unclear for solver in pair["solvers"]):
+            continue
         if all(solver in names for solver in pair["solvers"]):
             first, second = (_and(names[solver]) for solver in pair["solvers"])
             lines.append(f"{first} minus {second}{_over(pair)}: {_differences(task, pair)}.")
@@ -408,6 +418,14 @@ def conclusions(
             "data. They say nothing about another recipe or a longer training."
         )
     return lines
+
+
+def _conclusive(task: Task, row: Mapping[str, Any]) -> bool:
+    """Whether a solver's scores allow conclusions, at its median seed."""
+    if task.least is None:
+        return True
+    score, least = task.least
+    return bool(row["scores"]["test"][score]["median"] >= least)
 
 
 def _and(names: Sequence[str]) -> str:

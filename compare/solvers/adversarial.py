@@ -58,12 +58,15 @@ class Adversarial:
         """Train from the seed's first weights.
 
         data: latents, of which the first `JUDGED` say what the generator makes of them after each
-        epoch. It is not trained on them, but on noise and scenes of its own.
+        epoch; nothing does if there are none. It is not trained on them, but on noise and scenes
+        of its own.
         """
         backend = self.backend or load("numpy")
         first = replace(data, positions=data.positions[:JUDGED])
 
         def judge(weights: Mapping[str, NDArray[Any]]) -> dict[str, float]:
+            if not len(data):
+                return {}
             return self.task.evaluate(self._model(weights, History()), first).scores
 
         state = adversarial.train(
@@ -73,7 +76,7 @@ class Adversarial:
             seed=seed,
             backend=backend,
             judge=judge,
-            judged=[column.score for column in self.task.columns],
+            judged=[column.score for column in self.task.columns] if len(data) else (),
             checkpoint=checkpoint,
             on_progress=on_progress or (lambda _: None),
         )

@@ -391,4 +391,5 @@ of the centres, in 4x4 blocks each, and the true one; total variation, 0 to 1.""
         "95 % of the pictures valid but for 10 px and a distance whose interval includes what as "
         "many real scenes have"
     ),
+    least=("valid_40", 0.05),
 )
