@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+import compare
+import handcrafted
+
 ROOT = Path(__file__).parent.parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 MODULES = [
-    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-    for package in ("handcrafted", "compare")
-    for path in sorted((ROOT / package).rglob("*.py"))
+    ".".join(path.relative_to(folder.parent).with_suffix("").parts).removesuffix(".__init__")
+    for package in (handcrafted, compare)
+    for folder in [Path(package.__file__).parent]
+    for path in sorted(folder.rglob("*.py"))
     if ">>> " in path.read_text(encoding="utf-8")
 ]
 PAGES = [

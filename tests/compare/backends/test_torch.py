@@ -43,7 +43,7 @@ def limited(*arguments):
 arguments = sys.argv[1:]
 assert cli.main([*arguments, "--solver", "argmax"]) == 0
 training._indexed_step = limited
-sys.exit(cli.main([*arguments, "--solver", "conv", "--size", "64", "--batch", "2368"]))
+sys.exit(cli.main([*arguments, "-q", "--solver", "conv", "--size", "64", "--batch", "2368"]))
 """
     answer = subprocess.run(
         [sys.executable, "-c", program, *RUN, "--backend", "torch", "--device", "cpu",

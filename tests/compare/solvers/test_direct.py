@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from scipy.ndimage import center_of_mass
 
 from compare.solvers.direct import (
@@ -30,6 +29,7 @@ def test_argmax_finds_every_hot_pixel(height, width):
 
 
 def test_argmax_agrees_with_torch():
+    torch = pytest.importorskip("torch")
     bitmaps = np.random.default_rng(0).normal(size=(50, 1, 5, 8)).astype(np.float32)
     flat = torch.tensor(bitmaps).flatten(1).argmax(dim=1)
     y, x = torch.unravel_index(flat, (5, 8))
@@ -53,6 +53,7 @@ def test_expectation_and_the_search_are_exact_on_every_bitmap(solver, height, wi
 
 def test_expectation_is_the_mean_position_under_the_map():
     """Against PyTorch's sums, as DSNT writes them: inner products of the normalised map."""
+    torch = pytest.importorskip("torch")
     maps = np.random.default_rng(0).random((50, 1, 5, 8)).astype(np.float32)
     normalised = torch.tensor(maps[:, 0]) / torch.tensor(maps[:, 0]).sum(dim=(1, 2), keepdim=True)
     x = (normalised * torch.arange(8)).sum(dim=(1, 2))

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from compare.datasets import Dataset
 from compare.errors import UsageError
@@ -124,6 +123,7 @@ def test_both_coordinates_have_to_be_right():
 
 
 def test_halves_round_to_even_as_in_torch():
+    torch = pytest.importorskip("torch")
     answers = np.array([[0.5, 1.5], [2.5, 3.5], [2.4999, 3.4999]])
     targets = np.array([[0, 2], [2, 4], [2, 3]], dtype=np.float32)
     assert (torch.round(torch.tensor(answers)).numpy() == targets).all()
@@ -133,6 +133,7 @@ def test_halves_round_to_even_as_in_torch():
 
 
 def test_errors_are_those_of_torch():
+    torch = pytest.importorskip("torch")
     random = np.random.default_rng(0)
     answers = random.normal(30, 20, size=(100, 2)).astype(np.float32)
     targets = random.integers(0, 64, size=(100, 2)).astype(np.float32)
