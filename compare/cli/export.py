@@ -155,6 +155,11 @@ def _of_run(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
             f"run '{directory}' learned nothing; give --task {plan.task} --solver {plan.solver} "
             "in its place"
         )
+    if plan.folder:
+        raise UsageError(
+            f"run '{directory}' is of torchvision's network, which cannot be exported; its "
+            "weights.npz holds PyTorch's state_dict"
+        )
     if record["status"] == "diverged":
         raise UsageError(f"run '{directory}' diverged; its weights are of no use")
     try:

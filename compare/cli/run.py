@@ -83,8 +83,10 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out)
     missing = waiting(plans, out, options.force)
     awaited = set(missing)
-    if first and progress.level.get() > progress.QUIET and (seconds := _seconds(missing)) > 60:
-        progress.warn(f"{_about(missing, seconds)}; Ctrl-C keeps what is done")
+    if first and progress.level.get() > progress.QUIET:
+        seconds = _seconds(missing)
+        if seconds is not None and seconds > 60:
+            progress.warn(f"{_about(missing, seconds)}; Ctrl-C keeps what is done")
     for plan in plans:
         if plan not in awaited:
             progress.detail(f"finished: {plan.directory(out)}")
@@ -117,8 +119,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _seconds(plans: list[Plan]) -> float:
-    """Estimate how long runs take that several processes need not compute together."""
+def _seconds(plans: list[Plan]) -> float | None:
+    """Estimate how long runs take; None where that cannot be said of all of them."""
     from compare.experiments.estimate import estimate, measure_here
     from compare.experiments.plan import load_backend
 
@@ -126,14 +128,16 @@ def _seconds(plans: list[Plan]) -> float:
         return 0.0
     if load_backend(plans[0].backend, plans[0].device, plans[0].precision).processes > 1:
         return 0.0  # each of them would have to take part
-    return estimate(plans, measure_here).seconds
+    found = estimate(plans, measure_here)
+    return None if found.unknown else found.seconds
 
 
-def _about(plans: list[Plan], seconds: float) -> str:
+def _about(plans: list[Plan], seconds: float | None) -> str:
     from compare.experiments.estimate import duration
     from compare.report.text import counted
 
-    return f"{counted(len(plans), 'run')} to carry out, about {duration(seconds)} on this machine"
+    time = "for a time not known" if seconds is None else f"about {duration(seconds)}"
+    return f"{counted(len(plans), 'run')} to carry out, {time} on this machine"
 
 
 def _request(options: argparse.Namespace) -> Request:

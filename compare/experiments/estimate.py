@@ -80,12 +80,15 @@ def _of_equal_steps(plan: Plan) -> Plan:
 def seconds_a_step(arguments: dict[str, Any]) -> float | None:
     """Train on one batch again and again, and return the shortest time that took.
 
-    None for a run that cannot even do that; why, it will say itself when it is carried out.
+    None for a run that cannot even do that; why, it will say itself when it is carried out. And
+    for one on a folder of pictures, whose reading matters as much as its steps.
     """
     moments: list[float] = []
     try:
         plan = plan_of(arguments)
         assert plan.recipe is not None
+        if plan.folder:
+            return None
         train = plan.load_task().split(plan.split, *plan.size).train
         # A GAN has scenes of its own, and would only be judged by these.
         adversarial = plan.recipe.scenes is not None

@@ -180,6 +180,20 @@ def test_it_learns_to_tell_digits_apart(tiny, digit_folder, tmp_path):
     assert record["scores"]["test"]["accuracy"] > 0.7  # of three classes
 
 
+def test_what_other_commands_cannot_do_with_it_is_one_line(tiny, digit_folder, tmp_path, capsys):
+    out = tmp_path / "runs"
+    given = arguments(digit_folder, out, "--epochs", "1", "--solver", "conv")
+    assert cli.main([*given, "--dry-run"]) == 0
+    assert "1 run to carry out, for a time not known" in capsys.readouterr().out
+    assert cli.main(given) == 0
+    ((_, directory),) = runs(out).values()
+    capsys.readouterr()
+    assert cli.main(["export", str(directory), str(tmp_path / "net.pt")]) == 2
+    err = capsys.readouterr().err
+    assert "is of torchvision's network, which cannot be exported" in err
+    assert err.count("\n") == 1
+
+
 def test_other_canvases_are_scored_too(tiny, digit_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(Tiny, "forward", lambda self, maps: self.fc(
         torch.nn.functional.adaptive_avg_pool2d(self.bn1(self.conv1(maps)), 4).flatten(1)
