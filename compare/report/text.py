@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.learned.recipe import OPTIONS, Recipe
-from compare.results.ledger import Ledger, cost, total
+from compare.results.ledger import TAKEN, Ledger, cost, total
 from compare.results.table import Table, _hashable, _known, _scores, plain
 from compare.tasks.base import Column, Task
 
@@ -60,7 +60,10 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None, width:
     if not chosen:
         names, same = _informative(table, names)
         above = "".join(f"{name} {_plain_cell(table[name][0])}, " for name in same)[:-2]
-    cells = {name: [_plain_cell(value) for value in table[name].tolist()] for name in names}
+    cells = {
+        name: [_plain_cell(value) or _missing(name) for value in table[name].tolist()]
+        for name in names
+    }
     for name in [name for name in names if f"{name}_min" in cells and f"{name}_max" in cells]:
         low, high = cells.pop(f"{name}_min"), cells.pop(f"{name}_max")
         cells[name] = [
@@ -132,7 +135,7 @@ def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
     if table["error"].any():
         texts.append("error")
     numbers = [name for name in differing if name not in texts]
-    known = [name for name in _scores(table) if not np.isnan(table[name]).all()]
+    known = [name for name in _scores(table) if name in TAKEN or not np.isnan(table[name]).all()]
     return [*texts, *numbers, "success", *known], same
 
 
@@ -152,6 +155,11 @@ def _plain_cell(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return "" if np.isnan(value) else f"{value:.4g}"
     return str(value).replace("\n", " ")
+
+
+def _missing(name: str) -> str:
+    """Write what is not there: of what a run took it is not known, and else it does not apply."""
+    return "?" if name.removesuffix("_min").removesuffix("_max") in TAKEN else ""
 
 
 def columns(rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -326,7 +334,7 @@ def ledger_cells(
     if prices:
         spent = (known(cost(ledger, prices)) for ledger in ledgers.values())
         cells = _beside(cells, "cost", spent)
-    speeds = (("samples/s", "samples_a_second", 1.0), ("% waiting", "waiting_share", 0.01))
+    speeds = (("samples/s", "samples_a_second", 1.0), ("wait %", "waiting_share", 0.01))
     for title, name, unit in speeds:
         if any(row.get(name) is not None for row in rows):
             # Of a solver that learns nothing there is nothing to know.

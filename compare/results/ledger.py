@@ -46,6 +46,10 @@ COLUMNS = {"multiply_adds": "total_multiply_adds"}
 """Columns of tables that are not called as the field is."""
 
 
+TAKEN = ("cost", *(COLUMNS.get(each.name, each.name) for each in fields(Ledger)))
+"""The columns of tables that say what runs took; where they have nothing, it is not known."""
+
+
 def of_record(record: Record) -> Ledger:
     """Return what a run took; nothing is known of one that was stored without."""
     stored = record.get("ledger")

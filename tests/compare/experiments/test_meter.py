@@ -286,6 +286,13 @@ def test_every_run_has_a_ledger_and_a_price_its_cost(tmp_path, capsys):
     assert cli.main(["report", str(out), "-o", str(page), "--price", "gpu=1"]) == 0
     assert "what the runs took in all" in page.read_text()
     capsys.readouterr()
+    for more in ([], ["--by", "solver"]):  # nobody said what an hour of a core costs
+        assert cli.main(["results", str(out), "--price", "gpu=1", *more]) == 0
+        table = [line.split() for line in capsys.readouterr().out.splitlines()]
+        (above,) = (index for index, line in enumerate(table) if "cost" in line)
+        assert [line[-1] for line in table[above + 2 : above + 4]] == ["?", "?"]
+    assert cli.main(["results", str(out), "--columns", "solver,total_multiply_adds"]) == 0
+    assert ["argmax", "?"] in [line.split() for line in capsys.readouterr().out.splitlines()]
     given = ["results", str(out), "--price", "core=3600", "--format", "json"]
     assert cli.main(given) == 0
     for row in json.loads(capsys.readouterr().out):

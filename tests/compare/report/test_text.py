@@ -313,7 +313,7 @@ def test_what_all_runs_took_has_a_sum_in_which_nothing_unknown_is_0():
             "GPU kJ",
             "cost",
             "samples/s",
-            "% waiting",
+            "wait %",
         ),
         ("slicing", "1.00", "0", "?", "2.00", "0", "1e-04", "", ""),
         ("conv", "7,199", "3,600", "4.00", "5.00", "?", "2.50", "789", "25.0"),
