@@ -79,6 +79,16 @@ def pairs(height: int, width: int) -> NDArray[np.int64]:
     return np.hstack([*blue, shape[:, :1], *red, shape[:, 1:]])
 
 
+def scene_count(height: int, width: int) -> int:
+    """Count the scenes there are: two discs or squares far enough apart, in every combination."""
+    return 4 * int(two_objects.free_places(height, width).sum())
+
+
+def latent_count(height: int, width: int) -> int:
+    """Count the latents of `handcrafted.scene_generator`, eight numbers each."""
+    return int(scene_generator.BASE) ** 8
+
+
 def scenes(objects: NDArray[Any], height: int, width: int, dtype: Any) -> NDArray[Any]:
     """Return the pictures of (n, 8) objects, drawn from the definition of their shapes."""
     pictures = np.ones((len(objects), 3, height, width), dtype=dtype)

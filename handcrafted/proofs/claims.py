@@ -1,6 +1,7 @@
 """Proofs that the networks are exact: by enumeration, by lemmas for every size, by mutation.
 
-Enumeration runs a network on every input there is for a canvas and compares with `==`.
+Enumeration runs a network on every input there is for a canvas and compares with `==`; of scenes of
+two objects, on so many of them as the claim says.
 
 The lemmas speak of a canvas of H x W pixels for any integers H and W at once. The network's own
 operations, built with symbols for H and W, are evaluated at one symbolic pixel (i, j); after each
@@ -43,8 +44,10 @@ from handcrafted.proofs.cases import (
     bitmaps,
     choices,
     chosen_scenes,
+    latent_count,
     pairs,
     positions,
+    scene_count,
     scenes,
     squares,
     themselves,
@@ -68,13 +71,15 @@ _ELEMENTS = 1 << 18
 
 @dataclass(frozen=True)
 class Proved:
-    """A claim that holds, by which means, over how many cases."""
+    """A claim that holds, by which means, and over how many cases or by how many lemmas."""
 
     network: str
     claim: str
     means: str
     cases: int
     seconds: float
+    unit: str = "cases"
+    """What was counted: "cases" of a canvas that were tried, "lemmas", or "integers"."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,11 @@ class Claim:
     lemmas: Callable[[Change], int]
     """Proves the operations, changed or not, for every size; returns the number of lemmas."""
     cases: Callable[[int, int], NDArray[np.int64]] = positions
-    """Every case there is on a canvas of (height, width), one a row."""
-    which: str = "every case"
-    """What the enumerated cases are."""
+    """The cases to try on a canvas of (height, width), one a row: by default all there are."""
+    of: Callable[[int, int], int] | None = None
+    """How many cases there are, where only some are tried."""
+    which: str = ""
+    """Which ones those are."""
     every_size: bool = False
     """Whether all canvases are enumerated, or the square one of the largest size alone."""
 
@@ -138,7 +145,7 @@ def _check(
 
 
 def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:
-    """Check a claim on every case: of every canvas, or of the largest one."""
+    """Check a claim in its cases: of every canvas, or of the largest one."""
     started = time.perf_counter()
     keep_freed_memory()
     sides = range(1, max_size + 1) if claim.every_size else (max_size,)
@@ -161,7 +168,11 @@ def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:
         cases = sum(pool.map(check, *zip(*jobs, strict=True)))
     seconds = time.perf_counter() - started
     means = f"enumeration in {np.dtype(dtype).name}"
-    return Proved(claim.name, f"exact in {claim.which} of {where}", means, cases, seconds)
+    tried = "every case"
+    if claim.of is not None:
+        tried = f"{cases:,} of {claim.of(max_size, max_size):,} cases"
+        where += f": {claim.which}"
+    return Proved(claim.name, f"exact in {tried} of {where}", means, cases, seconds)
 
 
 def lemmas(claim: Claim) -> Proved:
@@ -169,8 +180,14 @@ def lemmas(claim: Claim) -> Proved:
     started = time.perf_counter()
     count = claim.lemmas(_unchanged)
     seconds = time.perf_counter() - started
-    return Proved(claim.name, "exact on every canvas there is", "SMT lemmas", count, seconds)
+    claimed = "exact on every canvas there is"
+    return Proved(claim.name, claimed, "by an SMT solver", count, seconds, "lemmas")
 
+
+_PAIRS = (
+    "each object at each place with the other far off, and both close together in each way that "
+    "they can be"
+)
 
 CLAIMS: dict[str, tuple[Claim, ...]] = {
     "onehot2coord": (
@@ -202,7 +219,14 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
     ),
     "objects2image": (
         Claim(
-            "objects2image", two_objects.network, themselves, scenes, _objects2image_lemmas, pairs
+            "objects2image",
+            two_objects.network,
+            themselves,
+            scenes,
+            _objects2image_lemmas,
+            pairs,
+            scene_count,
+            _PAIRS,
         ),
     ),
     "image2objects": (
@@ -213,6 +237,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             themselves,
             _image2objects_lemmas,
             pairs,
+            scene_count,
+            _PAIRS,
         ),
     ),
     "two-objects": (
@@ -223,7 +249,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             chosen_scenes,
             _scene_generator_lemmas,
             choices,
-            "some cases of each column and row",
+            latent_count,
+            "some of each column and row",
         ),
     ),
 }
@@ -266,4 +293,4 @@ def representable(dtype: str) -> Proved:
         raise ProofError(f"{dtype} holds {limit + 1} too; {limit} is not its limit")
     seconds = time.perf_counter() - started
     claim = f"{dtype} holds every integer to {limit:,}"
-    return Proved("every network", claim, "representable range", len(tried), seconds)
+    return Proved("every network", claim, "by conversion", len(tried), seconds, "integers")

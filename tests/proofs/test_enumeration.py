@@ -1,4 +1,4 @@
-"""Every case there is up to 64x64, compared with ==; and that a wrong network is found out.
+"""The cases of every claim up to 64x64, compared with ==; and that a wrong network is found out.
 
 Of the network without coordinates, which takes minutes, up to 40x40; up to 64x64 it is `slow`.
 """
@@ -33,6 +33,13 @@ SMALL = {"objects2image": 44, "image2objects": 44, "two-objects": 50}
 """Canvases that hold two objects."""
 
 WITHOUT_COORDINATES = CLAIMS["onehot2coord"][1]
+
+
+def test_of_how_many_cases_some_are_tried():
+    ofs = {claim.name: claim.of for claims in CLAIMS.values() for claim in claims if claim.of}
+    assert ofs.keys() == {"objects2image", "image2objects", "two-objects"}
+    # Ordered pairs of centres as docs/two_objects.md counts them, in 4 combinations of shapes.
+    assert ofs["objects2image"](64, 64) == ofs["image2objects"](64, 64) == 4 * 2_185_268
 
 
 def test_every_case_to_64x64(claim):

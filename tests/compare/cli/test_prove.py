@@ -8,10 +8,18 @@ def test_prove_says_what_by_which_means_and_how_many_cases(compare):
     code, out, err = compare("prove", "--task", "onehot2coord", "--max-size", "9")
     assert (code, err) == (0, "")
     for name in ("onehot2coord", "onehot2coord without coordinates"):
-        assert f"proved   {name}\n         exact on every canvas there is\n         SMT lem" in out
+        assert (
+            f"proved   {name}\n         exact on every canvas there is\n         by an SMT" in out
+        )
     assert out.count("exact in every case of every canvas to 9x9") == 2
     assert out.count("enumeration in float32, 2,025 cases") == 2
-    assert out.splitlines()[-1].startswith("All proved: ")
+    lemmas, networks = 10 + 16, 2 * 2025
+    computed = 3 * 9**2  # CoordConv, and a plain network for each split
+    verdict = f"All proved: {lemmas} lemmas, {networks + computed:,} cases tried, in "
+    assert out.splitlines()[-1].startswith(verdict)
+    assert (
+        "float32 holds every integer to 16,777,216\n         by conversion, 16,777,217 int" in out
+    )
     assert max(map(len, out.splitlines())) <= 80
 
 
@@ -25,6 +33,19 @@ def test_prove_covers_every_task_in_every_dtype(compare):
             assert f"proved   {name}\n         exact on every canvas" in out
         # Two objects have no room on a canvas so small, which is said and is no gap.
         assert "SKIPPED  objects2image\n         enumeration" in out
+        assert "All proved" not in out
+        assert out.splitlines()[-1].startswith("Proved but for ")
+
+
+def test_prove_says_how_many_scenes_of_how_many_were_tried(compare):
+    pytest.importorskip("z3")
+    code, out, _ = compare("prove", "--task", "objects2image", "--max-size", "41")
+    assert code == 0
+    assert "exact in every case" not in out
+    # Counted by hand for 21 x 21 places: ordered pairs 20 or more apart.
+    places = [(x, y) for x in range(21) for y in range(21)]
+    pairs = sum((x - u) ** 2 + (y - v) ** 2 >= 400 for x, y in places for u, v in places)
+    assert f" of {4 * pairs:,} cases of the" in " ".join(out.split())
 
 
 def test_prove_fails_loudly(compare, monkeypatch):
