@@ -194,7 +194,10 @@ class Backend(Protocol):
         ...
 
     def gather(self, content: bytes) -> list[bytes]:
-        """Return, in every process, the bytes that each one gives, the first one's first."""
+        """Return, in every process, the bytes that each one gives, the first one's first.
+
+        It may come after work that each does alone, and takes nobody for lost who is slow at that.
+        """
         ...
 
 

@@ -37,6 +37,9 @@ HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 PATIENCE = timedelta(seconds=40)
 """How long a process waits for the others before it takes one of them for lost."""
 
+WORK_ALONE = timedelta(hours=1)
+"""The same after work that each process does for itself, and one perhaps much slower."""
+
 
 class TorchBackend(SingleDevice):
     """Tensors of PyTorch; see `compare.backends.base.Backend`.
@@ -276,7 +279,7 @@ class TorchBackend(SingleDevice):
             return [content]
         found: list[bytes] = [b""] * self.processes
         with _lost_workers():
-            distributed.all_gather_object(found, content)
+            distributed.all_gather_object(found, content, group=_groups["patient"])
         return found
 
 
@@ -312,6 +315,10 @@ def _launched() -> bool:
     return {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
 
 
+_groups: dict[str, Any] = {}
+"""Of all processes, beside PyTorch's own."""
+
+
 def _joined(device: torch.device) -> int:
     """Join the other processes; returns the rank of this one."""
     if not distributed.is_initialized():
@@ -321,6 +328,7 @@ def _joined(device: torch.device) -> int:
             backend += ",cuda:nccl"
         with _lost_workers():
             distributed.init_process_group(backend, timeout=PATIENCE)
+            _groups["patient"] = distributed.new_group(backend="gloo", timeout=WORK_ALONE)
         atexit.register(distributed.destroy_process_group)
     return distributed.get_rank()
 
