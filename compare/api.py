@@ -137,8 +137,7 @@ def run(
     preset: "quick", a first look, or "paper", the published recipe in full.
     data: a folder of pictures, train/CLASS/* and val/CLASS/*, for the task "classification".
     backend: "numpy", "torch" or "jax"; by default NumPy, and PyTorch with `data`.
-    size: of the canvas in pixels, one number or (height, width); by default the preset's, 64, as
-        published, but for the GANs' quick one; 224 with `data`.
+    size: of the canvas, one number of pixels or (height, width); by default as the preset has it.
     eval_size: other canvases to score on.
     progress: whether to show a bar; by default in a notebook only. Nothing else is printed.
     recipe: fields of `compare.learned.recipe.Recipe`, such as `epochs=15`, instead of the preset's.

@@ -306,8 +306,8 @@ def legend(task: Task) -> str:
         "multiply-adds for one sample, computed densely. us: median microseconds to predict one. "
         "In all, of the runs: CPU s, seconds of processor cores; GPU s, seconds that GPUs were "
         "held; G MACs, 10^9 multiply-adds of training and evaluating, a backward pass counted as "
-        "two forward; kJ, what the machine's processors and the run's GPUs took meanwhile; ?, not "
-        "known."
+        "two forward; kJ, what the machine's processors and the run's GPUs took meanwhile; "
+        "samples/s, trained on; wait %, of training without a batch; ?, not known."
     )
 
 
