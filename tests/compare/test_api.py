@@ -99,14 +99,16 @@ def test_an_interrupted_run_is_resumed_to_the_same_bits(tmp_path, monkeypatch):
 def test_every_field_of_a_recipe_is_taken(tmp_path):
     values = {"learning_rate": 0.25, "epochs": 1, "l2": 0.5, "batch": 9, "loss": "mse",
               "lr_schedule": "step", "width": 2, "kernel": 2, "coordinates": "pixels",
-              "beta1": 0.5, "beta2": 0.5, "epsilon": 0.1}  # fmt: skip
+              "target": "grey", "beta1": 0.5, "beta2": 0.5, "epsilon": 0.1,
+              "generator_rate": 0.5, "scenes": 99, "channels": 2}  # fmt: skip
     assert values.keys() == {field.name for field in fields(Recipe)}
+    others = {
+        **dict.fromkeys(("coordinates", "target"), ("coord2image", "coordconv", 16)),
+        **dict.fromkeys(("generator_rate", "scenes", "channels"), ("two-objects", "gan", 50)),
+    }
     for name, value in values.items():
-        solver = "coordconv" if name == "coordinates" else "deconv"
-        size = {"deconv": 64, "coordconv": 16}[solver]
-        found = api._plans(
-            {name: value}, task="coord2image", seeds=(0,), solver=solver, size=str(size)
-        )
+        task, solver, size = others.get(name, ("coord2image", "deconv", 64))
+        found = api._plans({name: value}, task=task, seeds=(0,), solver=solver, size=str(size))
         assert {getattr(plan.recipe, name) for plan in found} == {value}
 
 
