@@ -20,7 +20,7 @@ from compare.learned.recipe import Recipe
 from compare.learned.training import Progress
 from compare.tasks.base import Task
 
-JUDGED = 500
+JUDGED = 200
 """Latents, of those that the generator is evaluated on, that it is judged by after each epoch."""
 
 

@@ -191,7 +191,7 @@ _PUBLISHED_GAN = Recipe(
 _GAN = {
     # The three versions train equally many steps, so many that NumPy takes a few minutes for the
     # slowest on one core.
-    "quick": replace(_PUBLISHED_GAN, epochs=10, scenes=4_000, channels=8),
+    "quick": replace(_PUBLISHED_GAN, epochs=8, scenes=4_000, channels=8),
     "paper": _PUBLISHED_GAN,
 }
 _GAN_SIDES = {"quick": 50}

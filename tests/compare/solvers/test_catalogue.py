@@ -44,9 +44,9 @@ def test_the_baseline_is_the_one_published_for_the_split():
         ("coord2onehot", "deconv", 1, 1000, "quick"),
         ("coord2image", "coordconv", 3, 50, "quick"),
         ("coord2image", "deconv", 3, 1000, "quick"),
-        ("two-objects", "gan", 10, 50, "quick"),
-        ("two-objects", "coordconv-g", 10, 50, "quick"),
-        ("two-objects", "coordconv-gd", 10, 50, "quick"),
+        ("two-objects", "gan", 8, 50, "quick"),
+        ("two-objects", "coordconv-g", 8, 50, "quick"),
+        ("two-objects", "coordconv-gd", 8, 50, "quick"),
     ],
 )
 def test_epochs_belong_to_a_solvers_recipe(task, solver, quick, paper, default):
