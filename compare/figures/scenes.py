@@ -71,7 +71,8 @@ def position_maps(
     centres: of the valid scenes the blue and the red centres, (n, 2) places (column, row) each, by
     name; truth: the chance of each place, (rows, columns), of blue and of red. A map is of the mean
     over 3x3 places around each, for single places are hit too seldom to be seen, as a multiple of
-    what it would be if all places were equally likely; the scale ends at 3.
+    what it would be if all places were equally likely; the scale ends at 3. One of no scenes is
+    empty.
     """
     side = (TWO_COLUMNS - 0.9) / max(len(centres) + 1, 4)
     shape = truth[0].shape
@@ -81,7 +82,7 @@ def position_maps(
     for row, (name, tones) in enumerate((("blue", truth[0]), ("red", truth[1]))):
         maps = {"true": tones}
         for solver, both in centres.items():
-            counts = np.zeros(shape)
+            counts = np.zeros(shape) if len(both[row]) else np.full(shape, np.nan)
             np.add.at(counts, (both[row][:, 1], both[row][:, 0]), 1 / max(1, len(both[row])))
             maps[f"{solver}\n{len(both[row]):,} scenes"] = counts
         for ax, (label, chances) in zip(axes[row], maps.items(), strict=True):
@@ -131,7 +132,11 @@ def generation_curves(
                 seeds[0][0][:shortest], middle, color=tone, marker=marker(solver), markersize=3,
                 markevery=max(1, shortest // 8), label=plain_text(solver),
             )  # fmt: skip
-        ax.set(xlabel="step", ylabel=label)
+        last = max(steps[-1] for seeds in solvers.values() for steps, _ in seeds)
+        values = np.concatenate([v for seeds in solvers.values() for _, v in seeds])
+        # A line of zeros, which is common, needs a scale too.
+        top = 1.1 * max(1.0, float(np.nan_to_num(values).max()))
+        ax.set(xlabel="step", ylabel=label, xlim=(0, 1.05 * last), ylim=(-0.03 * top, top))
         ax.grid(color=EMPTY)
     axes[0].legend()
     _suptitle(figure, title)
