@@ -46,7 +46,7 @@ def load(name: str, folder: str = "") -> Task:
     if not folder:
         return task
     if task.of_folder is None:
-        raise UsageError(f"task '{name}' takes no folder of pictures; leave --data out")
+        raise UsageError(f"task '{name}' takes no folder of pictures, such as '{folder}'")
     return task.of_folder(folder)
 
 

@@ -71,7 +71,7 @@ def test_every_option_of_a_run_is_a_key(tmp_path):
               "beta1": "0.5", "beta2": "0.5",
               "epsilon": "0.1", "generator_rate": "0.1", "scenes": "99", "channels": "8",
               "size": "32", "eval_size": '"32"',
-              "backend": '"none"', "device": '"none"', "precision": '"none"'}  # fmt: skip
+              "data": '"none"', "backend": '"none"', "device": '"none"', "precision": '"none"'}  # fmt: skip
     options = {option.name for option in OPTIONS}
     assert values.keys() == {field.name for field in fields(Request)} - {"recipe"} | options
     for key, value in values.items():

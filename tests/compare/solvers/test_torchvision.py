@@ -223,6 +223,25 @@ def test_bad_files_are_named_and_left_out(tiny, digit_folder, tmp_path, capsys):
     assert record["samples"] == {"test": TEST - 1}
 
 
+@pytest.mark.filterwarnings("default:left out")
+def test_too_many_bad_files_to_train_on_end_the_run_in_one_line(
+    tiny, digit_folder, tmp_path, capsys
+):
+    import shutil
+
+    root = tmp_path / "pictures"
+    shutil.copytree(digit_folder, root)
+    for number in range(0, 12, 2):
+        (root / "train" / "digit1" / f"{number:02d}.jpg").write_bytes(b"")
+    given = arguments(root, tmp_path / "runs", "--solver", "conv", "--epochs", "1")
+    assert cli.main(given) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "6 or more of the 36 files in" in err
+    assert "and 3 may be left out: " in err
+    assert "digit1/00.jpg (no picture of a known format)" in err
+
+
 ERRORS = {
     "no folder": (["--data", "nowhere"], "there is no folder '.*nowhere'"),
     "another task": (["--task", "onehot2coord"], "task 'onehot2coord' takes no folder"),
