@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias
@@ -83,10 +84,16 @@ class Job:
 
 def normalised(pixels: Tensor) -> Tensor:
     """Bring (n, 3, height, width) uint8 pictures to float32, of mean 0 and deviation 1."""
-    mean, deviation = (
-        torch.tensor(each, device=pixels.device)[:, None, None] * 255 for each in (MEAN, DEVIATION)
-    )
+    mean, deviation = _statistics(pixels.device)
     return (pixels.float() - mean) / deviation
+
+
+@cache
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Copy the mean and the deviation to a device, once: the host waits for it to do so."""
+    with torch.inference_mode(False):  # a training uses them too
+        mean, deviation = (torch.tensor(each) for each in (MEAN, DEVIATION))
+        return (mean[:, None, None] * 255).to(device), (deviation[:, None, None] * 255).to(device)
 
 
 def rate(job: Job, step: int) -> float:
