@@ -22,6 +22,12 @@ from compare.learned.streaming import Batches, Job, loader, rate, train  # noqa:
 RECIPE = Recipe(0.1, epochs=3, l2=5e-5, batch=8, loss="softmax", lr_schedule="warm-up")
 
 
+READS_IN_PROCESSES = pytest.mark.filterwarnings(
+    # which have nothing to do with JAX, that another test may have started in this process
+    "ignore:os.fork\\(\\) was called:RuntimeWarning"
+)
+
+
 def network(seed=0, classes=3):
     torch.manual_seed(seed)
     return torch.nn.Sequential(
@@ -74,6 +80,7 @@ def test_an_epoch_shows_pictures_once_in_whole_batches(job):
     assert not np.array_equal(batches[0][1], batches[4][1])
 
 
+@READS_IN_PROCESSES
 def test_processes_that_read_change_nothing(job):
     """Nor does where a training was interrupted."""
     whole = read(job)
@@ -90,6 +97,7 @@ def test_the_parts_of_several_processes_are_the_batch(job):
     same(joined, whole)
 
 
+@READS_IN_PROCESSES
 def test_a_file_that_goes_missing_is_named(tmp_path, digit_folder, backend):
     import shutil
 

@@ -193,7 +193,10 @@ def test_a_window_one_pixel_off_changes_the_outputs():
 
 def test_every_layer_maps_patches_or_gets_the_pictures_in_full():
     """By a rule: those in the table. In full: those that have none, and what follows them."""
-    in_full = {ConvTranspose, Softmax, Flatten, Dense, layers.Crop, layers.Tile, layers.Scale}
+    in_full = {
+        ConvTranspose, Softmax, Flatten, Dense,
+        layers.Crop, layers.Tile, layers.Scale, layers.Reshape, layers.TiledCoordConv,
+    }  # fmt: skip
     described = {
         kind
         for name, kind in vars(layers).items()
