@@ -338,7 +338,8 @@ def _short(value: float) -> float | None:
 def rows_of(out: Path) -> list[dict[str, Any]]:
     """Read every training that has come to an evaluation, in the order of `EXPERIMENTS`."""
     rows = [read_row(path) for path in sorted(out.glob("*.json"))]
-    known = [row for row in rows if row and row["experiment"] in EXPERIMENTS and row["best"]]
+    # --results may be the same folder: then published.json is among them, and is no row
+    known = [row for row in rows if row and row.get("experiment") in EXPERIMENTS and row["best"]]
     order = {name: index for index, name in enumerate(EXPERIMENTS)}
     splits = ("uniform", "quadrant")
     return sorted(
