@@ -88,8 +88,8 @@ _COMPUTED = "handcrafted-"
 
 
 def _solvers_with(task: str) -> tuple[str, ...]:
-    """Return the trained solvers of a task whose architecture has computed weights here."""
-    specs = solvers_of(task)
+    """Return the solvers of a task that learn from examples and have computed weights here."""
+    specs = solvers_of(task) if tasks.load(task).supervision else {}
     return tuple(
         name
         for name in specs
@@ -226,8 +226,9 @@ def make_points(
     if request.solver not in known:
         others = ", ".join(name for name in tasks.known() if _solvers_with(name))
         raise UsageError(
-            f"solver '{request.solver}' has no computed weights for {task.name}; "
-            + (f"these have: {', '.join(known)}" if known else f"tasks with: {others}")
+            f"solver '{request.solver}' of {task.name} has no computed weights, or is not trained "
+            "on examples; "
+            + (f"choose from: {', '.join(known)}" if known else f"tasks that have some: {others}")
         )
     recipe = dict(request.recipe)
     if request.solver == "deconv":

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import EntryPoint
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compare.learned.recipe import Recipe, Target
 from compare.plugins import distribution, load, load_working, plugins
 from compare.solvers.base import Setting, Solver, SolverSpec
 from compare.solvers.fixed import closed_form, handcrafted, scene_generator
+
+if TYPE_CHECKING:  # `compare list` does without NumPy
+    from numpy.typing import NDArray
 
 PRESETS = ("quick", "paper")
 """quick: a first look, stopped long before the published number of epochs; paper: in full."""
@@ -138,14 +141,20 @@ def _computed(
         from compare.solvers.computed import Computed
         from handcrafted.weights import WEIGHTS
 
-        assert setting.task.supervision is not None  # its networks are trained, too
+        supervision = setting.task.supervision
+        assert supervision is not None  # its networks are trained, too
         architecture, size = architectures[setting.split], (setting.height, setting.width)
         chosen = _keywords({**variants[learned.preset], **setting.options})
         shape = {name: value for name, value in chosen.items() if name != "loss"}
+        loss = chosen.get("loss", supervision.losses[0])
+
+        def decode(outputs: NDArray[Any]) -> NDArray[Any]:
+            return supervision.decode(outputs, *size, loss)
+
         return Computed(
             getattr(published, architecture)(*size, **shape),
             WEIGHTS[task, architecture],
-            setting.task.supervision,
+            decode,
             size,
             chosen,
             setting.backend,
@@ -176,6 +185,31 @@ def _adversarial(summary: str, architecture: str) -> SolverSpec:
 
     options = ("channels", "generator_rate", "scenes")
     return SolverSpec(summary, build, _GAN, options=options, sides=_GAN_SIDES)
+
+
+def _computed_generator() -> SolverSpec:
+    """Offer the generator of `coordconv-g` with weights of `handcrafted.weights`.
+
+    There are none for fewer channels than were published, so the quick preset has those too.
+    """
+    channels = {"channels": _PUBLISHED_GAN.channels}
+
+    def build(setting: Setting, recipe: Recipe | None) -> Solver:
+        # Imported here because `compare list` can do without.
+        import numpy as np
+
+        from compare.learned import published
+        from compare.solvers.computed import Computed
+        from handcrafted.weights import WEIGHTS
+
+        size, chosen = (setting.height, setting.width), {**channels, **setting.options}
+        weights = WEIGHTS["two-objects", "coordconv_g"]
+        generator = published.coordconv_g(*size, **chosen).generator
+        return Computed(generator, weights, np.tanh, size, chosen, setting.backend)
+
+    summary = "the published generator with coordinates; weights computed, none learned"
+    variants = dict.fromkeys(PRESETS, channels)
+    return SolverSpec(summary, build, {}, "quick", ("channels",), variants)
 
 
 _PUBLISHED_GAN = Recipe(
@@ -343,6 +377,7 @@ _SOLVERS: dict[str, dict[str, SolverSpec]] = {
     },
     "two-objects": {
         "handcrafted": scene_generator(),
+        "handcrafted-coordconv-g": _computed_generator(),
         "gan": _adversarial("the published GAN without coordinates, a DCGAN", "gan"),
         "coordconv-g": _adversarial(
             "the published GAN with coordinates in the generator", "coordconv_g"

@@ -15,7 +15,6 @@ from compare.datasets import Dataset
 from compare.learned.architecture import Architecture
 from compare.learned.model import Model
 from compare.learned.training import Progress
-from compare.tasks.base import Supervision
 from handcrafted.weights import ComputedWeights, Weights
 
 
@@ -28,7 +27,8 @@ class Computed:
 
     architecture: Architecture
     weights: ComputedWeights
-    supervision: Supervision
+    decode: Callable[[NDArray[Any]], NDArray[Any]]
+    """(outputs of the network) to answers, in the task's own units."""
     size: tuple[int, int]
     options: Mapping[str, Any]
     """Those of `weights.options`, by name."""
@@ -60,13 +60,8 @@ class Computed:
 
     def model(self) -> Model:
         """Return the architecture with its weights."""
-        loss = self.options.get("loss", self.supervision.losses[0])
-
-        def decode(outputs: NDArray[Any]) -> NDArray[Any]:
-            return self.supervision.decode(outputs, *self.size, loss)
-
         backend = self.backend or load("numpy")
         # They are float32 numbers, which float64 holds too.
         dtype = np.float64 if backend.precision == "float64" else np.float32
         weights = {name: array.astype(dtype, copy=False) for name, array in self.compute().items()}
-        return Model(self.architecture, weights, decode, backend, dense=True)
+        return Model(self.architecture, weights, self.decode, backend, dense=True)

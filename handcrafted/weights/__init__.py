@@ -14,6 +14,7 @@ from typing import Any
 from handcrafted.weights import conv_regressor_quadrant as quadrant
 from handcrafted.weights import conv_regressor_uniform as uniform
 from handcrafted.weights import coordconv_classifier as classifier
+from handcrafted.weights import coordconv_generator as generator
 from handcrafted.weights import coordconv_regressor as regressor
 from handcrafted.weights import coordconv_renderer as renderer
 from handcrafted.weights import deconv
@@ -42,6 +43,8 @@ class ComputedWeights:
     """What can be chosen beside the canvas: keywords of `compute`."""
     smallest_kernel: int = 1
     """Kernels that are smaller have no weights."""
+    possible: Callable[..., Any] | None = None
+    """(height, width, **options), raises ValueError where more than sides and kernel decide."""
     unsolved: Callable[..., Positions] = _none
     """(height, width, **options) to the positions where the answer is wrong."""
     correctly_rounded: int | None = None
@@ -77,6 +80,8 @@ class ComputedWeights:
             raise ValueError(
                 f"no weights are known for a kernel of {kernel}; give {smallest} or more"
             )
+        if self.possible is not None:
+            self.possible(height, width, **options)
 
 
 _SQUARE = 2 * RADIUS + 1
@@ -142,6 +147,12 @@ WEIGHTS: dict[tuple[str, str], ComputedWeights] = {
         ("multiplier", "kernel", "coordinates", "loss"),
         smallest_kernel=2,
         unsolved=deconv.unsolved_squares,
+    ),
+    ("two-objects", "coordconv_g"): ComputedWeights(
+        generator.coordconv_generator,
+        (generator.SHORTEST_SIDE, LONGEST_SIDE),
+        ("channels",),
+        possible=generator.proposals,
     ),
 }
 """By task and published architecture; the plain regressors have one architecture for each split."""

@@ -66,6 +66,9 @@ from handcrafted.weights.coordinate_inputs import Weights, to_pixels
 
 LATENTS = 256
 
+SHORTEST_SIDE = 2 * RADIUS + 1
+"""Of a canvas that has room for an object, in pixels."""
+
 VALUES = 4096
 """Of a latent, equally likely."""
 
@@ -336,6 +339,10 @@ def _far(height: int, width: int) -> tuple[int, ...]:
 
     0 for x and 1 for y; ValueError for a canvas where that is not far enough.
     """
+    if min(height, width) < SHORTEST_SIDE:
+        raise ValueError(
+            f"a canvas of {height}x{width} has no room for an object; give 50x50 or more"
+        )
     # In the middle, of n places the farther end is n // 2 away.
     distances = [(side - 2 * RADIUS) // 2 for side in (width, height)]
     for axis in (0, 1):

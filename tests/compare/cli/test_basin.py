@@ -6,10 +6,10 @@ from compare import cli
 from compare.experiments import basin
 
 BAD = [
-    (["--solver", "argmax"], "solver 'argmax' has no computed weights for onehot2coord; these have:"
+    (["--solver", "argmax"], "solver 'argmax' of onehot2coord has no computed weights, or is not trained on examples; choose from:"
                              " coordconv, conv"),
     (["--task", "magic"], "unknown task 'magic'"),
-    (["--task", "coord2image", "--solver", "conv"], "these have: coordconv, deconv"),
+    (["--task", "coord2image", "--solver", "conv"], "choose from: coordconv, deconv"),
     (["--split", "diagonal"], "unknown split 'diagonal'; choose from: uniform, quadrant"),
     (["--architecture-of", "centre"], "unknown split 'centre'; choose from: uniform, quadrant"),
     (["--scaling", "fair"], "unknown scaling 'fair'; choose from: plain, balanced"),

@@ -146,7 +146,10 @@ _GANS = ("gan", "coordconv-g", "coordconv-gd")
                 "centroid",
             ],
         ),
-        ("two-objects", ["handcrafted", "gan", "coordconv-g", "coordconv-gd"]),
+        (
+            "two-objects",
+            ["handcrafted", "handcrafted-coordconv-g", "gan", "coordconv-g", "coordconv-gd"],
+        ),
         ("no such task", []),
     ],
 )

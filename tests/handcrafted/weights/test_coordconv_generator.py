@@ -93,7 +93,7 @@ def expected(objects, pixels, height, width):
     return pictures[np.arange(len(objects)), :, pixels[:, 1], pixels[:, 0]]
 
 
-SIZES = [(64, 64), (50, 50), (52, 70), (61, 50), (36, 84)]
+SIZES = [(64, 64), (50, 50), (52, 70), (61, 50), (36, 84), (21, 61)]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -249,6 +249,7 @@ def test_the_distance_on_the_published_canvas():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((20, 64), "a canvas of 20x64 has no room for an object; give 50x50 or more"),
         ((49, 49), "no weights are known for a canvas of 49x49; there must be a place 20 pixels"),
         ((127, 64), "the steps of its 107x44 places do not fit into 512 units"),
         ((64, 64, 8), "no weights are known for 8 channels; give 64 or more"),

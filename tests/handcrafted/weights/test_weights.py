@@ -10,7 +10,12 @@ from compare.learned import published
 from compare.learned.model import Model
 from handcrafted.weights import WEIGHTS
 
-EVERY = [pytest.param(*key, entry, id=" ".join(key)) for key, entry in WEIGHTS.items()]
+GENERATOR = "two-objects", "coordconv_g"
+EVERY = [
+    pytest.param(*key, entry, id=" ".join(key))
+    for key, entry in WEIGHTS.items()
+    if key != GENERATOR
+]
 VALUES = {
     "multiplier": (1, 3),
     "kernel": (1, 2, 3, 4),
@@ -27,6 +32,7 @@ def test_every_published_architecture_of_every_task_has_weights():
         ("coord2onehot", "deconv"),
         ("coord2image", "coordconv_renderer"),
         ("coord2image", "deconv"),
+        GENERATOR,
     }
 
 
@@ -107,3 +113,28 @@ def test_the_positions_that_are_lost_are_few_and_named():
     for key, entry in WEIGHTS.items():
         if key[1] != "deconv":
             assert entry.unsolved(64, 64) == []
+
+
+def test_the_generator_of_scenes_has_weights_where_it_has_proposals():
+    entry = WEIGHTS[GENERATOR]
+    for chosen in ({}, {"channels": 70}):
+        expected = published.coordconv_g(50, 61, **chosen).generator.parameters()
+        weights = entry(50, 61, **chosen)
+        assert {n: a.shape for n, a in weights.items()} == {n: p.shape for n, p in expected.items()}
+    entry.require(21, 61)
+    with pytest.raises(ValueError, match="canvas of 20x61; give sides of 21 to"):
+        entry.require(20, 61)
+    with pytest.raises(ValueError, match="canvas of 49x49; there must be a place 20 pixels"):
+        entry.require(49, 49)
+    with pytest.raises(ValueError, match="for 8 channels; give 64 or more"):
+        entry(64, 64, channels=8)
+
+
+def test_the_generator_draws_valid_scenes_with_balanced_weights_too():
+    latents = tasks.load("two-objects").split("all", 50, 50).test.inputs(slice(0, 2))
+    network = published.coordconv_g(50, 50).generator
+    pictures = [
+        np.tanh(Model(network, weights, dense=True).outputs(latents))
+        for weights in (WEIGHTS[GENERATOR](50, 50), WEIGHTS[GENERATOR].balanced(50, 50))
+    ]
+    assert np.array_equal(*pictures)
