@@ -21,7 +21,7 @@ from typing import Any
 from compare.cli import main as compare
 from compare.cli.basin import rest_point
 from compare.files import write_whole
-from compare.report.text import _number, _spread
+from compare.report.text import median_and_range, number
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -106,11 +106,11 @@ def section(title: str, study: dict[str, Any]) -> str:
         cells = [
             (
                 row["start"],
-                _spread(row["mean_error"]),
-                _spread(row["worst_error"]),
+                median_and_range(row["mean_error"]),
+                median_and_range(row["worst_error"]),
                 f"{row['success']['runs']}/{row['success']['of']}",
-                _spread(row["travelled"]),
-                _spread(row["from_computed"]) if row["from_computed"] else "",
+                median_and_range(row["travelled"]),
+                median_and_range(row["from_computed"]) if row["from_computed"] else "",
             )
             for row in own
         ]
@@ -131,8 +131,8 @@ def before_and_now(studies: dict[str, Any]) -> str:
         cells.append((
             f"{row['solver']}{', uniform network' if study == CORNER else ''}, {split}, {start}",
             f"{mean:g} / {worst:g}" if worst else f"{mean:g}",
-            _spread(row["mean_error"]),
-            _spread(row["worst_error"]),
+            median_and_range(row["mean_error"]),
+            median_and_range(row["worst_error"]),
             str(row["success"]["of"]),
         ))  # fmt: skip
     return table(("start", "before: mean / worst", "mean", "worst", "seeds"), cells)
@@ -160,7 +160,7 @@ def findings(studies: dict[str, Any]) -> str:
             for start in starts
             for error in row(study, split, scaling, start)["mean_error"]["by_seed"]
         ]
-        return f"{_number(min(found))} to {_number(max(found))} pixels"
+        return f"{number(min(found))} to {number(max(found))} pixels"
 
     def returned(study: str, splits: tuple[str, ...], scaling: str, *starts: str) -> str:
         found = [
@@ -187,15 +187,15 @@ def findings(studies: dict[str, Any]) -> str:
         Trainings that begin at the balanced weights end
         {means(LINEAR, both, "balanced", "computed")} off, and
         {returned(LINEAR, both, "balanced", "computed")} end with a worst error under half a pixel.
-        At the start the loss is {_number(rest["loss"]["max"])} and its gradient
-        {_number(rest["data_gradient"]["max"])}; only the L2 penalty has a gradient, of the norm
+        At the start the loss is {number(rest["loss"]["max"])} and its gradient
+        {number(rest["data_gradient"]["max"])}; only the L2 penalty has a gradient, of the norm
         {rest["gradient"]["median"]:.1g}. Adam divides a gradient by its own size, so the first step
         is as long as the learning rate, 0.01 in every weight of a kernel that is not 0, however
         small the gradient. Loss and penalty together are no lower at the end than at the start:
         {objective("uniform", 0)} and then {objective("uniform", -1)} on the uniform split,
         {objective("quadrant", 0)} and then {objective("quadrant", -1)} on the quadrant split.
         Without the penalty the computed weights are a rest point: those trainings travel
-        {_number(still)}.""",
+        {number(still)}.""",
         f"""**Scaling decides.** From the plain weights, the same function with larger numbers, the
         same recipe ends {means(LINEAR, both, "plain", "computed")} off, and
         {returned(LINEAR, both, "plain", "computed")} return; with noise 0.01 to 0.3,

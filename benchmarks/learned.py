@@ -65,7 +65,7 @@ def steps(name: str) -> tuple[Callable[[], object], Callable[[], object], Recipe
     targets = task.supervision.encode(data.positions, SIZE, SIZE)
     inputs = data.inputs()
 
-    state = training.begin(learned.architecture, 0, backend)
+    state = training.initial_state(learned.architecture, 0, backend)
     step, shared, samples = training.prepared(
         learned.architecture, from_chunks([inputs]), recipe, backend
     )
@@ -122,7 +122,7 @@ def until_right(split: str, seed: int) -> float:
 
     states = training.states(
         learned.architecture, from_chunks([inputs]), targets, recipe, seed=seed,
-        backend=backend, state=training.begin(learned.architecture, seed, backend),
+        backend=backend, state=training.initial_state(learned.architecture, seed, backend),
     )  # fmt: skip
     took, before = 0.0, time.perf_counter()
     for state in states:

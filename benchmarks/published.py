@@ -43,7 +43,7 @@ from compare.files import write_whole
 from compare.learned import training
 from compare.learned.sparse.batches import from_chunks
 from compare.learned.state import State, read_checkpoint
-from compare.results.statistics import spread, wilson
+from compare.results.statistics import describe, wilson
 from compare.solvers.catalogue import published_epochs, solvers_of
 
 RESULTS = Path(__file__).parent.parent / "docs" / "results"
@@ -211,7 +211,7 @@ def _train(item: dict[str, Any]) -> str:
     positions = parts["train"].positions
     targets = learned.supervision.encode(positions, *plan.size)
     inputs = from_chunks(parts["train"].inputs(part) for part in parts["train"].chunks())
-    state = training.begin(learned.architecture, plan.seed, backend)
+    state = training.initial_state(learned.architecture, plan.seed, backend)
     checkpoint = path.with_suffix(".npz")
     row = read_row(path, plan)
     if row and checkpoint.exists():
@@ -368,7 +368,7 @@ def number(value: float) -> str:
 
 def over_seeds(values: Sequence[float]) -> str:
     """Write the median, the smallest and the largest."""
-    found = spread(values)
+    found = describe(values)
     middle, low, high = (number(found[key]) for key in ("median", "min", "max"))
     return middle if low == high else f"{middle} ({low}..{high})"
 

@@ -39,7 +39,7 @@ def launches(name: str, size: int) -> int | None:
     backend = backends.load("torch", "cpu")
     backend.microbatch = lambda: 1 << 40  # as on a GPU
     architecture, recipe = published()[name](size, size), Recipe(0.001)
-    state = training.begin(architecture, 0, backend)
+    state = training.initial_state(architecture, 0, backend)
     inputs = _inputs(architecture, count=recipe.batch)[-1]
     step, shared, samples = training.prepared(architecture, inputs, recipe, backend)
     targets = backend.asarray(np.zeros((2, *architecture.shapes()[-1]), np.float32))

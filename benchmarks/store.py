@@ -8,6 +8,7 @@ whole commands, from start to exit, the best and the worst of three; the limit i
 
 from __future__ import annotations
 
+import argparse
 import random
 import subprocess
 import sys
@@ -56,7 +57,9 @@ def fill(out: Path, runs: int) -> None:
 
 def main() -> int:
     """Print a line for each question; returns 1 if one takes longer than the limit."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("runs", nargs="?", type=int, default=10_000, help="(default: 10,000)")
+    runs = parser.parse_args().runs
     slow = False
     with tempfile.TemporaryDirectory() as name:
         fill(Path(name), runs)

@@ -42,7 +42,7 @@ def prepared(task_name: str, solver: str, size: int, name: str, device: str):
     step, shared, samples = training.prepared(learned.architecture, inputs, recipe, backend)
     targets = backend.asarray(task.supervision.encode(data.positions, size, size))
     order = np.arange(len(data) // recipe.batch * recipe.batch).reshape(-1, recipe.batch)
-    state = training.begin(learned.architecture, 0, backend)
+    state = training.initial_state(learned.architecture, 0, backend)
     rates = backend.asarray(np.full(len(order), 1e-3), like=state.running_loss)
     arguments = [
         state.weights, state.mean, state.square, state.running_loss,

@@ -142,9 +142,9 @@ def _brushes(colour: int) -> tuple[Tap, ...]:
     The disc is every pixel within 10 of the centre, as OpenCV's `circle` fills it.
     """
     disc = tuple(
-        Tap(colour, 2 * colour, 1, columns=2 * reach + 1, top=row, left=-reach)
+        Tap(colour, 2 * colour, 1, columns=2 * half + 1, top=row, left=-half)
         for row in range(-RADIUS, RADIUS + 1)
-        for reach in (isqrt(RADIUS**2 - row**2),)
+        for half in (isqrt(RADIUS**2 - row**2),)
     )
     side = 2 * RADIUS + 1
     return (*disc, Tap(colour, 2 * colour + 1, 1, side, side, -RADIUS, -RADIUS))
@@ -245,9 +245,9 @@ def inverse_steps(height: int, width: int) -> tuple[Operation, ...]:
 def nearer_taps(output: int, channel: int, value: int) -> tuple[Tap, ...]:
     """Return the disc of all offsets nearer than `DISTANCE`, row by row."""
     return tuple(
-        Tap(output, channel, value, columns=2 * reach + 1, top=row, left=-reach)
+        Tap(output, channel, value, columns=2 * half + 1, top=row, left=-half)
         for row in range(1 - DISTANCE, DISTANCE)
-        for reach in (isqrt(DISTANCE**2 - 1 - row**2),)
+        for half in (isqrt(DISTANCE**2 - 1 - row**2),)
     )
 
 

@@ -165,7 +165,15 @@ def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row], width: int)
     from textwrap import fill
 
     from compare.experiments.basin import USUAL
-    from compare.report.text import columns, counted, epochs_of, folded, heading, number, spread
+    from compare.report.text import (
+        columns,
+        counted,
+        epochs_of,
+        folded,
+        heading,
+        median_and_range,
+        number,
+    )
     from compare.solvers.catalogue import published_epochs
 
     first = rows[0]
@@ -193,8 +201,8 @@ def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row], width: int)
             cells.append(
                 (
                     row["start"],
-                    spread(row["mean_error"]),
-                    spread(row["worst_error"]),
+                    median_and_range(row["mean_error"]),
+                    median_and_range(row["worst_error"]),
                     f"{row['success']['runs']}/{row['success']['of']}",
                     number(row["travelled"]["median"]),
                     number(distance["median"]) if distance else "",

@@ -52,11 +52,11 @@ def run(options: argparse.Namespace) -> int:
     with progress.bar(len(chosen), "solver") as bar:
         started = iter(range(len(chosen)))
 
-        def begin(solver: str) -> None:
+        def announce(solver: str) -> None:
             bar.update(next(started) - bar.n)
             bar.set_description(solver)
 
-        costs = measure(task, chosen, backend, begin)
+        costs = measure(task, chosen, backend, announce)
     sides = f"side of the canvas (pixels), {BATCH} samples"
     batches = f"samples, canvas of {SIDE}x{SIDE}"
     panels = {

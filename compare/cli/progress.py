@@ -62,7 +62,7 @@ def watch(
 ) -> Iterator[tuple[Plan, Outcome]]:
     """Yield the plans' last outcomes as they come, under one progress bar.
 
-    `start` begins to carry them out. Warnings, and runs that another process has locked, are
+    `start` starts to carry them out. Warnings, and runs that another process has locked, are
     printed on the way.
     """
     from compare.experiments import comparison

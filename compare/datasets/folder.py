@@ -34,7 +34,7 @@ _ORIENTATION = 0x0112
 """EXIF's tag for how a camera was held."""
 
 _BLOCK = 1024
-"""Files that are decoded before it is seen how many were bad."""
+"""Files that are decoded before the bad ones are counted."""
 
 _NAMED = 3
 """Names that a message gives before it says how many more there are."""

@@ -290,9 +290,9 @@ def _expected(
     total = 0.0
     known, times = np.unique(chances[chances > 0], return_counts=True)
     for chance, repeated in zip(known, times, strict=True):
-        spread = 12 * np.sqrt(count * chance) + 40
-        low = max(0, int(count * chance - spread))
-        high = min(count, int(count * chance + spread))
+        margin = 12 * np.sqrt(count * chance) + 40
+        low = max(0, int(count * chance - margin))
+        high = min(count, int(count * chance + margin))
         k = np.arange(low, high + 1)
         total += float(repeated * (binom.pmf(k, count, chance) * value(k, chance)).sum())
     return total

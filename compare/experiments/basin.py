@@ -54,7 +54,7 @@ from compare.results.runs import (
     write_results,
 )
 from compare.results.schema import FORMAT
-from compare.results.statistics import spread, wilson
+from compare.results.statistics import describe, wilson
 from compare.solvers.catalogue import added_by, solvers_of
 from compare.solvers.computed import Computed
 from compare.solvers.learned import Learned
@@ -510,7 +510,7 @@ def gradients_at(
     backend = _backend(solver)
     # At rate 0 nothing moves, and the mean of one gradient is that gradient.
     recipe = replace(solver.recipe, learning_rate=0.0, beta1=0.0, l2=0.0, epochs=1)
-    state = training.begin_from(solver.architecture, weights, backend)
+    state = training.state_from_weights(solver.architecture, weights, backend)
     following = training.states(
         solver.architecture,
         from_chunks(data.inputs(part) for part in data.chunks()),
@@ -655,8 +655,8 @@ _AT_START = ("loss", "penalty", "data_gradient", "gradient")
 
 
 def _over(records: Sequence[Record], *path: str) -> dict[str, Any]:
-    """Return what each seed has at a path of keys, and its `spread`."""
+    """Return what each seed has at a path of keys, and its `describe`."""
     values = list[Any](records)
     for key in path:
         values = [value[key] for value in values]
-    return {**spread(values), "by_seed": values}
+    return {**describe(values), "by_seed": values}

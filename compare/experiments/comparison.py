@@ -92,7 +92,7 @@ def carry_out(
 ) -> dict[str, Record]:
     """Carry out the `missing` ones of some plans; return all records, by the runs' names.
 
-    `watched` begins them and yields what became of each, as `watch` does. Where solvers were not
+    `watched` starts them and yields what became of each, as `watch` does. Where solvers were not
     asked for by name (`lenient`), those of other packages that fail are left out with a warning.
     Raises RunError for a run that fails, and `StorageError` for a disk that takes no more. Of
     several processes that compute together, each gets the records.

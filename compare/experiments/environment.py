@@ -13,7 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import compare
 from compare import backends
 
 
@@ -95,7 +94,7 @@ def _commit() -> dict[str, Any]:
     git = shutil.which("git")
     if git is None:
         return none
-    root = Path(compare.__file__).parent
+    root = Path(__file__).parents[1]
 
     def ask(*question: str) -> str:
         return subprocess.run(

@@ -2,7 +2,7 @@
 
 They are drawn for print: 3.5 inches wide for one column or 7.2 for two, with type of 7 points or
 more at that size, and saved as vectors or pixels. A solver has one colour and one marker in all of
-them. Nothing is told by colour alone.
+them. Nothing is shown by colour alone.
 """
 
 from __future__ import annotations

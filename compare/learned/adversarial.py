@@ -26,7 +26,7 @@ from compare.learned.losses import sigmoid
 from compare.learned.optimizer import adam, adam_rate, decay
 from compare.learned.recipe import Recipe
 from compare.learned.state import Arrays, State
-from compare.learned.training import Progress, begin, follow, out_of_memory
+from compare.learned.training import Progress, follow, initial_state, out_of_memory
 
 GENERATOR_STEPS = 2
 """On each batch, after the discriminator's one."""
@@ -64,7 +64,7 @@ def train(
     the discriminator's step, is done again.
     """
     new = replace(
-        begin(adversaries, seed, backend),
+        initial_state(adversaries, seed, backend),
         running_loss=backend.asarray(np.zeros(1 + len(CURVES), np.float32)),
         curves={name: () for name in (*CURVES, *judged)},
     )

@@ -61,7 +61,7 @@ def train(
     the same bits as without the interruption. A loss that is no longer finite ends training at the
     end of its epoch.
     """
-    new = begin(architecture, seed, backend) if initial is None else initial
+    new = initial_state(architecture, seed, backend) if initial is None else initial
 
     def following(state: State) -> Iterator[State]:
         return states(
@@ -270,12 +270,12 @@ def out_of_memory(backend: Backend, epoch: int, index: int, batch: int, error: M
     )
 
 
-def begin(architecture: Architecture | Adversaries, seed: int, backend: Backend) -> State:
+def initial_state(architecture: Architecture | Adversaries, seed: int, backend: Backend) -> State:
     """Return the state before the first step, with the first weights of the seed."""
-    return begin_from(architecture, architecture.initial_weights(seed), backend)
+    return state_from_weights(architecture, architecture.initial_weights(seed), backend)
 
 
-def begin_from(
+def state_from_weights(
     architecture: Architecture | Adversaries,
     weights: Mapping[str, NDArray[Any]],
     backend: Backend,

@@ -305,7 +305,7 @@ def legend(task: Task) -> str:
         "numbers were written down or computed, whatever the samples. M MACs: millions of "
         "multiply-adds for one sample, computed densely. us: median microseconds to predict one. "
         "In all, of the runs: CPU s, seconds of processor cores; GPU s, seconds that GPUs were "
-        "held; G MACs, 10^9 multiply-adds of training and evaluating, a backward pass counted as "
+        "used; G MACs, 10^9 multiply-adds of training and evaluating, a backward pass counted as "
         "two forward; kJ, what the machine's processors and the run's GPUs took meanwhile; "
         "samples/s, trained on; wait %, of training without a batch; ?, not known."
     )
@@ -372,7 +372,7 @@ def score_cells(
 def _cell(column: Column, numbers: Mapping[str, float]) -> str:
     if column.share:
         return percent(numbers["median"])
-    return spread(numbers, column.digits)
+    return median_and_range(numbers, column.digits)
 
 
 def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -399,7 +399,9 @@ def conclusions(
     known = [row for row in rows if row["correct"]]
     if known:
         total = sum(known[0]["samples"].values())
-        counts = "; ".join(f"{row['solver']} {spread(row['correct'], 0)}" for row in known)
+        counts = "; ".join(
+            f"{row['solver']} {median_and_range(row['correct'], 0)}" for row in known
+        )
         lines.append(f"Correct at, of all {total:,} positions: {counts}.")
     # Solvers that learn nothing and score alike are compared once.
     names: dict[str, list[str]] = {}
@@ -483,7 +485,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def spread(numbers: Mapping[str, float], digits: int | None = None) -> str:
+def median_and_range(numbers: Mapping[str, float], digits: int | None = None) -> str:
     """Write "median (smallest..largest)", or the number alone where they are equal."""
     median, low, high = (
         number(numbers[key]) if digits is None else f"{numbers[key]:,.{digits}f}"

@@ -40,7 +40,7 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
 
     def over_seeds(scores: list[Scores | None]) -> dict[str, dict[str, float]] | None:
         known = [each for each in scores if each is not None]
-        return {key: spread([s[key] for s in known]) for key in _shared(known)} if known else None
+        return {key: describe([s[key] for s in known]) for key in _shared(known)} if known else None
 
     successes = sum(run["success"] for run in runs)
     return {
@@ -55,7 +55,7 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
         "scores": {
             part: over_seeds([run["scores"].get(part) for run in runs]) for part in first["scores"]
         },
-        "correct": spread([sum(run["correct"].values()) for run in runs])
+        "correct": describe([sum(run["correct"].values()) for run in runs])
         if all(run["correct"] for run in runs)
         else None,
         "success": {"runs": successes, "of": len(runs), "wilson95": wilson(successes, len(runs))},
@@ -64,8 +64,8 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
         "ledger": asdict(total(map(of_record, runs))),
         "samples_a_second": _median_of(runs, "samples_a_second"),
         "waiting_share": _waiting(runs),
-        "train_seconds": spread([run["timing"]["train_seconds"] for run in runs]),
-        "predict_microseconds": spread([run["timing"]["predict_microseconds"] for run in runs]),
+        "train_seconds": describe([run["timing"]["train_seconds"] for run in runs]),
+        "predict_microseconds": describe([run["timing"]["predict_microseconds"] for run in runs]),
     }
 
 
@@ -87,7 +87,7 @@ def _shared(scores: Sequence[Scores]) -> list[str]:
     return [name for name in scores[0] if all(name in each for each in scores)]
 
 
-def spread(numbers: Sequence[float]) -> dict[str, float]:
+def describe(numbers: Sequence[float]) -> dict[str, float]:
     """Return the median, the range and a bootstrap interval for the median, 95 %.
 
     The interval is left out for fewer than three numbers, which say nothing about others.
@@ -97,9 +97,9 @@ def spread(numbers: Sequence[float]) -> dict[str, float]:
     values = np.sort(np.asarray(numbers, dtype=float))
     result = {"median": _median(values), "min": values[0], "max": values[-1]}
     if len(values) >= 3:
-        # Of the median's place among the sorted numbers, since some of those may be infinite.
-        places = np.arange(len(values))
-        low, high = bootstrap((places,), np.median, method="percentile", rng=0).confidence_interval
+        # Of the median's rank among the sorted numbers, since some of those may be infinite.
+        ranks = np.arange(len(values))
+        low, high = bootstrap((ranks,), np.median, method="percentile", rng=0).confidence_interval
         result["low95"], result["high95"] = values[int(low)], values[int(np.ceil(high))]
     return {name: float(value) for name, value in result.items()}
 

@@ -152,8 +152,8 @@ def where(table: Table, conditions: Sequence[str]) -> Table:
         values = table[_known(table, (column,))[0]]
         listed = text.split(",") if sign in ("=", "!=") else [text]
         wanted = [_value(values.dtype, each.strip(), condition) for each in listed]
-        held = [_OPERATORS[sign](values, value) for value in wanted]
-        table = table[np.all(held, axis=0) if sign == "!=" else np.any(held, axis=0)]
+        matches = [_OPERATORS[sign](values, value) for value in wanted]
+        table = table[np.all(matches, axis=0) if sign == "!=" else np.any(matches, axis=0)]
     return table
 
 
@@ -200,8 +200,10 @@ def group(table: Table, by: Sequence[str]) -> Table:
         result[state] = np.asarray(counts, dtype=np.int64)
     result["success"] = np.asarray([success[each].mean() for each in members], dtype=float)
     for name in _scores(table):
-        spreads = np.asarray([_spread(table[name][each]) for each in members]).reshape(-1, 3)
-        for end, column in zip(("", "_min", "_max"), spreads.T, strict=True):
+        ranges = np.asarray([_median_and_range(table[name][each]) for each in members]).reshape(
+            -1, 3
+        )
+        for end, column in zip(("", "_min", "_max"), ranges.T, strict=True):
             result[name + end] = column
     return _joined(result)
 
@@ -217,7 +219,7 @@ def _scores(table: Table) -> list[str]:
     return [name for name in names if name.startswith("test_") or name in others]
 
 
-def _spread(values: NDArray[Any]) -> tuple[float, float, float]:
+def _median_and_range(values: NDArray[Any]) -> tuple[float, float, float]:
     """Return the median, the smallest and the largest of those that are numbers."""
     known = np.sort(values[~np.isnan(values)])
     if len(known) == 0:

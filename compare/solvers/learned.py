@@ -49,7 +49,9 @@ class Learned:
             self.recipe,
             seed=seed,
             backend=backend,
-            initial=training.begin_from(self.architecture, initial, backend) if initial else None,
+            initial=training.state_from_weights(self.architecture, initial, backend)
+            if initial
+            else None,
             checkpoint=checkpoint,
             on_progress=on_progress or (lambda _: None),
         )

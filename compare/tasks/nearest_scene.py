@@ -23,8 +23,8 @@ from compare.datasets.two_objects import require_room
 from handcrafted.two_objects import DISTANCE, RADIUS
 
 _ROWS = np.arange(-RADIUS, RADIUS + 1)
-REACH = np.array([[isqrt(RADIUS**2 - row**2) for row in _ROWS], [RADIUS] * len(_ROWS)])
-"""(2, 21): how far a disc and a square reach left and right, row by row from the top."""
+HALF_WIDTHS = np.array([[isqrt(RADIUS**2 - row**2) for row in _ROWS], [RADIUS] * len(_ROWS)])
+"""(2, 21): of a disc and a square, row by row from the top."""
 
 _SIDE = 2 * RADIUS + 1
 
@@ -43,7 +43,10 @@ def _areas() -> NDArray[np.int64]:
     inside = abs(other) <= RADIUS
     for first in range(2):
         for second in range(2):
-            mine, theirs = REACH[first], REACH[second][np.clip(other, -RADIUS, RADIUS) + RADIUS]
+            mine, theirs = (
+                HALF_WIDTHS[first],
+                HALF_WIDTHS[second][np.clip(other, -RADIUS, RADIUS) + RADIUS],
+            )
             right, left = np.minimum(mine, across + theirs), np.maximum(-mine, across - theirs)
             runs = np.where(inside, np.maximum(0, right - left + 1), 0)
             areas[first, second, :_SIDE, :_SIDE] = runs.sum(axis=2)
@@ -130,10 +133,10 @@ class Decoder:
         rows, columns = self.shape
         sums = np.zeros((2, rows, columns))
         for shape in range(2):
-            for top, reach in enumerate(REACH[shape].tolist()):
+            for top, half in enumerate(HALF_WIDTHS[shape].tolist()):
                 lines = prefix[top : top + rows]
-                left = RADIUS - reach
-                right = RADIUS + reach + 1
+                left = RADIUS - half
+                right = RADIUS + half + 1
                 sums[shape] += lines[:, right : right + columns] - lines[:, left : left + columns]
         return sums.reshape(2, -1)
 
@@ -230,9 +233,9 @@ class Decoder:
         p, q = p[meet, None], q[meet, None]
         lines = y[p] + _ROWS  # each row of the blue object
         other = lines - y[q]
-        theirs = REACH[second][np.clip(other, -RADIUS, RADIUS) + RADIUS]
-        left = np.maximum(x[p] - REACH[first], x[q] - theirs)
-        right = np.minimum(x[p] + REACH[first], x[q] + theirs) + 1
+        theirs = HALF_WIDTHS[second][np.clip(other, -RADIUS, RADIUS) + RADIUS]
+        left = np.maximum(x[p] - HALF_WIDTHS[first], x[q] - theirs)
+        right = np.minimum(x[p] + HALF_WIDTHS[first], x[q] + theirs) + 1
         shared = (abs(other) <= RADIUS) & (right > left)
         left = np.where(shared, left, 0)
         right = np.where(shared, right, 0)

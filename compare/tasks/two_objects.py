@@ -219,8 +219,8 @@ def _even(picture: NDArray[Any]) -> NDArray[np.bool_]:
     from scipy.ndimage import maximum_filter, minimum_filter
 
     size = (1, 3, 3)
-    spread = maximum_filter(picture, size) - minimum_filter(picture, size)
-    return np.asarray((spread <= 0.02).all(axis=0))
+    difference = maximum_filter(picture, size) - minimum_filter(picture, size)
+    return np.asarray((difference <= 0.02).all(axis=0))
 
 
 # --- Scores -----------------------------------------------------------------------------------
@@ -356,7 +356,7 @@ def _training(height: int, width: int) -> _Training:
 
 
 def succeeded(scores: Scores) -> bool:
-    """Say whether nearly all pictures are scenes, and those as spread as real ones."""
+    """Say whether nearly all pictures are scenes, and those as varied as real ones."""
     return bool(scores["valid_10"] >= 0.95 and scores["distance_low95"] <= scores["distance_true"])
 
 

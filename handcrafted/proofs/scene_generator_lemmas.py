@@ -117,8 +117,8 @@ def _scene_generator_lemmas(change: Change = _unchanged) -> int:
     for k, value in enumerate(flags[4:], start=1):
         c.prove(f"kept {k}", c.at_pixel(maps[k]) == value)
 
-    reach = [max(d for d in range(DISTANCE) if d**2 + k**2 < DISTANCE**2) for k in range(DISTANCE)]
-    near = c.z3.Abs(c.j - bx) <= _table(c, c.i - by, reach)
+    halves = [max(d for d in range(DISTANCE) if d**2 + k**2 < DISTANCE**2) for k in range(DISTANCE)]
+    near = c.z3.Abs(c.j - bx) <= _table(c, c.i - by, halves)
     maps = c.apply(free, [blue, *(Field(value) for value in flags[4:])])
     for k, value in enumerate((If(at_blue, 1, 0), *flags[4:8])):
         c.prove(f"kept by the disc {k}", c.at_pixel(maps[k]) == value)

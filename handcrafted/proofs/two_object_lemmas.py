@@ -21,8 +21,8 @@ def _table(c: Canvas, distance: Formula, lengths: list[int]) -> Formula:
 def _in_shape(c: Canvas, x: Formula, y: Formula, square: Formula) -> Formula:
     """Say whether a disc or a square at (x, y) covers the pixel (i, j)."""
     r = two_objects.RADIUS
-    reach = [max(d for d in range(r + 1) if d**2 + k**2 <= r**2) for k in range(r + 1)]
-    disc = c.z3.Abs(c.j - x) <= _table(c, c.i - y, reach)
+    halves = [max(d for d in range(r + 1) if d**2 + k**2 <= r**2) for k in range(r + 1)]
+    disc = c.z3.Abs(c.j - x) <= _table(c, c.i - y, halves)
     within = c.z3.And(c.z3.Abs(c.j - x) <= r, c.z3.Abs(c.i - y) <= r)
     return c.z3.If(square == 1, within, disc)
 
@@ -158,31 +158,31 @@ def _image2objects_lemmas(change: Change = _unchanged) -> int:
         Field(If(Or(is_red, is_blue), -1, 1)),
         Field(If(is_red, -1, 1)),
     ]
-    seen = [Field(If(And(is_blue, Not(is_red)), 1, 0)), Field(If(is_red, 1, 0))]
+    visible = [Field(If(And(is_blue, Not(is_red)), 1, 0)), Field(If(is_red, 1, 0))]
     maps = c.apply(split, scene)
-    for name, channel, true in zip(("blue", "red"), maps, seen, strict=True):
+    for name, channel, true in zip(("blue", "red"), maps, visible, strict=True):
         c.prove(f"1 where {name} is seen, else -1", c.at_pixel(channel) == 2 * c.at_pixel(true) - 1)
     maps = c.apply(relu, maps)
-    for name, channel, true in zip(("blue", "red"), maps, seen, strict=True):
+    for name, channel, true in zip(("blue", "red"), maps, visible, strict=True):
         c.prove(f"1 where {name} is seen, else 0", c.at_pixel(channel) == c.at_pixel(true))
 
     at_blue, at_red = And(c.i == by, c.j == bx), And(c.i == ry, c.j == rx)
-    maps = c.apply(find, seen)
+    maps = c.apply(find, visible)
 
     def count(channel: Channel, across: int, down: int) -> Formula:
         """Count the pixels so far across and down, both ways, that a channel has."""
         steps = {(down, across), (down, -across), (-down, across), (-down, -across)}
         return sum(c.value(channel, c.i + a, c.j + b) for a, b in sorted(steps))
 
-    def ends(channel: Channel, reach: int) -> Formula:
-        return count(channel, reach, 0) + count(channel, 0, reach)
+    def ends(channel: Channel, far: int) -> Formula:
+        return count(channel, far, 0) + count(channel, 0, far)
 
     r = two_objects.RADIUS
-    score = 2 * ends(seen[0], r) + ends(seen[1], r) - 8 * ends(seen[0], r + 1) - 6
+    score = 2 * ends(visible[0], r) + ends(visible[1], r) - 8 * ends(visible[0], r + 1) - 6
     c.prove("three ends blue, one blue or red, none beyond", c.at_pixel(maps[0]) == score)
-    c.prove("four ends red", c.at_pixel(maps[1]) == ends(seen[1], r) - 3)
-    c.prove("blue corners", c.at_pixel(maps[2]) == count(seen[0], r, r))
-    c.prove("red corners", c.at_pixel(maps[3]) == count(seen[1], r, r))
+    c.prove("four ends red", c.at_pixel(maps[1]) == ends(visible[1], r) - 3)
+    c.prove("blue corners", c.at_pixel(maps[2]) == count(visible[0], r, r))
+    c.prove("red corners", c.at_pixel(maps[3]) == count(visible[1], r, r))
     v = [c.at_pixel(channel) for channel in c.apply(relu2, maps)]
     c.prove("1 or 2 at the blue centre", Implies(at_blue, Or(v[0] == 1, v[0] == 2)))
     c.prove("0 but at the blue centre", Or(at_blue, v[0] == 0))
@@ -213,7 +213,7 @@ def _image2objects_lemmas(change: Change = _unchanged) -> int:
     c.prove("X is the pixel's column", c.at_pixel(maps[4]) == c.j)
     c.prove("Y is the pixel's row", c.at_pixel(maps[5]) == c.i)
     maps = c.apply(locate, maps)
-    for k, (here, value, elsewhere) in enumerate(
+    for k, (here, value, otherwise) in enumerate(
         (
             (at_blue, c.W - bx, -c.j),
             (at_blue, c.H - by, -c.i),
@@ -223,7 +223,7 @@ def _image2objects_lemmas(change: Change = _unchanged) -> int:
             (at_red, 4 * rs, red_rest - 4),
         )
     ):
-        c.prove(f"located {k}", c.at_pixel(maps[k]) == If(here, value, elsewhere))
+        c.prove(f"located {k}", c.at_pixel(maps[k]) == If(here, value, otherwise))
     blue = [Impulse(by, bx, value) for value in (c.W - bx, c.H - by, corners)]
     red = [Impulse(ry, rx, value) for value in (c.W - rx, c.H - ry, 4 * rs)]
     maps = [

@@ -14,11 +14,11 @@ valid, and its distribution is the published one but for the scenes in which all
 | after layer | carries |
 | --- | --- |
 | 1 | one step for each bound between two digits of a coordinate; both shapes; i, j of the pixel |
-| 2 | all centres and the pixel; pieces of d^2 for two proposals; abs(d) for the others and blue |
-| 3 | near for two proposals; pieces of d^2 for the others; where red is sure to be far enough |
-| 4 | near for the others; pieces of how far the pixel is from blue |
+| 2 | all centres and the pixel; terms of d^2 for two proposals; abs(d) for the others and blue |
+| 3 | near for two proposals; terms of d^2 for the others; where red is sure to be far enough |
+| 4 | near for the others; terms of how far the pixel is from blue |
 | 5 | blue here, the red centre |
-| 6 | pieces of how far the pixel is from red |
+| 6 | terms of how far the pixel is from red |
 | 7 | red here, blue here |
 | 8 | the colours, -16 or less, or 16 or more, whose tanh is -1 or 1 in float32 |
 
@@ -140,9 +140,9 @@ class _Layer:
 
         0 for a negative number.
         """
-        pieces = [self.relu(distance - k) * (2 - (k == 0)) for k in range(bound)]
+        terms = [self.relu(distance - k) * (2 - (k == 0)) for k in range(bound)]
         last = self.relu(distance - bound) * (beyond - (2 * bound - 1))
-        return _total([*pieces, last])
+        return _total([*terms, last])
 
     def of_difference(self, difference: _Sum, bound: int, beyond: float) -> _Sum:
         """Return `squared` of the absolute value of a difference."""

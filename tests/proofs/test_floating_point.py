@@ -1,15 +1,15 @@
 """Exact at `largest_exact_size`; and, beyond it, where the first wrong answer is.
 
-A significand of p bits holds every integer up to 2**p and not 2**p + 1, which becomes 2**p (ties
-go to the even one). So one pixel past the limit the width W = 2**p + 1 is no longer held, and the
-two networks meet it differently:
+A significand of p bits represents every integer up to 2**p and not 2**p + 1, which becomes 2**p
+(ties go to the even one). So one pixel past the limit the width W = 2**p + 1 is no longer
+represented, and the two networks differ in what follows:
 
 - without coordinates, W pixels from x = 0 to the edge add up to 2**p for a W that was rounded to
   2**p too; but for x = 1 the sum is 2**p, the same, and the answer 0 is wrong;
 - the critique's network computes round(W) - X and takes it from round(W) again, so what W was
-  rounded by cancels. Its first wrong answers come a pixel later, at W = 2**p + 2, which is held
-  again: for x = 1, where W - x = 2**p + 1 is rounded, and for x = 2**p + 1, which is rounded
-  itself.
+  rounded by cancels. Its first wrong answers come a pixel later, at W = 2**p + 2, which is
+  represented again: for x = 1, where W - x = 2**p + 1 is rounded, and for x = 2**p + 1, which is
+  rounded itself.
 """
 
 import numpy as np
@@ -105,7 +105,7 @@ def test_float64_at_the_limit_and_past_it():
     assert limit == 2**53
     for first in (0, 1, limit // 2 - 4, limit - 8):
         assert crop(limit, first, 8, np.float64) == list(range(first, first + 8))
-    # One past: right by the luck told above; two past: wrong.
+    # One past: right, as said above; two past: wrong.
     assert crop(limit + 1, limit - 7, 8, np.float64) == list(range(limit - 7, limit + 1))
     assert crop(limit + 2, limit - 6, 8, np.float64)[-1] != limit + 1
     assert crop(limit + 2, 0, 3, np.float64) == [0, 2, 2]

@@ -129,17 +129,17 @@ def test_a_dry_run_leaves_no_trace(compare, tmp_path):
     code, printed, errors = compare(*LEARNED, "--dry-run", "--out", str(out))
     assert (code, errors) == (0, "")
     assert not out.exists()
-    (place,) = re.findall(rf"{re.escape(str(out))}/\S+", printed)
+    (directory,) = re.findall(rf"{re.escape(str(out))}/\S+", printed)
     assert "1 run on numpy, cpu; none was started." in printed
     assert (
         "to run     uniform coordconv: seed 0, 2 of the full recipe's 100 epochs, so unf" in printed
     )
-    # It told the truth.
+    # So it is.
     compare(*LEARNED, "--out", str(out))
-    assert [str(path) for path in out.iterdir()] == [place]
+    assert [str(path) for path in out.iterdir()] == [directory]
     code, printed, _ = compare(*LEARNED, "--dry-run", "--json", "--out", str(out))
     (plan,) = json.loads(printed)
-    assert (plan["state"], plan["directory"]) == ("finished", place)
+    assert (plan["state"], plan["directory"]) == ("finished", directory)
     assert (plan["backend"], plan["device"], plan["recipe"]["epochs"]) == ("numpy", "cpu", 2)
     _, printed, _ = compare(*LEARNED, "--dry-run", "--force", "--out", str(out))
     assert "to run     uniform coordconv" in printed

@@ -13,7 +13,7 @@ import pytest
 import scipy
 from threadpoolctl import threadpool_limits
 
-import compare
+import compare.experiments.environment as environment_module
 from compare.experiments.environment import _commit, cores, environment
 
 
@@ -69,7 +69,7 @@ def checkout(tmp_path, monkeypatch):
     package.mkdir()
     (package / "__init__.py").write_text("")
     git(tmp_path, "init", "-q")
-    monkeypatch.setattr(compare, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(environment_module, "__file__", str(package / "experiments" / "x.py"))
     _commit.cache_clear()
     yield tmp_path
     _commit.cache_clear()
@@ -86,7 +86,7 @@ def test_a_commit_and_whether_the_code_was_changed_since(checkout):
     (checkout / "untracked").write_text("says nothing about the code")
     assert _commit() == {"commit": commit, "modified": False}
     _commit.cache_clear()
-    Path(compare.__file__).write_text("changed = True")
+    (checkout / "compare" / "__init__.py").write_text("changed = True")
     assert _commit() == {"commit": commit, "modified": True}
 
 

@@ -655,15 +655,15 @@ def test_a_run_that_fails_while_writing_keeps_how_far_it_has_come(tmp_path, monk
     assert len(history.read_text().splitlines()) == 6
 
 
-def test_the_first_process_tells_the_others_what_it_has_found(tmp_path, monkeypatch):
+def test_the_first_process_sends_the_others_what_it_has_found(tmp_path, monkeypatch):
     """Whether the directory is theirs, and the record of a run that is finished."""
-    asked, told = plan(), []
+    asked, sent = plan(), []
 
     class First(Another):
         first = True
 
         def broadcast(self, value):
-            told.append(value)
+            sent.append(value)
             return bytes(value)
 
     monkeypatch.setitem(
@@ -673,6 +673,6 @@ def test_the_first_process_tells_the_others_what_it_has_found(tmp_path, monkeypa
     assert load_or_run(asked, tmp_path) == record
     with locked(asked.directory(tmp_path)):
         assert load_or_run(asked, tmp_path) is None
-    assert [tuple(json.loads(value)) for value in told] == [
+    assert [tuple(json.loads(value)) for value in sent] == [
         (True, None), (True, record), (False, None),
     ]  # fmt: skip

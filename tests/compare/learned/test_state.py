@@ -13,7 +13,7 @@ from compare.learned.architecture import Architecture
 from compare.learned.layers import BatchNorm, Conv, Flatten
 from compare.learned.recipe import Recipe
 from compare.learned.state import State, read_checkpoint
-from compare.learned.training import begin
+from compare.learned.training import initial_state
 
 
 def train(architecture, inputs, targets, recipe, *, epochs, **arguments):
@@ -24,7 +24,7 @@ def train(architecture, inputs, targets, recipe, *, epochs, **arguments):
 
 BACKEND = backends.load("numpy")
 NETWORK = Architecture((1, 2, 3), (Conv(2, kernel=1), BatchNorm(), Flatten()))
-LIKE = begin(NETWORK, 0, BACKEND).arrays(BACKEND)
+LIKE = initial_state(NETWORK, 0, BACKEND).arrays(BACKEND)
 SHAPES = {
     "weights/0.weight": (2, 1, 1, 1),
     "weights/0.bias": (2,),
@@ -58,7 +58,7 @@ def state():
 
 
 def test_a_run_begins_with_the_seeds_weights_and_no_means():
-    state = begin(NETWORK, 5, BACKEND)
+    state = initial_state(NETWORK, 5, BACKEND)
     weights = NETWORK.initial_weights(5)
     assert state.weights.keys() == weights.keys()
     assert all(np.array_equal(state.weights[name], weights[name]) for name in weights)
@@ -74,7 +74,7 @@ def test_a_run_begins_with_the_seeds_weights_and_no_means():
 
 def test_a_state_does_not_change():
     with pytest.raises(FrozenInstanceError):
-        begin(NETWORK, 5, BACKEND).steps = 1
+        initial_state(NETWORK, 5, BACKEND).steps = 1
 
 
 def test_the_names_and_shapes_of_a_checkpoint(state, tmp_path):

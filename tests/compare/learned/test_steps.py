@@ -20,7 +20,7 @@ from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import to_arrays
 from compare.learned.sparse.patches import gather
 from compare.learned.steps import _indexed_step, _step
-from compare.learned.training import begin
+from compare.learned.training import initial_state
 from compare.tasks import load
 
 TASK = load("onehot2coord")
@@ -52,7 +52,7 @@ def test_one_step_is_adam():
     backend = backends.load("numpy")
     step = _step(NETWORK, recipe, backend)
     inputs, targets = INPUTS, TARGETS
-    state = begin(NETWORK, 0, backend)
+    state = initial_state(NETWORK, 0, backend)
     shared, samples = to_arrays(inputs)
     arrays = (state.weights, state.mean, state.square, np.zeros((), np.float32))
     m = v = 0.0
@@ -76,7 +76,7 @@ def test_the_penalty_pulls_kernels_and_leaves_biases():
     shared, samples = to_arrays(inputs)
     means = {}
     for l2 in (0.0, 1.0):
-        state = begin(NETWORK, 0, backend)
+        state = initial_state(NETWORK, 0, backend)
         step = _step(NETWORK, Recipe(0.01, l2=l2), backend)
         _, means[l2], _, _ = step(
             state.weights, state.mean, state.square, np.float32(0), 0.01, shared, targets, *samples
@@ -96,7 +96,7 @@ def test_microbatches_add_up_to_the_whole(monkeypatch):
     means = []
     for size in (1 << 30, 240, 480):
         monkeypatch.setattr(type(backend), "microbatch", lambda self, size=size: size)
-        state = begin(network, 0, backend)
+        state = initial_state(network, 0, backend)
         weights = {name: array.astype(float) for name, array in state.weights.items()}
         step = _step(network, Recipe(0.01, loss="softmax"), backend)
         arguments = (weights, state.mean, state.square, 0.0, 0.01, (), targets, inputs)

@@ -31,7 +31,7 @@ from compare.learned.losses import LOSSES
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.patches import gather
 from compare.learned.state import State, read_checkpoint
-from compare.learned.training import CHECKPOINT_SECONDS, Progress, begin, begin_from
+from compare.learned.training import CHECKPOINT_SECONDS, Progress, initial_state, state_from_weights
 from compare.tasks import load
 
 
@@ -118,15 +118,19 @@ def test_a_training_starts_from_given_weights():
     inputs = np.linspace(-1, 1, 24, dtype=np.float32)[:, None]
     arguments = {"seed": 3, "backend": BACKEND}
     data, recipe = (LINE, inputs, 3 * inputs + 1), Recipe(0.05, batch=5)
-    usual = begin_from(LINE, LINE.initial_weights(3), BACKEND)
+    usual = state_from_weights(LINE, LINE.initial_weights(3), BACKEND)
     first, again = (
         train(*data, recipe, epochs=3, initial=initial, **arguments) for initial in (None, usual)
     )
     assert first.losses == again.losses
     line = {"0.weight": np.float32([[3]]), "0.bias": np.float32([1])}
-    state = train(*data, recipe, epochs=0, initial=begin_from(LINE, line, BACKEND), **arguments)
+    state = train(
+        *data, recipe, epochs=0, initial=state_from_weights(LINE, line, BACKEND), **arguments
+    )
     assert state.weights == line
-    kept = train(*data, recipe, epochs=1, initial=begin_from(LINE, line, BACKEND), **arguments)
+    kept = train(
+        *data, recipe, epochs=1, initial=state_from_weights(LINE, line, BACKEND), **arguments
+    )
     assert kept.losses[0] < 1e-12 < first.losses[0]
 
 
@@ -323,7 +327,7 @@ def stopped_by(error, path):
 def test_what_ends_a_run_leaves_a_checkpoint(tmp_path, error):
     path = tmp_path / "checkpoint.npz"
     stopped_by(error, path)
-    like = begin(LINE, 0, BACKEND).arrays(BACKEND)
+    like = initial_state(LINE, 0, BACKEND).arrays(BACKEND)
     assert read_checkpoint(path, like, epochs=3, steps_an_epoch=2)["steps"] == 2
 
 

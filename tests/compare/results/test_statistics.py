@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm, ttest_1samp, ttest_ind, ttest_rel
 
-from compare.results.statistics import compare, compare_all, spread, summarise, wilson
+from compare.results.statistics import compare, compare_all, describe, summarise, wilson
 
 
 def run(seed, *, solver="deconv", split="quadrant", learns=True, other=None, **changes):
@@ -49,22 +49,22 @@ def scored(solver, seeds, values, learns=True):
     ],
 )
 def test_the_median_and_the_range(numbers, median):
-    result = spread(numbers)
+    result = describe(numbers)
     assert result["median"] == median
     assert (result["min"], result["max"]) == (min(numbers), max(numbers))
 
 
 def test_infinite_numbers_have_a_median():
     inf = np.inf
-    assert spread([inf, inf])["median"] == inf
-    assert spread([1.0, inf])["median"] == inf
-    assert spread([inf, 1.0, 3.0, inf, 2.0])["median"] == 3
-    assert spread([-inf, -inf, 1.0, 2.0, inf])["min"] == -inf
+    assert describe([inf, inf])["median"] == inf
+    assert describe([1.0, inf])["median"] == inf
+    assert describe([inf, 1.0, 3.0, inf, 2.0])["median"] == 3
+    assert describe([-inf, -inf, 1.0, 2.0, inf])["min"] == -inf
 
 
 def test_two_numbers_have_no_interval_and_three_have():
-    assert spread([1.0, 2.0]).keys() == {"median", "min", "max"}
-    assert spread([1.0, 2.0, 3.0]).keys() == {"median", "min", "max", "low95", "high95"}
+    assert describe([1.0, 2.0]).keys() == {"median", "min", "max"}
+    assert describe([1.0, 2.0, 3.0]).keys() == {"median", "min", "max", "low95", "high95"}
 
 
 @pytest.mark.parametrize("numbers", [(5.0, 1.0, 3.0), (8.0, 1.0, 5.0, 13.0, 2.0, 3.0)])
@@ -74,7 +74,7 @@ def test_the_interval_is_that_of_all_resamples(numbers):
     medians = np.median(list(product(places, repeat=len(numbers))), axis=1)
     low, high = np.quantile(medians, [0.025, 0.975])
     ordered = sorted(numbers)
-    result = spread(list(numbers))
+    result = describe(list(numbers))
     assert result["low95"] == ordered[int(np.floor(low))]
     assert result["high95"] == ordered[int(np.ceil(high))]
 
@@ -83,15 +83,15 @@ def test_the_interval_of_many_is_that_of_the_binomial_distribution():
     # The median of 21 resampled numbers is one of the k smallest if 11 or more of the 21 are.
     chances = binom.sf(10, 21, np.arange(1, 22) / 21)
     low = int(np.argmax(chances > 0.025))
-    result = spread([float(k) for k in range(21)])
+    result = describe([float(k) for k in range(21)])
     assert (result["low95"], result["high95"]) == (low, 20 - low)
 
 
 def test_the_interval_is_the_same_each_time_and_in_plain_numbers():
     numbers = [float(k * k % 31) for k in range(31)]
-    assert spread(numbers) == spread(numbers)
-    assert spread(numbers) == spread(numbers[::-1])
-    assert {type(value) for value in spread(numbers).values()} == {float}
+    assert describe(numbers) == describe(numbers)
+    assert describe(numbers) == describe(numbers[::-1])
+    assert {type(value) for value in describe(numbers).values()} == {float}
 
 
 @pytest.mark.parametrize(
@@ -129,10 +129,10 @@ def test_a_summary_says_what_was_run():
 
 def test_a_summary_keeps_test_and_training_scores_and_times_apart():
     (row,) = summarise([run(3), run(1), run(2)])
-    assert row["scores"]["test"] == {"worst_iou": spread([0.25, 0.5, 0.75])}
-    assert row["scores"]["train"] == {"worst_iou": spread([2.0, 3.0, 4.0])}
-    assert row["train_seconds"] == spread([3.0, 4.0, 5.0])
-    assert row["predict_microseconds"] == spread([27.0, 28.0, 29.0])
+    assert row["scores"]["test"] == {"worst_iou": describe([0.25, 0.5, 0.75])}
+    assert row["scores"]["train"] == {"worst_iou": describe([2.0, 3.0, 4.0])}
+    assert row["train_seconds"] == describe([3.0, 4.0, 5.0])
+    assert row["predict_microseconds"] == describe([27.0, 28.0, 29.0])
 
 
 def test_a_summary_counts_successes_and_divergences_and_what_is_correct():
@@ -140,7 +140,7 @@ def test_a_summary_counts_successes_and_divergences_and_what_is_correct():
     (row,) = summarise(runs)
     assert row["success"] == {"runs": 2, "of": 4, "wilson95": wilson(2, 4)}
     assert row["diverged"] == 1
-    assert row["correct"] == spread([100, 102, 104, 106])  # trained on and held out
+    assert row["correct"] == describe([100, 102, 104, 106])  # trained on and held out
     assert summarise([run(0), run(1, correct={})])[0]["correct"] is None
 
 
@@ -152,7 +152,7 @@ def test_what_learns_has_seeds_and_what_does_not_has_none():
 def test_a_canvas_that_some_seeds_cannot_do_is_summarised_over_the_others():
     scores = [{"worst_iou": 0.5}, None, {"worst_iou": 1.0}]
     (row,) = summarise([run(k, other={"9x9": each}) for k, each in enumerate(scores)])
-    assert row["scores"]["9x9"] == {"worst_iou": spread([0.5, 1.0])}
+    assert row["scores"]["9x9"] == {"worst_iou": describe([0.5, 1.0])}
     (row,) = summarise([run(k, other={"9x9": None}) for k in range(2)])
     assert row["scores"]["9x9"] is None
 

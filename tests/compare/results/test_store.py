@@ -152,22 +152,22 @@ def test_a_record_that_is_not_to_be_trusted_is_named_and_skipped(copy, how):
 
 
 def test_one_holder_at_a_time(tmp_path):
-    seen = []
+    found = []
 
     def other():
         with locked(tmp_path) as mine:
-            seen.append(mine)
+            found.append(mine)
 
-    def elsewhere():
+    def in_another_thread():
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
 
     with locked(tmp_path) as mine:
         assert mine
-        elsewhere()
-    elsewhere()
-    assert seen == [False, True]
+        in_another_thread()
+    in_another_thread()
+    assert found == [False, True]
 
 
 def test_the_record_array_is_tidy(store):
