@@ -129,10 +129,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         "CoordConv renderer, coordinates to grey picture",
         "coord2image",
         "coordconv",
-        3,
-        "the log's settings, loss ours: the log names none, and the released code stops without",
+        1,
+        "the log's grid at width 1, loss ours: the log names none, and the released code stops "
+        "without",
         "CoordConv draws the squares better than transposed convolutions do",
         ("mean_iou", "authors_iou"),
+        grid={"learning_rate": (0.005, 0.001), "l2": (0.001, 0.0)},
     ),
     "coordconv-renderer-white": Experiment(
         "CoordConv renderer, coordinates to white picture",
@@ -164,6 +166,17 @@ EXPERIMENTS: dict[str, Experiment] = {
         "in the log",
         "transposed convolutions draw the squares worse than CoordConv does",
         ("mean_iou", "authors_iou"),
+        every=10,
+    ),
+    "deconv-renderer-white": Experiment(
+        "Transposed convolutions, coordinates to white picture",
+        "coord2image",
+        "deconv",
+        1,
+        "the same with squares of 1 in place of 128/255, so that the authors' IoU can reach 1",
+        "transposed convolutions draw the squares worse than CoordConv does",
+        ("mean_iou", "authors_iou"),
+        grid={"target": ("white",)},
         every=10,
     ),
 }
@@ -208,14 +221,13 @@ def _train(item: dict[str, Any]) -> str:
     task = tasks.load(plan.task)
     parts = task.split(plan.split, *plan.size).parts
     learned: Any = plan.build()
-    positions = parts["train"].positions
-    targets = learned.supervision.encode(positions, *plan.size)
+    targets = learned.targets(parts["train"])
     inputs = from_chunks(parts["train"].inputs(part) for part in parts["train"].chunks())
     state = training.initial_state(learned.architecture, plan.seed, backend)
     checkpoint = path.with_suffix(".npz")
     row = read_row(path, plan)
     if row and checkpoint.exists():
-        steps = -(-len(positions) // plan.recipe.batch)
+        steps = -(-len(targets) // plan.recipe.batch)
         arrays = read_checkpoint(checkpoint, state.arrays(backend), plan.epochs, steps)
         state = State.of(arrays, backend)
     else:
@@ -449,15 +461,18 @@ def regression(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def by_seed(rows: Sequence[dict[str, Any]]) -> list[str]:
     """Write the section of a network that draws: a line for each seed, at its last and best."""
-    score = EXPERIMENTS[rows[0]["experiment"]].curve[0]
+    experiment = EXPERIMENTS[rows[0]["experiment"]]
+    score = experiment.curve[0]
     write = percent if score == "accuracy" else number
+    point = [name for name, values in experiment.grid.items() if len(values) > 1]
     cells = []
     for row in rows:
         last, best = row["last"] or row["best"], row["best"]
         reached = f"{row['epochs']} of {row['published_epochs']}"
-        curve = [value or 0 for value in row["curve"].get(score, ())]
+        curve = [value for value in row["curve"].get(score, ()) if value is not None]
         cells.append((
             row["split"],
+            *(f"{row['recipe'][name]:g}" for name in point),
             str(row["seed"]),
             reached + ("" if row["finished"] else ", unfinished"),
             write(last["test"][score]),
@@ -474,11 +489,12 @@ def by_seed(rows: Sequence[dict[str, Any]]) -> list[str]:
             for cell, row in zip(cells, rows, strict=True)
         ]
     head = (
-        "split", "seed", "epochs", f"last: {title} held out", "trained on", "best epoch",
+        "split", *(name.replace("_", " ").replace("learning rate", "rate") for name in point),
+        "seed", "epochs", f"last: {title} held out", "trained on", "best epoch",
         f"best: {title} held out", "trained on", "evaluations that succeed",
         *(["last: authors' IoU"] if score == "mean_iou" else []),
     )  # fmt: skip
-    return [markdown(head, cells, 2)]
+    return [markdown(head, cells, 2 + len(point))]
 
 
 def solved(task: str, score: float) -> bool:
@@ -548,15 +564,18 @@ def verdict(name: str, rows: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def _chips(where: Mapping[str, Any]) -> list[str]:
+    """Return the names of what computed: a CPU beside GPUs may have been asked for."""
+    return [where["processor"] or ""] if " on cpu" in where["backend"] else where["gpus"]
+
+
 def page(rows: Sequence[dict[str, Any]]) -> str:
     """Write the Markdown page."""
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault(row["experiment"], []).append(row)
     machines = dict.fromkeys(
-        ", ".join([each["backend"], *(each["gpus"] or [each["processor"] or ""])])
-        for row in rows
-        for each in row["computed_on"]
+        ", ".join([each["backend"], *_chips(each)]) for row in rows for each in row["computed_on"]
     )
     parts = [
         INTRODUCTION,

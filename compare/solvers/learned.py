@@ -45,7 +45,7 @@ class Learned:
         state = training.train(
             self.architecture,
             from_chunks(data.inputs(part) for part in data.chunks()),
-            self._targets(data),
+            self.targets(data),
             self.recipe,
             seed=seed,
             backend=backend,
@@ -59,7 +59,8 @@ class Learned:
         samples = len(data) * len(state.losses)
         return self._model(weights, History(state.losses, state.seconds, samples=samples))
 
-    def _targets(self, data: Dataset) -> NDArray[Any]:
+    def targets(self, data: Dataset) -> NDArray[Any]:
+        """Return what the network is to put out for samples, as the recipe has it."""
         targets = self.supervision.encode(data.positions, *self.size)
         brightness = self.recipe.brightness
         # Where there are no pictures to draw, targets may be whole numbers, and stay so.
