@@ -104,7 +104,7 @@ def ours(root: Path, options, backend) -> tuple[float, float]:
 
     folder = open_folder(root)
     clock = Clock(backend.torch_device, options.steps)
-    step, waiting = streaming._Training.step, []
+    step, waiting = streaming.FolderTraining.step, []
 
     def counted(training, *arguments):
         step(training, *arguments)
@@ -113,7 +113,7 @@ def ours(root: Path, options, backend) -> tuple[float, float]:
         if clock.step():
             raise EnoughError
 
-    streaming._Training.step = counted
+    streaming.FolderTraining.step = counted
     try:
         streaming.train(
             network("conv", CLASSES, (options.size, options.size), 0),
@@ -124,7 +124,7 @@ def ours(root: Path, options, backend) -> tuple[float, float]:
     except EnoughError:
         pass
     finally:
-        streaming._Training.step = step
+        streaming.FolderTraining.step = step
     (before, began), (after, ended) = waiting
     return options.batch * options.steps / clock.seconds, (after - before) / (ended - began)
 
@@ -190,14 +190,14 @@ def computing(options, backend) -> float:
     import torch
 
     from compare.datasets.folder import Folder, Pictures
-    from compare.learned.streaming import _Training
+    from compare.learned.streaming import FolderTraining
     from compare.solvers.torchvision import network
 
     names = np.array([b"none"] * options.batch)
     pictures = Pictures(Path(), ("none",), names, np.zeros(options.batch, np.int64))
     job = job_of(Folder(pictures, pictures, ""), options.size, options.batch, options.steps)
     size = (options.size, options.size)
-    training = _Training(network("conv", CLASSES, size, 0), job, backend)
+    training = FolderTraining(network("conv", CLASSES, size, 0), job, backend)
     pixels = torch.randint(0, 255, (options.batch, *size, 3), dtype=torch.uint8)
     pixels, labels = (
         each.to(backend.torch_device)
@@ -215,9 +215,9 @@ def measure(options) -> None:
     import torch
 
     from compare.backends import load
-    from compare.solvers.torchvision import _models
+    from compare.solvers.torchvision import models
 
-    _models()  # torchvision, whatever PyTorch it was built for
+    models()  # torchvision, whatever PyTorch it was built for
     backend = load("torch", options.device, options.precision)
     torch.backends.cudnn.benchmark = True
     with tempfile.TemporaryDirectory(prefix="compare-imagenet-") as scratch:

@@ -26,7 +26,7 @@ def launches(name: str, size: int) -> int | None:
     from compare import backends
     from compare.learned import training
     from compare.learned.recipe import Recipe
-    from compare.testing.backends import _inputs
+    from compare.testing.backends import example_inputs
 
     class Counter(TorchDispatchMode):
         count = 0
@@ -40,7 +40,7 @@ def launches(name: str, size: int) -> int | None:
     backend.microbatch = lambda: 1 << 40  # as on a GPU
     architecture, recipe = published()[name](size, size), Recipe(0.001)
     state = training.initial_state(architecture, 0, backend)
-    inputs = _inputs(architecture, count=recipe.batch)[-1]
+    inputs = example_inputs(architecture, count=recipe.batch)[-1]
     step, shared, samples = training.prepared(architecture, inputs, recipe, backend)
     targets = backend.asarray(np.zeros((2, *architecture.shapes()[-1]), np.float32))
     order = backend.asarray(np.arange(2)[None])

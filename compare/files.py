@@ -31,7 +31,7 @@ _SEAL = b',\n  "sha256": "'
 """Stands in a sealed JSON file between what is sealed and the seal."""
 
 
-_TEMPORARY = ".tmp-"
+TEMPORARY = ".tmp-"
 """How names of files begin that are being written."""
 
 
@@ -46,7 +46,7 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 
 def _write_whole(path: Path, write: Callable[[IO[bytes]], Any], mode: int) -> None:
-    beside = path.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+    beside = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
@@ -59,7 +59,7 @@ def _write_whole(path: Path, write: Callable[[IO[bytes]], Any], mode: int) -> No
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
             raise
-        _flush_directory(path.parent)
+        flush_directory(path.parent)
     except OSError as error:
         raise refused(path, error) from error
 
@@ -199,7 +199,7 @@ def make_directory(path: Path) -> None:
         raise refused(path, error) from error
 
 
-def _flush_directory(path: Path) -> None:
+def flush_directory(path: Path) -> None:
     """Make a rename survive a loss of power."""
     if os.name == "posix":
         directory = os.open(path, os.O_RDONLY)

@@ -117,6 +117,18 @@ def test_what_a_benchmark_imports_is_there(script):
                 assert known or hasattr(import_module(node.module), name), name
 
 
+@pytest.mark.parametrize("path", [*FILES, *sorted(Path("benchmarks").glob("*.py"))], ids=str)
+def test_no_module_imports_a_private_name_of_another(path):
+    found = [
+        f"{node.module}.{name.name}"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module in MODULES
+        for name in node.names
+        if name.name.startswith("_")
+    ]
+    assert found == []
+
+
 def test_layers_and_architectures_never_know_the_shortcut():
     for module in ("layers", "architecture", "published", "losses", "recipe", "optimizer"):
         known = imports(f"compare.learned.{module}")

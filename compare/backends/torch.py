@@ -125,14 +125,14 @@ class TorchBackend(SingleDevice):
             host = host.to(like.dtype)
         if self._device.type == "mps" and host.dtype == torch.float64:
             host = host.float()  # Apple's GPUs have no float64
-        with _memory_errors():
+        with memory_errors():
             if self._device.type == "cuda":
                 return host.pin_memory().to(self._device, non_blocking=True)
             return host.to(self._device)
 
     def to_numpy(self, array: Tensor) -> NDArray[Any]:
         """Copy to the host."""
-        with _memory_errors():
+        with memory_errors():
             copied: NDArray[Any] = array.detach().cpu().numpy()
         return copied
 
@@ -215,7 +215,7 @@ class TorchBackend(SingleDevice):
             # The switches belong to the process, and another backend in it may want them otherwise.
             torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
             torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
-            with _memory_errors():
+            with memory_errors():
                 return function(*args)
 
         return run
@@ -401,7 +401,7 @@ def _lost_workers() -> Iterator[None]:
 
 
 @contextmanager
-def _memory_errors() -> Iterator[None]:
+def memory_errors() -> Iterator[None]:
     """Raise MemoryError for what PyTorch raises when memory runs out."""
     try:
         yield

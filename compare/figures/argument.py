@@ -8,8 +8,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from compare.figures.canvas import _NAMES, Answers, _error_image, _largest
-from compare.figures.style import EMPTY, TWO_COLUMNS, _bare, _figure, colour, plain_text, styled
+from compare.figures.canvas import PART_TITLES, Answers, error_image, largest_finite
+from compare.figures.style import (
+    EMPTY,
+    TWO_COLUMNS,
+    colour,
+    new_figure,
+    plain_text,
+    styled,
+    without_frame,
+)
 from handcrafted import onehot2coord
 
 # --- The four steps, and the point ----------------------------------------------------------
@@ -21,7 +29,7 @@ def four_steps(x: int, y: int, size: tuple[int, int] = (64, 64)) -> Figure:
 
     x, y: the hot pixel; size: (height, width).
     """
-    figure = _figure(TWO_COLUMNS, 2.1, "constrained")
+    figure = new_figure(TWO_COLUMNS, 2.1, "constrained")
     _draw_steps(figure.subplots(1, 4), x, y, size)
     return figure
 
@@ -38,7 +46,7 @@ def _draw_steps(axes: Sequence[Axes], x: int, y: int, size: tuple[int, int]) -> 
     )
     for ax, (drawn, title, colours, low, high) in zip(axes, panels, strict=False):
         ax.imshow(drawn[0, 0], cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-        _bare(ax)
+        without_frame(ax)
         ax.set(title=title, xticks=[0, x, width - 1], yticks=[0, y, height - 1])
         tone = "white" if drawn is bitmap else "black"  # on the picture, not on the page
         ax.text(
@@ -61,7 +69,7 @@ def _draw_steps(axes: Sequence[Axes], x: int, y: int, size: tuple[int, int]) -> 
     bars.text(0, 0.3, f"4. subtraction: {width} - {total:.0f} = {answer:.0f}")
     bars.set(xlim=(0, width), ylim=(-0.4, 1.7), yticks=[], xticks=[0, int(answer), width])
     bars.set(title=f"the answer: x = {answer:.0f}", xlabel="pixels", box_aspect=height / width)
-    _bare(bars)
+    without_frame(bars)
 
 
 @styled()
@@ -74,13 +82,14 @@ def point(
     (height, width).
     """
     height, width = size
-    figure = _figure(TWO_COLUMNS, 5.5)
+    figure = new_figure(TWO_COLUMNS, 5.5)
     upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1, 1.25)))
     upper.suptitle("By hand: four fixed steps, nothing learned", weight="bold")
     x, y = round(width * 0.64), round(height * 0.19)
     _draw_steps(upper.subplots(1, 4), x, y, size)
     largest = min(
-        _largest([run.errors[part] for run in runs for part in _NAMES]), float(np.hypot(*size))
+        largest_finite([run.errors[part] for run in runs for part in PART_TITLES]),
+        float(np.hypot(*size)),
     )
     name = plain_text(split)
     lower.suptitle(
@@ -92,9 +101,10 @@ def point(
     axes = lower.subplots(1, len(runs), sharey=True, squeeze=False)[0]
     for ax, run in zip(axes, runs, strict=True):
         both = [
-            np.concatenate([each[part] for part in _NAMES]) for each in (run.positions, run.errors)
+            np.concatenate([each[part] for part in PART_TITLES])
+            for each in (run.positions, run.errors)
         ]
-        image = _error_image(ax, both[0], both[1], size, largest)
+        image = error_image(ax, both[0], both[1], size, largest)
         count = learned[run.solver]
         ax.set_title(
             f"{plain_text(run.solver)}: {f'{count:,} numbers' if count else 'nothing'} learned\n"

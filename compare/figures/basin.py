@@ -24,9 +24,9 @@ from compare.figures.style import (
     INK,
     STYLE,
     TWO_COLUMNS,
-    _bare,
-    _figure,
     colour,
+    new_figure,
+    without_frame,
 )
 
 _SCALINGS = {
@@ -59,7 +59,7 @@ def success(rows: Sequence[Mapping[str, Any]], title: str, criterion: str, error
     splits = list(dict.fromkeys(row["split"] for row in rows))
     kinds = ["noise"] + ["flips"] * any(row["flips"] for row in rows)
     columns = [(split, kind) for kind in kinds for split in splits]
-    figure = _figure(TWO_COLUMNS, 4.0)
+    figure = new_figure(TWO_COLUMNS, 4.0)
     axes = figure.subplots(
         2, len(columns), sharex="col", sharey="row", squeeze=False, height_ratios=(2, 3)
     )
@@ -136,7 +136,7 @@ def error_maps(
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (0.1, 1.0)
     norm = LogNorm(max(low, high / 1e4), high * 1.0001)
     columns = max(map(len, maps.values()))
-    figure = _figure(TWO_COLUMNS, 0.7 + 1.7 * len(maps), "compressed")
+    figure = new_figure(TWO_COLUMNS, 0.7 + 1.7 * len(maps), "compressed")
     axes = figure.subplots(len(maps), columns, squeeze=False)
     for row, (split, shown) in zip(axes, maps.items(), strict=True):
         for ax, each in zip(row, shown, strict=False):
@@ -147,7 +147,7 @@ def error_maps(
             image = ax.imshow(canvas, cmap=ERROR_COLOURS, norm=norm, interpolation="nearest")
             ax.set_xlim(x.min() - 0.5, x.max() + 0.5)
             ax.set_ylim(y.max() + 0.5, y.min() - 0.5)
-            _bare(ax)
+            without_frame(ax)
             errors = each.errors
             ax.set_title(f"{each.title}\nmean {errors.mean():.3g}, worst {errors.max():.3g}")
         row[0].set_ylabel(f"{split} split\ny (pixels)")
@@ -173,7 +173,7 @@ def loss_along_line(
         dict.fromkeys((row["split"], row["scaling"]) for row in rows if row["line"] is not None)
     )
     tones = [colour("coordconv"), colour("conv"), colour("handcrafted"), INK]
-    figure = _figure(TWO_COLUMNS, 2.9)
+    figure = new_figure(TWO_COLUMNS, 2.9)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (split, scaling) in zip(axes, panels, strict=True):
         for tone, noise in zip(tones, noises, strict=False):

@@ -24,18 +24,18 @@ from compare.figures.style import (
     FAINT,
     INK,
     TWO_COLUMNS,
-    _bare,
-    _figure,
-    _suptitle,
     colour,
+    new_figure,
     plain_text,
     styled,
+    suptitle,
+    without_frame,
 )
 
 _MARGIN = 0.1
 """Shown of what lies beyond the canvas, as a share of it."""
 
-_NAMES = {"train": "trained on", "test": "held out"}
+PART_TITLES = {"train": "trained on", "test": "held out"}
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,18 @@ def error_map(
     (height, width); label: what the error is, with its unit. Both pictures share one scale, from 0
     to the largest error.
     """
-    largest = _largest([errors["train"], errors["test"]])
-    figure = _figure(TWO_COLUMNS, 3.7, "compressed")
+    largest = largest_finite([errors["train"], errors["test"]])
+    figure = new_figure(TWO_COLUMNS, 3.7, "compressed")
     axes = figure.subplots(1, 2, sharey=True)
-    for ax, part in zip(axes, _NAMES, strict=True):
-        image = _error_image(ax, positions[part], errors[part], size, largest)
-        ax.set_title(f"{_NAMES[part]}: {len(errors[part]):,} positions\n{_in_words(errors[part])}")
+    for ax, part in zip(axes, PART_TITLES, strict=True):
+        image = error_image(ax, positions[part], errors[part], size, largest)
+        ax.set_title(
+            f"{PART_TITLES[part]}: {len(errors[part]):,} positions\n{_in_words(errors[part])}"
+        )
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
     figure.colorbar(image, ax=axes, label=label)
-    _suptitle(figure, title)
+    suptitle(figure, title)
     return figure
 
 
@@ -95,48 +97,49 @@ def error_maps(
     (height, width). The scale ends at the canvas's diagonal if an error is beyond it.
     """
     diagonal = float(np.hypot(*size))
-    everything = _largest([run.errors[part] for run in runs for part in _NAMES])
+    everything = largest_finite([run.errors[part] for run in runs for part in PART_TITLES])
     largest = min(everything, diagonal)
     columns = len(runs)
     side = (TWO_COLUMNS - 1.1) / max(columns, 3)
-    figure = _figure(
+    figure = new_figure(
         1.1 + side * columns, 1.1 + 2 * (side * size[0] / size[1] + 0.33), "compressed"
     )
     axes = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
     for run, column in zip(runs, axes.T, strict=True):
-        for part, ax in zip(_NAMES, column, strict=True):
-            image = _error_image(ax, run.positions[part], run.errors[part], size, largest)
+        for part, ax in zip(PART_TITLES, column, strict=True):
+            image = error_image(ax, run.positions[part], run.errors[part], size, largest)
             words = plain_text(_in_words(run.errors[part]), side)
             name = plain_text(run.solver, side)
             ax.set_title(f"{name}\n{words}" if part == "train" else words)
         column[1].set_xlabel("x (pixels)")
-    for part, ax in zip(_NAMES, axes[:, 0], strict=True):
-        ax.set_ylabel(f"{_NAMES[part]}\ny (pixels)")
+    for part, ax in zip(PART_TITLES, axes[:, 0], strict=True):
+        ax.set_ylabel(f"{PART_TITLES[part]}\ny (pixels)")
     figure.colorbar(
         image, ax=axes, label=label, extend="max" if everything > largest else "neither"
     )
-    _suptitle(figure, title)
+    suptitle(figure, title)
     return figure
 
 
-def _error_image(
+def error_image(
     ax: Axes,
     positions: NDArray[Any],
     error: NDArray[Any],
     size: tuple[int, int],
     largest: float,
 ) -> AxesImage:
+    """Draw errors at their positions: the largest is black, and what has none is empty."""
     canvas = np.full(size, np.nan)
     x, y = positions.T
     canvas[y, x] = np.where(np.isfinite(error), error, largest)
     ax.set_facecolor(EMPTY)
-    _bare(ax)
+    without_frame(ax)
     return ax.imshow(
         canvas, cmap=ERROR_COLOURS, vmin=0, vmax=largest, interpolation="nearest", zorder=1
     )
 
 
-def _largest(errors: Sequence[NDArray[Any]]) -> float:
+def largest_finite(errors: Sequence[NDArray[Any]]) -> float:
     """Return the largest finite error; 1 if all are exact, for any scale shows the same then."""
     everything = np.concatenate(errors)
     return float(everything[np.isfinite(everything)].max(initial=0)) or 1.0
@@ -157,7 +160,7 @@ def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]
 
     splits: for each by name the (n, 2) positions under "train" and "test"; size: (height, width).
     """
-    figure = _figure(min(0.4 + 1.75 * len(splits), TWO_COLUMNS), 2.5, "compressed")
+    figure = new_figure(min(0.4 + 1.75 * len(splits), TWO_COLUMNS), 2.5, "compressed")
     axes = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
     tones = ListedColormap([FAINT, colour("coordconv")])
     for ax, (name, positions) in zip(axes, splits.items(), strict=True):
@@ -167,7 +170,7 @@ def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]
             canvas[y, x] = value
         ax.imshow(canvas, cmap=tones, vmin=0, vmax=1, interpolation="nearest")
         ax.set_facecolor(EMPTY)
-        _bare(ax)
+        without_frame(ax)
         trained, held_out = len(positions["train"]), len(positions["test"])
         ax.set_title(f"{plain_text(name)} split\n{trained:,} trained on, {held_out:,} held out")
         ax.set_xlabel("x (pixels)")
@@ -186,7 +189,7 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
     """
     columns = len(runs) + 1
     side = (TWO_COLUMNS - 0.5) / max(columns, 3)
-    figure = _figure(0.5 + side * columns, 1.1 + side * size[0] / size[1], "compressed")
+    figure = new_figure(0.5 + side * columns, 1.1 + side * size[0] / size[1], "compressed")
     axes = figure.subplots(1, columns, sharex=True, sharey=True)
     targets = Answers("targets", runs[0].positions, runs[0].positions, {})
     height, width = size
@@ -207,7 +210,7 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
         ax.set_title(f"{plain_text(run.solver, side)}\n{words}")
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
-    _suptitle(figure, title)
+    suptitle(figure, title)
     return figure
 
 
@@ -221,7 +224,7 @@ def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], titl
     rows, columns = len(examples), len(positions)
     _, height, width = examples["target"].shape
     side = (TWO_COLUMNS - 1.2) / max(columns, 5)
-    figure = _figure(
+    figure = new_figure(
         1.2 + side * columns, 0.7 + rows * (side * height / width + 0.06), "compressed"
     )
     axes = figure.subplots(rows, columns, squeeze=False)
@@ -232,9 +235,9 @@ def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], titl
             ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.contour(target, [0.5], colors=colour("handcrafted"), linewidths=0.7)
             ax.set(xticks=[], yticks=[])
-            _bare(ax)
+            without_frame(ax)
         row[0].set_ylabel(plain_text(name), rotation=0, ha="right", va="center")
-    _suptitle(figure, title)
+    suptitle(figure, title)
     return figure
 
 
@@ -244,7 +247,7 @@ def _canvas(ax: Axes, size: tuple[int, int], margin: float = 0.0) -> None:
     ax.set_aspect("equal")
     ax.set_xlim(-0.5 - margin * width, width - 0.5 + margin * width)
     ax.set_ylim(height - 0.5 + margin * height, -0.5 - margin * height)
-    _bare(ax)
+    without_frame(ax)
     frame = (
         [-0.5, width - 0.5, width - 0.5, -0.5, -0.5],
         [-0.5, -0.5, height - 0.5, height - 0.5, -0.5],

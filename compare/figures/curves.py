@@ -17,13 +17,13 @@ from compare.figures.style import (
     INK,
     ONE_COLUMN,
     TWO_COLUMNS,
-    _figure,
-    _look,
-    _suptitle,
     colour,
+    look,
     marker,
+    new_figure,
     plain_text,
     styled,
+    suptitle,
 )
 
 
@@ -49,7 +49,7 @@ def learning_curves(
     curves: for each split the losses, (epochs,), of each seed of each solver. `loss` labels the
     axis. Where seeds diverged, their lines end.
     """
-    figure = _figure(
+    figure = new_figure(
         ONE_COLUMN if len(curves) == 1 else TWO_COLUMNS, 2.5 if len(curves) > 1 else 2.6
     )
     axes = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
@@ -90,7 +90,7 @@ def cost_against_error(
     axis is broken and 0 has a strip of its own below. A small marker is a seed, the large one
     their median. Solvers whose multiply-adds are not counted are left out.
     """
-    figure = _figure(ONE_COLUMN if len(prices) == 1 else TWO_COLUMNS, 2.9)
+    figure = new_figure(ONE_COLUMN if len(prices) == 1 else TWO_COLUMNS, 2.9)
     grid = figure.subplots(
         2, len(prices), sharex=True, sharey="row", squeeze=False, height_ratios=(5, 1)
     )
@@ -137,8 +137,8 @@ def cost_against_size(
 
     panels: under the label of its axis, each solver's milliseconds by size.
     """
-    figure = _figure(TWO_COLUMNS, 3.0)
-    _suptitle(figure, title)
+    figure = new_figure(TWO_COLUMNS, 3.0)
+    suptitle(figure, title)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (label, solvers) in zip(axes, panels.items(), strict=True):
         for solver, points in solvers.items():
@@ -155,7 +155,7 @@ def cost_against_size(
 
 
 def _place(above: Axes, below: Axes, price: Price, leftwards: bool) -> None:
-    tone, shape = _look(price.solver)
+    tone, shape = look(price.solver)
     errors = np.sort([error for error in price.errors if np.isfinite(error)])
     if not len(errors):
         return

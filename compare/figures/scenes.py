@@ -14,13 +14,13 @@ from compare.figures.style import (
     ERROR_COLOURS,
     FAINT,
     TWO_COLUMNS,
-    _bare,
-    _figure,
-    _suptitle,
     colour,
     marker,
+    new_figure,
     plain_text,
     styled,
+    suptitle,
+    without_frame,
 )
 
 _GAP = 2
@@ -36,15 +36,15 @@ def sample_grids(panels: Mapping[str, NDArray[Any]], title: str, across: int = 4
     columns = min(len(panels), 4)
     rows = -(-len(panels) // columns)
     side = TWO_COLUMNS / 4
-    figure = _figure(side * columns + 0.1, rows * (side + 0.35) + 0.3, "compressed")
+    figure = new_figure(side * columns + 0.1, rows * (side + 0.35) + 0.3, "compressed")
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for ax in axes:
         ax.set(xticks=[], yticks=[])
-        _bare(ax)
+        without_frame(ax)
     for ax, (name, pictures) in zip(axes, panels.items(), strict=False):
         ax.imshow(_tiled(pictures, across), interpolation="nearest")
         ax.set_title(plain_text(name, side))
-    _suptitle(figure, title)
+    suptitle(figure, title)
     return figure
 
 
@@ -77,7 +77,7 @@ def position_maps(
     side = (TWO_COLUMNS - 0.9) / max(len(centres) + 1, 4)
     shape = truth[0].shape
     height = 2 * (side * shape[0] / shape[1] + 0.3) + 0.6
-    figure = _figure(0.9 + side * (len(centres) + 1), height, "compressed")
+    figure = new_figure(0.9 + side * (len(centres) + 1), height, "compressed")
     axes = figure.subplots(2, len(centres) + 1, squeeze=False)
     for row, (name, tones) in enumerate((("blue", truth[0]), ("red", truth[1]))):
         maps = {"true": tones}
@@ -88,7 +88,7 @@ def position_maps(
         for ax, (label, chances) in zip(axes[row], maps.items(), strict=True):
             ax.set_facecolor(EMPTY)
             ax.set(xticks=[], yticks=[])
-            _bare(ax)
+            without_frame(ax)
             image = ax.imshow(
                 _smooth(chances) * chances.size, cmap=ERROR_COLOURS, vmin=0, vmax=3,
                 interpolation="nearest",
@@ -98,7 +98,7 @@ def position_maps(
                 ax.set_title("\n".join([plain_text(head, side), tail]).rstrip("\n"))
         axes[row, 0].set_ylabel(f"{name} centres")
     figure.colorbar(image, ax=axes, label="times the mean over all places", extend="max")
-    _suptitle(figure, title)
+    suptitle(figure, title)
     return figure
 
 
@@ -119,7 +119,7 @@ def generation_curves(
     curves: under the label of its axis, for each solver the steps and the values, (epochs,) each,
     of every seed: thin lines, and the median of the seeds that go as far. NaN is left out.
     """
-    figure = _figure(TWO_COLUMNS, 2.4)
+    figure = new_figure(TWO_COLUMNS, 2.4)
     axes = figure.subplots(1, len(curves), squeeze=False)[0]
     for ax, (label, solvers) in zip(axes, curves.items(), strict=True):
         for solver, seeds in solvers.items():
@@ -139,5 +139,5 @@ def generation_curves(
         ax.set(xlabel="step", ylabel=label, xlim=(0, 1.05 * last), ylim=(-0.03 * top, top))
         ax.grid(color=EMPTY)
     axes[0].legend()
-    _suptitle(figure, title)
+    suptitle(figure, title)
     return figure

@@ -90,7 +90,7 @@ def plain_text(name: str, inches: float = 1.9) -> str:
     return f" {text}" if text.startswith("_") else text
 
 
-def _suptitle(figure: Figure, title: str) -> None:
+def suptitle(figure: Figure, title: str) -> None:
     """Write a title above a figure, on as many lines as its width needs."""
     figure.suptitle(plain_text(title, 0.8 * figure.get_figwidth()))
 
@@ -101,20 +101,21 @@ _CHARACTER = 0.065
 
 def colour(solver: str) -> str:
     """Return a solver's colour, the same in every figure; "NAME, anything" has that of "NAME"."""
-    return _look(solver)[0]
+    return look(solver)[0]
 
 
 def marker(solver: str) -> str:
     """Return a solver's marker, as matplotlib names it."""
-    return _look(solver)[1]
+    return look(solver)[1]
 
 
-def _look(solver: str) -> tuple[str, str]:
+def look(solver: str) -> tuple[str, str]:
+    """Return a solver's colour and marker."""
     name = solver.partition(",")[0]
     return _SOLVERS.get(name) or _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)]
 
 
-def _bare(ax: Axes) -> None:
+def without_frame(ax: Axes) -> None:
     """Take the frame away: the picture has an edge of its own."""
     ax.spines[:].set_visible(False)
     ax.tick_params(length=2, pad=2)
@@ -123,7 +124,8 @@ def _bare(ax: Axes) -> None:
 # --- Files ----------------------------------------------------------------------------------
 
 
-def _figure(width: float, height: float, layout: Any = "constrained") -> Figure:
+def new_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
+    """Return an empty figure of this many inches, with a canvas to save it by."""
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure

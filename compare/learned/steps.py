@@ -15,7 +15,7 @@ from compare.learned.state import Arrays
 
 
 @lru_cache(maxsize=16)
-def _indexed_step(
+def indexed_step(
     architecture: Architecture, recipe: Recipe, backend: Backend
 ) -> Callable[..., tuple[Arrays, Arrays, Arrays, Array, Array]]:
     """Build the compiled step that finds its samples and rate on the device by its own number."""

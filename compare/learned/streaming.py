@@ -27,7 +27,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from compare.backends.base import lost_worker
-from compare.backends.torch import HALVES, TorchBackend, _memory_errors
+from compare.backends.torch import HALVES, TorchBackend, memory_errors
 from compare.datasets.folder import Pictures, UnreadableError, augmented_sample, quietly
 from compare.datasets.streams import random_stream
 from compare.errors import RunError, StorageError
@@ -200,10 +200,11 @@ class _Counts:
     waiting: float = 0.0
 
 
-class _Training:
+class FolderTraining:
     """The network, its optimizer and how far they have come."""
 
     def __init__(self, network: nn.Module, job: Job, backend: TorchBackend) -> None:
+        """Put the network on the device, with a fresh optimizer."""
         self.job, self.backend = job, backend
         self.device = backend.torch_device
         self.network = on_device(network, backend)
@@ -337,7 +338,7 @@ def train(
     then, and at an interruption, and training resumes from what is there: on the CPU to the same
     bits. A loss that is no longer finite ends training at the end of its epoch.
     """
-    training = _Training(network, job, backend)
+    training = FolderTraining(network, job, backend)
     _resume(training, checkpoint)
     world, rank = backend.processes, backend.rank
     if training.counts.steps >= job.steps or _diverged(training):
@@ -389,18 +390,18 @@ def train(
     return _result(training)
 
 
-def _result(training: _Training) -> Trained:
+def _result(training: FolderTraining) -> Trained:
     counts = training.counts
     samples = counts.steps * training.job.recipe.batch
     return Trained(counts.losses, counts.seconds, samples, counts.waiting)
 
 
-def _diverged(training: _Training) -> bool:
+def _diverged(training: FolderTraining) -> bool:
     losses = training.counts.losses
     return bool(losses) and not np.isfinite(losses[-1])
 
 
-def _resume(training: _Training, checkpoint: Path | None) -> None:
+def _resume(training: FolderTraining, checkpoint: Path | None) -> None:
     """Load what the first process finds in the checkpoint, alike in every process."""
     backend, content = training.backend, b""
     if checkpoint is not None and backend.first and checkpoint.exists():
@@ -422,7 +423,7 @@ def _resume(training: _Training, checkpoint: Path | None) -> None:
 
 
 def _checked(
-    arrays: dict[str, NDArray[Any]], training: _Training, checkpoint: Path
+    arrays: dict[str, NDArray[Any]], training: FolderTraining, checkpoint: Path
 ) -> dict[str, NDArray[Any]]:
     """Return a checkpoint's arrays; ValueError, naming it, for those of another training."""
     expected = training.arrays()
@@ -451,13 +452,13 @@ def _parallel(network: nn.Module, backend: TorchBackend) -> nn.Module:
 
 
 @contextmanager
-def _errors_in_words(training: _Training) -> Iterator[None]:
+def _errors_in_words(training: FolderTraining) -> Iterator[None]:
     """Say in one line what PyTorch raises, and switch TF32 as the precision asks."""
     backend = training.backend
     torch.backends.cuda.matmul.allow_tf32 = backend.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = backend.precision == "tf32"
     try:
-        with _memory_errors():
+        with memory_errors():
             yield
     except MemoryError as error:
         batch = training.job.recipe.batch

@@ -23,7 +23,7 @@ from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import apply, from_arrays, to_arrays
 from compare.learned.sparse.patches import Patches
 from compare.learned.state import Arrays, State, read_checkpoint
-from compare.learned.steps import _indexed_step
+from compare.learned.steps import indexed_step
 
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written when this much training has passed since the last."""
@@ -298,4 +298,4 @@ def prepared(
     shared, samples = (
         tuple(backend.asarray(array) for array in arrays) for arrays in to_arrays(inputs)
     )
-    return _indexed_step(architecture, recipe, backend), shared, samples
+    return indexed_step(architecture, recipe, backend), shared, samples

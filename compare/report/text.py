@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from compare.learned.recipe import OPTIONS, Recipe
 from compare.results.ledger import TAKEN, Ledger, cost, total
-from compare.results.table import Table, _hashable, _known, _scores, plain
+from compare.results.table import Table, hashable, known_columns, plain, score_columns
 from compare.tasks.base import Column, Task
 
 FORMATS = ("table", "csv", "json", "markdown")
@@ -38,7 +38,7 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None, width:
     each task, of `width` characters where that can be: what is wider goes on below, under the same
     names.
     """
-    names = _known(table, chosen) if chosen else list(table.dtype.names or ())
+    names = known_columns(table, chosen) if chosen else list(table.dtype.names or ())
     if style == "table" and not chosen and "task" in names:
         present = _in_order(table["task"])
         if len(present) > 1:
@@ -121,12 +121,12 @@ def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
     same = [
         name
         for name in _DETERMINED
-        if len(set(_hashable(table[name]))) == 1 and _plain_cell(table[name].tolist()[0])
+        if len(set(hashable(table[name]))) == 1 and _plain_cell(table[name].tolist()[0])
     ]
     differing = [
         name
         for name in _DETERMINED
-        if len(set(_hashable(table[name]))) > 1
+        if len(set(hashable(table[name]))) > 1
         and (name in ("task", "split", "solver", "seed") or not _implied(table, name))
     ]
     texts = [name for name in differing if table.dtype[name].kind == "U"]
@@ -135,7 +135,9 @@ def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
     if table["error"].any():
         texts.append("error")
     numbers = [name for name in differing if name not in texts]
-    known = [name for name in _scores(table) if name in TAKEN or not np.isnan(table[name]).all()]
+    known = [
+        name for name in score_columns(table) if name in TAKEN or not np.isnan(table[name]).all()
+    ]
     return [*texts, *numbers, "success", *known], same
 
 
@@ -143,7 +145,7 @@ def _implied(table: Table, name: str) -> bool:
     """Whether a column's value follows from the task and the solver."""
     values_of: dict[Any, set[Any]] = {}
     for task, solver, value in zip(
-        table["task"].tolist(), table["solver"].tolist(), _hashable(table[name]), strict=True
+        table["task"].tolist(), table["solver"].tolist(), hashable(table[name]), strict=True
     ):
         values_of.setdefault((task, solver), set()).add(value)
     return all(len(values) == 1 for values in values_of.values())

@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from compare import tasks
 from compare.errors import StorageError, UsageError
 from compare.files import (
-    _TEMPORARY,
+    TEMPORARY,
     Record,
-    _flush_directory,
     file_digest,
+    flush_directory,
     read_sealed_json,
     refused,
     remove,
@@ -80,7 +80,7 @@ def complete_new_files(directory: Path) -> None:
     """
     folder = directory / _NEW
     try:
-        for path in directory.glob(f"{_TEMPORARY}*"):
+        for path in directory.glob(f"{TEMPORARY}*"):
             path.unlink()
         if folder.is_symlink():  # no process of this program made that
             folder.unlink()
@@ -99,7 +99,7 @@ def complete_new_files(directory: Path) -> None:
             except OSError as error:
                 raise refused(directory / name, error) from error
         shutil.rmtree(folder)
-        _flush_directory(directory)
+        flush_directory(directory)
     except StorageError:
         raise
     except OSError as error:

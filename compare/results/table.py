@@ -149,7 +149,7 @@ def where(table: Table, conditions: Sequence[str]) -> Table:
         if none_finished and column not in (table.dtype.names or ()):
             table = table[:0]
             continue
-        values = table[_known(table, (column,))[0]]
+        values = table[known_columns(table, (column,))[0]]
         listed = text.split(",") if sign in ("=", "!=") else [text]
         wanted = [_value(values.dtype, each.strip(), condition) for each in listed]
         matches = [_OPERATORS[sign](values, value) for value in wanted]
@@ -172,7 +172,7 @@ def _value(dtype: np.dtype[Any], text: str, condition: str) -> Any:
     raise UsageError(f"'{text}' in '{condition}' is not {kind}")
 
 
-def _known(table: Table, names: Sequence[str]) -> list[str]:
+def known_columns(table: Table, names: Sequence[str]) -> list[str]:
     """Make sure that there are such columns; `UsageError` lists those there are."""
     return [choice("column", name, table.dtype.names or ()) for name in names]
 
@@ -184,8 +184,8 @@ def group(table: Table, by: Sequence[str]) -> Table:
     each test score and of the seconds the median over the runs that have it, with "_min" and
     "_max". Groups come in the order of their first rows.
     """
-    by = _known(table, by)
-    keys = zip(*(_hashable(table[name]) for name in by), strict=True)
+    by = known_columns(table, by)
+    keys = zip(*(hashable(table[name]) for name in by), strict=True)
     places: dict[Any, list[int]] = {}
     for place, key in enumerate(keys):
         places.setdefault(key, []).append(place)
@@ -199,7 +199,7 @@ def group(table: Table, by: Sequence[str]) -> Table:
         counts = [np.sum(status[each] == state) for each in members]
         result[state] = np.asarray(counts, dtype=np.int64)
     result["success"] = np.asarray([success[each].mean() for each in members], dtype=float)
-    for name in _scores(table):
+    for name in score_columns(table):
         ranges = np.asarray([_median_and_range(table[name][each]) for each in members]).reshape(
             -1, 3
         )
@@ -208,12 +208,13 @@ def group(table: Table, by: Sequence[str]) -> Table:
     return _joined(result)
 
 
-def _hashable(column: NDArray[Any]) -> list[Any]:
+def hashable(column: NDArray[Any]) -> list[Any]:
     """Return the values with None for NaN, which is not equal to itself."""
     return [None if value != value else value for value in column.tolist()]
 
 
-def _scores(table: Table) -> list[str]:
+def score_columns(table: Table) -> list[str]:
+    """Return the names of the columns that are scores, times or costs."""
     names = table.dtype.names or ()
     others = ("train_seconds", "cost")
     return [name for name in names if name.startswith("test_") or name in others]
@@ -239,7 +240,7 @@ def _joined(columns: dict[str, NDArray[Any]]) -> Table:
 def sort(table: Table, by: Sequence[str], reverse: bool = False) -> Table:
     """Sort by the first column, rows equal in it by the second, and so on; NaN comes last."""
     order = np.arange(len(table))
-    for name in reversed(_known(table, by)):
+    for name in reversed(known_columns(table, by)):
         column = table[name][order]
         if reverse:
             places = len(order) - 1 - np.argsort(column[::-1], kind="stable")[::-1]

@@ -63,7 +63,7 @@ def network(variant: Variant, classes: int, size: tuple[int, int], seed: int) ->
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_torch_seed(seed, "weights"))
-        found: nn.Module = getattr(_models(), NETWORK)(num_classes=classes)
+        found: nn.Module = getattr(models(), NETWORK)(num_classes=classes)
         if variant == "conv":
             return found
         torch.manual_seed(_torch_seed(seed, "front weights"))
@@ -83,7 +83,7 @@ def _torch_seed(seed: int, purpose: str) -> int:
     return int(random_stream(seed, purpose).integers(1 << 63))
 
 
-def _models() -> Any:
+def models() -> Any:
     """Import `torchvision.models`.
 
     torchvision from PyPI cannot load its compiled operators beside a PyTorch for CPUs, and then

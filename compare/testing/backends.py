@@ -236,7 +236,7 @@ def _difference(a: NDArray[Any], b: NDArray[Any], least: float = 0.0) -> float:
     return float(np.abs(a.astype(np.float64) - b).max()) / largest
 
 
-def _inputs(architecture: Architecture, count: int = 8) -> list[Patches | NDArray[Any]]:
+def example_inputs(architecture: Architecture, count: int = 8) -> list[Patches | NDArray[Any]]:
     """Return vectors; or pictures in full and as patches."""
     rng = np.random.default_rng(1)
     if len(architecture.inputs) == 1:
@@ -260,7 +260,7 @@ def _outputs_and_gradients(
             drawn[name] = rng.normal(scale=0.1, size=drawn[name].shape).astype(np.float32)
     weights = {name: backend.asarray(array) for name, array in drawn.items()}
     results = []
-    for batch in _inputs(architecture):
+    for batch in example_inputs(architecture):
         shared, samples = (
             tuple(backend.asarray(array) for array in arrays) for arrays in to_arrays(batch)
         )
@@ -303,7 +303,7 @@ def learning_curve(
 def _trained(
     backend: Backend, architecture: Architecture, recipe: Recipe, epochs: int, **arguments: Any
 ) -> State:
-    inputs = _inputs(architecture, count=22)[-1]
+    inputs = example_inputs(architecture, count=22)[-1]
     shape = (22, *architecture.shapes()[-1])
     targets = np.random.default_rng(3).uniform(size=shape).astype(np.float32)
     return train(

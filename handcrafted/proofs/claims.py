@@ -54,16 +54,16 @@ from handcrafted.proofs.cases import (
 )
 from handcrafted.proofs.lemmas import (
     Change,
-    _coord2image_lemmas,
-    _coord2onehot_lemmas,
-    _image2coord_lemmas,
-    _onehot2coord_lemmas,
-    _unchanged,
-    _without_coordinates_lemmas,
+    coord2image_lemmas,
+    coord2onehot_lemmas,
+    image2coord_lemmas,
+    onehot2coord_lemmas,
+    unchanged,
+    without_coordinates_lemmas,
 )
-from handcrafted.proofs.scene_generator_lemmas import _scene_generator_lemmas
+from handcrafted.proofs.scene_generator_lemmas import scene_generator_lemmas
 from handcrafted.proofs.symbolic import ProofError
-from handcrafted.proofs.two_object_lemmas import _image2objects_lemmas, _objects2image_lemmas
+from handcrafted.proofs.two_object_lemmas import image2objects_lemmas, objects2image_lemmas
 
 _ELEMENTS = 1 << 18
 """Of the inputs generated at a time, so that they and a network's maps stay in the cache."""
@@ -178,7 +178,7 @@ def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:
 def lemmas(claim: Claim) -> Proved:
     """Prove a claim for canvases of every size; needs z3-solver."""
     started = time.perf_counter()
-    count = claim.lemmas(_unchanged)
+    count = claim.lemmas(unchanged)
     seconds = time.perf_counter() - started
     claimed = "exact on every canvas there is"
     return Proved(claim.name, claimed, "by an SMT solver", count, seconds, "lemmas")
@@ -196,7 +196,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             onehot2coord.network,
             bitmaps,
             themselves,
-            _onehot2coord_lemmas,
+            onehot2coord_lemmas,
             every_size=True,
         ),
         Claim(
@@ -204,18 +204,18 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             onehot2coord.network_without_coordinates,
             bitmaps,
             themselves,
-            _without_coordinates_lemmas,
+            without_coordinates_lemmas,
             every_size=True,
         ),
     ),
     "coord2onehot": (
-        Claim("coord2onehot", coord2onehot.network, themselves, bitmaps, _coord2onehot_lemmas),
+        Claim("coord2onehot", coord2onehot.network, themselves, bitmaps, coord2onehot_lemmas),
     ),
     "coord2image": (
-        Claim("coord2image", coord2image.network, themselves, squares, _coord2image_lemmas),
+        Claim("coord2image", coord2image.network, themselves, squares, coord2image_lemmas),
     ),
     "image2coord": (
-        Claim("image2coord", image2coord.network, squares, themselves, _image2coord_lemmas),
+        Claim("image2coord", image2coord.network, squares, themselves, image2coord_lemmas),
     ),
     "objects2image": (
         Claim(
@@ -223,7 +223,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             two_objects.network,
             themselves,
             scenes,
-            _objects2image_lemmas,
+            objects2image_lemmas,
             pairs,
             scene_count,
             _PAIRS,
@@ -235,7 +235,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             two_objects.inverse_network,
             scenes,
             themselves,
-            _image2objects_lemmas,
+            image2objects_lemmas,
             pairs,
             scene_count,
             _PAIRS,
@@ -247,7 +247,7 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             scene_generator.network,
             themselves,
             chosen_scenes,
-            _scene_generator_lemmas,
+            scene_generator_lemmas,
             choices,
             latent_count,
             "some of each column and row",

@@ -11,11 +11,13 @@ from handcrafted.proofs.symbolic import Canvas, Field, Formula, Impulse
 Change = Callable[[tuple[Operation, ...]], tuple[Operation, ...]]
 
 
-def _unchanged(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+def unchanged(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:
+    """Return the operations as they are."""
     return operations
 
 
-def _onehot2coord_lemmas(change: Change = _unchanged) -> int:
+def onehot2coord_lemmas(change: Change = unchanged) -> int:
+    """Prove every step of the critique's network; return how many lemmas that took."""
     c = Canvas()
     coordinates, convolution, relu, total, subtraction = change(onehot2coord.steps(c.H, c.W))
 
@@ -44,7 +46,7 @@ def _onehot2coord_lemmas(change: Change = _unchanged) -> int:
     return c.proved()
 
 
-def _inner_product_lemmas(change: Change = _unchanged) -> int:
+def inner_product_lemmas(change: Change = unchanged) -> int:
     """Prove that on any bitmap of 0 and 1 the network is one inner product, W - A.(W - X).
 
     At every pixel relu(W A - X) is A (W - X), whose sum over the pixels is the inner product.
@@ -67,7 +69,8 @@ def _inner_product_lemmas(change: Change = _unchanged) -> int:
     return c.proved()
 
 
-def _without_coordinates_lemmas(change: Change = _unchanged) -> int:
+def without_coordinates_lemmas(change: Change = unchanged) -> int:
+    """Prove every step of the network without coordinates; return the number of lemmas."""
     c = Canvas()
     convolution, relu, _, subtraction = change(onehot2coord.steps_without_coordinates(c.H, c.W))
     maps = c.apply(convolution, [Impulse(c.y, c.x, 1)])
@@ -128,13 +131,15 @@ def _one_hot_lemmas(c: Canvas, operations: tuple[Operation, ...]) -> Impulse:
     return c.is_impulse("1 at (x, y) and 0 elsewhere", bitmap, Impulse(c.y, c.x, 1))
 
 
-def _coord2onehot_lemmas(change: Change = _unchanged) -> int:
+def coord2onehot_lemmas(change: Change = unchanged) -> int:
+    """Prove every step from coordinates to a bitmap; return the number of lemmas."""
     c = Canvas()
     _one_hot_lemmas(c, change(coord2onehot.steps(c.H, c.W)))
     return c.proved()
 
 
-def _coord2image_lemmas(change: Change = _unchanged) -> int:
+def coord2image_lemmas(change: Change = unchanged) -> int:
+    """Prove every step from coordinates to a picture; return the number of lemmas."""
     c = Canvas()
     radius = c.z3.Int("r")
     c.assume(radius >= 0)
@@ -149,7 +154,8 @@ def _in_square(c: Canvas, radius: Formula) -> Formula:
     return c.z3.And(c.z3.Abs(c.x - c.j) <= radius, c.z3.Abs(c.y - c.i) <= radius)
 
 
-def _image2coord_lemmas(change: Change = _unchanged) -> int:
+def image2coord_lemmas(change: Change = unchanged) -> int:
+    """Prove every step from a picture to coordinates; return the number of lemmas."""
     c = Canvas()
     radius = c.z3.Int("r")
     c.assume(radius >= 0, c.W >= 2 * radius + 1, c.H >= 2 * radius + 1)

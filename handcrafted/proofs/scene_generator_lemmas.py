@@ -9,13 +9,14 @@ in [n - 1, n) for exactly one place's number n.
 from __future__ import annotations
 
 from handcrafted import scene_generator
-from handcrafted.proofs.lemmas import Change, _unchanged
+from handcrafted.proofs.lemmas import Change, unchanged
 from handcrafted.proofs.symbolic import Canvas, Channel, Field, Formula, Impulse
-from handcrafted.proofs.two_object_lemmas import _drawing_lemmas, _table
+from handcrafted.proofs.two_object_lemmas import drawing_lemmas, table_of
 from handcrafted.two_objects import DISTANCE, RADIUS
 
 
-def _scene_generator_lemmas(change: Change = _unchanged) -> int:
+def scene_generator_lemmas(change: Change = unchanged) -> int:
+    """Prove every step from random numbers to a scene; return the number of lemmas."""
     c = Canvas()
     base, r = scene_generator.BASE, RADIUS
     If, And, Or, Not = c.z3.If, c.z3.And, c.z3.Or, c.z3.Not
@@ -118,7 +119,7 @@ def _scene_generator_lemmas(change: Change = _unchanged) -> int:
         c.prove(f"kept {k}", c.at_pixel(maps[k]) == value)
 
     halves = [max(d for d in range(DISTANCE) if d**2 + k**2 < DISTANCE**2) for k in range(DISTANCE)]
-    near = c.z3.Abs(c.j - bx) <= _table(c, c.i - by, halves)
+    near = c.z3.Abs(c.j - bx) <= table_of(c, c.i - by, halves)
     maps = c.apply(free, [blue, *(Field(value) for value in flags[4:])])
     for k, value in enumerate((If(at_blue, 1, 0), *flags[4:8])):
         c.prove(f"kept by the disc {k}", c.at_pixel(maps[k]) == value)
@@ -210,5 +211,5 @@ def _scene_generator_lemmas(change: Change = _unchanged) -> int:
         c.is_impulse(f"centre {k}", channel, centre)
         for k, (channel, centre) in enumerate(zip(c.apply(relu8, maps), centres, strict=True))
     ]
-    _drawing_lemmas(c, tuple(drawing), found, (bx, by, square_b, rx, ry, square_r))
+    drawing_lemmas(c, tuple(drawing), found, (bx, by, square_b, rx, ry, square_r))
     return c.proved()

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from handcrafted import two_objects
 from handcrafted.operations import Operation
-from handcrafted.proofs.lemmas import Change, _unchanged
+from handcrafted.proofs.lemmas import Change, unchanged
 from handcrafted.proofs.symbolic import Canvas, Channel, Field, Formula, Impulse
 
 
-def _table(c: Canvas, distance: Formula, lengths: list[int]) -> Formula:
+def table_of(c: Canvas, distance: Formula, lengths: list[int]) -> Formula:
     """Return lengths[|distance|], and -1 beyond the table."""
     value: Formula = -1
     for index in reversed(range(len(lengths))):
@@ -22,7 +22,7 @@ def _in_shape(c: Canvas, x: Formula, y: Formula, square: Formula) -> Formula:
     """Say whether a disc or a square at (x, y) covers the pixel (i, j)."""
     r = two_objects.RADIUS
     halves = [max(d for d in range(r + 1) if d**2 + k**2 <= r**2) for k in range(r + 1)]
-    disc = c.z3.Abs(c.j - x) <= _table(c, c.i - y, halves)
+    disc = c.z3.Abs(c.j - x) <= table_of(c, c.i - y, halves)
     within = c.z3.And(c.z3.Abs(c.j - x) <= r, c.z3.Abs(c.i - y) <= r)
     return c.z3.If(square == 1, within, disc)
 
@@ -34,7 +34,7 @@ def _room(c: Canvas, x: Formula, y: Formula, *flags: Formula) -> None:
     c.assume(*(c.z3.Or(flag == 0, flag == 1) for flag in flags))
 
 
-def _drawing_lemmas(
+def drawing_lemmas(
     c: Canvas, operations: tuple[Operation, ...], maps: list[Channel], objects: Sequence[Formula]
 ) -> None:
     """Prove that the four maps of centres become the scene; objects: x, y, shape of both."""
@@ -58,7 +58,8 @@ def _drawing_lemmas(
         c.prove(f"the {name} channel", c.at_pixel(channel) == colour)
 
 
-def _objects2image_lemmas(change: Change = _unchanged) -> int:
+def objects2image_lemmas(change: Change = unchanged) -> int:
+    """Prove every step from two objects to their picture; return the number of lemmas."""
     c = Canvas()
     given = c.z3.Ints("x0 y0 c0 s0 x1 y1 c1 s1")
     for x, y, colour, shape in (given[:4], given[4:]):
@@ -134,11 +135,12 @@ def _objects2image_lemmas(change: Change = _unchanged) -> int:
         c.is_impulse(f"centre {k}", channel, centre)
         for k, (channel, centre) in enumerate(zip(maps, centres, strict=True))
     ]
-    _drawing_lemmas(c, (draw, cover, relu4, paint), list(maps), symbols)
+    drawing_lemmas(c, (draw, cover, relu4, paint), list(maps), symbols)
     return c.proved()
 
 
-def _image2objects_lemmas(change: Change = _unchanged) -> int:
+def image2objects_lemmas(change: Change = unchanged) -> int:
+    """Prove every step from a picture to its two objects; return the number of lemmas."""
     c = Canvas()
     bx, by, bs, rx, ry, rs = c.z3.Ints("bx by bs rx ry rs")
     _room(c, bx, by, bs)
@@ -146,7 +148,7 @@ def _image2objects_lemmas(change: Change = _unchanged) -> int:
     # The squared distance is 400 or more: for each way apart down, at least so far apart across.
     limit = two_objects.DISTANCE
     apart = [next(d for d in range(limit + 1) if d**2 + k**2 >= limit**2) for k in range(limit)]
-    c.assume(c.z3.Abs(bx - rx) >= _table(c, by - ry, apart))
+    c.assume(c.z3.Abs(bx - rx) >= table_of(c, by - ry, apart))
     is_blue, is_red = _in_shape(c, bx, by, bs), _in_shape(c, rx, ry, rs)
     If, And, Or, Not, Implies = c.z3.If, c.z3.And, c.z3.Or, c.z3.Not, c.z3.Implies
 

@@ -16,7 +16,7 @@ from handcrafted.operations import (
 pytest.importorskip("z3")
 
 from handcrafted.proofs.claims import CLAIMS, lemmas
-from handcrafted.proofs.lemmas import _inner_product_lemmas
+from handcrafted.proofs.lemmas import inner_product_lemmas
 from handcrafted.proofs.symbolic import Canvas, Field, Impulse, ProofError
 
 
@@ -27,7 +27,7 @@ def test_every_claim_holds_on_every_canvas(claim):
 
 def test_on_bitmaps_of_0_and_1_the_network_is_one_inner_product():
     """For every size by lemmas; here the inner product beside the network, on random bitmaps."""
-    assert _inner_product_lemmas() == 6
+    assert inner_product_lemmas() == 6
     A = np.random.default_rng(0).integers(0, 2, (50, 1, 5, 7))
     rows, columns = np.indices((5, 7))
     answers = CLAIMS["onehot2coord"][0].build(5, 7).run(A)

@@ -7,7 +7,7 @@ import pytest
 from handcrafted.network import numbers, with_number
 from handcrafted.operations import Convolution, Tap
 from handcrafted.proofs.claims import CLAIMS, enumerate_canvas
-from handcrafted.proofs.lemmas import _inner_product_lemmas
+from handcrafted.proofs.lemmas import inner_product_lemmas
 from handcrafted.proofs.symbolic import ProofError
 
 pytest.importorskip("z3")  # a test extra, so always there in CI
@@ -87,7 +87,7 @@ def test_the_lemmas_notice_every_number_of_the_largest_networks(name):
 
 def test_the_inner_product_notices_every_number_and_the_relu():
     """Another network than `onehot2coord` is not the inner product W - A.(W - X)."""
-    assert unnoticed(_inner_product_lemmas, changes(EVERY["onehot2coord"])) == []
+    assert unnoticed(inner_product_lemmas, changes(EVERY["onehot2coord"])) == []
 
     def without_relu(operations):
         coordinates, convolution, _, *rest = operations
@@ -95,7 +95,7 @@ def test_the_inner_product_notices_every_number_and_the_relu():
         return (coordinates, convolution, same, *rest)
 
     with pytest.raises(ProofError, match=r"'relu.W A - X. is A .W - X.' does not hold"):
-        _inner_product_lemmas(without_relu)
+        inner_product_lemmas(without_relu)
 
 
 NOTICED = {

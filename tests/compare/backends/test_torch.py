@@ -35,14 +35,14 @@ def test_out_of_memory_names_the_batch_and_keeps_what_is_finished(capsys, tmp_pa
 import resource, sys, torch
 from compare import backends, cli
 from compare.learned import training
-step = training._indexed_step
+step = training.indexed_step
 def limited(*arguments):
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + (64 << 20), used + (64 << 20)))
     return step(*arguments)
 arguments = sys.argv[1:]
 assert cli.main([*arguments, "--solver", "argmax"]) == 0
-training._indexed_step = limited
+training.indexed_step = limited
 sys.exit(cli.main([*arguments, "-q", "--solver", "conv", "--size", "64", "--batch", "2368"]))
 """
     answer = subprocess.run(

@@ -19,7 +19,7 @@ from compare.learned.optimizer import adam_rate
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import to_arrays
 from compare.learned.sparse.patches import gather
-from compare.learned.steps import _indexed_step, _step
+from compare.learned.steps import _step, indexed_step
 from compare.learned.training import initial_state
 from compare.tasks import load
 
@@ -145,7 +145,7 @@ def test_the_indexed_step_takes_its_own_samples_and_rate():
     backend, recipe = backends.load("numpy"), Recipe(1.0, l2=0.0)
     inputs, targets = np.float32([[1], [3], [5], [7]]), np.float32([[0], [1], [2], [9]])
     before = *line(2, 1), np.float32(3)
-    *after, index = _indexed_step(LINE, recipe, backend)(
+    *after, index = indexed_step(LINE, recipe, backend)(
         *before, np.array([1]), np.float32([0.5, 0.125]), np.array([[0, 1], [3, 2]]), (),
         (targets, inputs),
     )  # fmt: skip
@@ -161,9 +161,9 @@ def test_the_indexed_step_takes_its_own_samples_and_rate():
 
 def test_a_compiled_step_is_kept_for_the_next_seed():
     backend = backends.load("numpy")
-    step = _indexed_step(LINE, Recipe(0.5), backend)
-    assert _indexed_step(Architecture((1,), (Dense(1),)), Recipe(0.5), backend) is step
-    assert _indexed_step(LINE, Recipe(0.25), backend) is not step
+    step = indexed_step(LINE, Recipe(0.5), backend)
+    assert indexed_step(Architecture((1,), (Dense(1),)), Recipe(0.5), backend) is step
+    assert indexed_step(LINE, Recipe(0.25), backend) is not step
 
 
 def test_running_statistics_are_replaced_and_not_trained():

@@ -220,7 +220,7 @@ def test_a_checkpoint_that_does_not_fit_is_named_and_not_used(job, backend, tmp_
 def test_a_signal_waits_for_the_end_of_its_step(job, backend, tmp_path, monkeypatch):
     """Else what is saved would be half of a step; see the test of a resumed training."""
     checkpoint = tmp_path / "checkpoint.npz"
-    step, counted = streaming._Training.step, []
+    step, counted = streaming.FolderTraining.step, []
 
     def interrupted(training, *arguments):
         counted.append(training.counts.steps)
@@ -228,7 +228,7 @@ def test_a_signal_waits_for_the_end_of_its_step(job, backend, tmp_path, monkeypa
             os.kill(os.getpid(), signal.SIGINT)
         step(training, *arguments)
 
-    monkeypatch.setattr(streaming._Training, "step", interrupted)
+    monkeypatch.setattr(streaming.FolderTraining, "step", interrupted)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         train(network(), job, backend, workers=0, checkpoint=checkpoint)
@@ -256,7 +256,7 @@ def test_memory_that_runs_out_names_the_batch(job, backend, monkeypatch):
             "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"
         )
 
-    monkeypatch.setattr(streaming._Training, "step", exhausted)
+    monkeypatch.setattr(streaming.FolderTraining, "step", exhausted)
     with pytest.raises(
         RunError, match="out of memory on cpu in step 1, with a batch of 8 pictures"
     ):

@@ -46,7 +46,7 @@ def arrays_of(network):
 
 
 def test_without_coordinates_it_is_torchvisions(resnets):
-    models = solver._models()
+    models = solver.models()
     ours, theirs = resnets["conv"], models.resnet50(num_classes=1000)
     assert type(ours) is type(theirs)
     assert str(ours) == str(theirs)
@@ -111,7 +111,7 @@ class Models:
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr(solver, "_models", lambda: Models)
+    monkeypatch.setattr(solver, "models", lambda: Models)
 
 
 def arguments(folder, out, *more):
@@ -316,13 +316,13 @@ spec = importlib.util.spec_from_file_location("tiny", {__file__!r})
 tests = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(tests)
 from compare.learned import streaming
-tests.solver._models = lambda: tests.Models
+tests.solver.models = lambda: tests.Models
 streaming.CHECKPOINT_SECONDS = 0.1
-step = streaming._Training.step
+step = streaming.FolderTraining.step
 def slow(*arguments):
     time.sleep(float(os.environ.get("TEST_PAUSE", "0")))
     step(*arguments)
-streaming._Training.step = slow
+streaming.FolderTraining.step = slow
 from compare.cli import main
 raise SystemExit(main())
 """
