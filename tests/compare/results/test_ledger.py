@@ -55,7 +55,7 @@ COSTS = [
 @pytest.mark.parametrize(("ledger", "prices", "expected"), COSTS)
 def test_what_it_costs(ledger, prices, expected):
     found = cost(ledger, prices)
-    assert found == (expected if expected is None else pytest.approx(expected))
+    assert found == (expected if expected is None else pytest.approx(expected, rel=1e-12))
 
 
 def test_prices_are_read():

@@ -60,6 +60,8 @@ def test_infinite_numbers_have_a_median():
     assert describe([1.0, inf])["median"] == inf
     assert describe([inf, 1.0, 3.0, inf, 2.0])["median"] == 3
     assert describe([-inf, -inf, 1.0, 2.0, inf])["min"] == -inf
+    # Nor is twice the largest float a number.
+    assert describe([1.7e308, 1.7e308])["median"] == 1.7e308
 
 
 def test_two_numbers_have_no_interval_and_three_have():

@@ -7,8 +7,9 @@ import pytest
 from scipy.special import softmax
 
 from compare.datasets import Dataset
+from compare.errors import UsageError
 from compare.tasks import load, summary
-from compare.tasks.classification import TASK, decode, encode, measure, score
+from compare.tasks.classification import TASK, decode, encode, measure, of_folder, score
 
 
 def test_what_it_is_called_and_maps_to_what():
@@ -45,6 +46,8 @@ def test_what_is_no_number_is_wrong():
     found = measure(answers, one_hot([0, 0, 0, 0], 2))
     assert found["correct"].tolist() == [False, False, False, True]
     assert np.allclose(found["error"], [1, 1, 1, 0.1])
+    # Whatever is left of a probability, an error is one too.
+    assert measure(np.array([[-3.0, 4.0]]), one_hot([0], 2))["error"] == 1
 
 
 def test_top_five_are_counted_of_eleven_classes_and_more():
@@ -77,3 +80,40 @@ def test_answers_of_another_shape_are_refused_and_not_broadcast():
         model = SimpleNamespace(predict=lambda _, answers=answers: answers)
         with pytest.raises(ValueError, match=r"numbers of shape \(597, 10\) were expected"):
             TASK.evaluate(model, data)
+
+
+def known(answers, targets):
+    """Return samples whose inputs are the answers."""
+    numbers = np.arange(len(answers))[:, None]
+    return Dataset(numbers, lambda n: answers[n[:, 0]], lambda n: targets[n[:, 0]])
+
+
+ECHO = SimpleNamespace(predict=lambda inputs: inputs)
+
+
+@pytest.mark.parametrize(
+    ("classes", "answer", "right", "expected"),
+    [
+        # Of five or fewer any is among the five likeliest.
+        (5, [0.1, 0.2, 0.3, 0.15, 0.25], 0, 1),
+        # Of six the least likely is not, and a tie is with the likelier.
+        (6, [0.1, 0.2, 0.3, 0.15, 0.13, 0.12], 0, 0),
+        (6, [0.1, 0.2, 0.3, 0.15, 0.13, 0.12], 5, 1),
+        (6, [0.1, 0.3, 0.3, 0.1, 0.1, 0.1], 0, 0),
+    ],
+)
+def test_a_folder_is_scored_by_the_five_likeliest(tmp_path, classes, answer, right, expected):
+    task = of_folder(str(tmp_path))
+    scores = task.evaluate(ECHO, known(np.array([answer]), one_hot([right], classes))).scores
+    assert scores["top5"] == expected
+    assert scores["mean_error"] == pytest.approx(1 - answer[right])
+    assert [column.score for column in task.columns] == ["accuracy", "top5", "mean_error"]
+
+
+def test_a_folder_has_one_split(tmp_path):
+    task = of_folder(str(tmp_path))
+    assert task.splits == ("folder",)
+    with pytest.raises(UsageError, match="unknown split 'uniform'; choose from: folder"):
+        task.split("uniform", 8, 8)
+    with pytest.raises(UsageError, match="train"):  # which is not there
+        task.split("folder", 8, 8)

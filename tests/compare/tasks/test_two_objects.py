@@ -1,4 +1,4 @@
-"""The judge of generators: what is wrong with a picture, and how a set of scenes is spread."""
+"""The judge of generators: what is wrong with a picture, and how the scenes of a set vary."""
 
 import numpy as np
 import pytest
@@ -100,6 +100,28 @@ def test_a_generator_that_collapses_is_found():
     assert scores["blue_coverage"] == scores["red_coverage"] == 1 / 900
     assert all(scores[f"entropy_{name}"] == 0 for name in Distribution(*SIZE).coordinates)
     assert not evaluation.success
+
+
+def test_each_coordinate_of_each_object_has_an_entropy_of_its_own():
+    """Blue in one column and red in one row: two coordinates vary, each over 8 values alike."""
+    varied = np.arange(COUNT) % 8
+    still = np.zeros(COUNT, int)
+    made = np.stack(
+        [still + 10, 10 + varied, still, still, 31 + varied, still + 39, still + 1, still], axis=1
+    )
+    evaluation = evaluated(pictures(made.astype(np.float32), *SIZE))
+    assert (evaluation.samples["objects"] == made).all()
+    found = {name: evaluation.scores[f"entropy_{name}"] for name in ("blue_x", "red_y")}
+    assert found == {"blue_x": 0, "red_y": 0}
+    assert evaluation.scores["entropy_blue_y"] > 2.5
+    assert evaluation.scores["entropy_red_x"] > 2.5
+
+
+def test_masks_are_those_of_a_disc_and_a_square():
+    y, x = np.mgrid[-20:21, -20:21]
+    disc, square = task._masks(x, y)
+    assert (disc == (np.hypot(x, y) <= 10)).all()
+    assert (square == ((x >= -10) & (x <= 10) & (y >= -10) & (y <= 10))).all()
 
 
 def test_a_generator_that_draws_discs_only_is_found():

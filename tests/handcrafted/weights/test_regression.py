@@ -5,6 +5,7 @@ import pytest
 
 from compare.tasks.onehot2coord import decode, encode
 from handcrafted.weights.regression import (
+    CORRECTLY_ROUNDED,
     LONGEST_SIDE,
     reciprocal,
     require_picture,
@@ -31,6 +32,14 @@ def test_a_quotient_is_the_nearest_float32_number_by_exact_arithmetic():
             error = abs(Fraction(float(quotient)) - Fraction(x, side))
             for neighbour in (np.nextafter(quotient, np.float32(s)) for s in (-1, 2)):
                 assert error <= abs(Fraction(float(neighbour)) - Fraction(x, side))
+
+
+def test_the_proof_of_correct_rounding_holds_up_to_the_stated_side():
+    def holds(side):
+        return Fraction(1, 2**25 * side) > Fraction(1, 2**34)
+
+    assert holds(CORRECTLY_ROUNDED)
+    assert not holds(CORRECTLY_ROUNDED + 1)
 
 
 @pytest.mark.slow
