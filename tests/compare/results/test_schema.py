@@ -161,6 +161,9 @@ def test_no_mutation_of_a_record_is_a_traceback(store, capsys, monkeypatch):
         (("arguments", "recipe", "width"), 7, "Invalid enum value 7"),
         (("arguments", "recipe", "learning_rate"), 0, "Expected `float` > 0"),
         (("arguments", "recipe", "epochs"), 2**63, "Expected `int` <= 9223372036854775807"),
+        (("arguments", "recipe", "beta1"), 1.0, "Expected `float` < 1.0"),
+        (("arguments", "solver"), "x" * 256, "Expected `str` of length <= 255"),
+        (("scores", "test", "x" * 65), 1.0, "Expected `str` of length <= 64"),
         (("timing", "train_seconds"), -1.0, "Expected `float` >= 0"),
         (("timing", "train_seconds"), float("nan"), "Expected `float` >= 0"),
         (("timing", "train_seconds"), float("inf"), "Expected `float` <= "),
@@ -176,6 +179,15 @@ def test_what_is_wrong_is_said(store, path, value, why):
     write_sealed_json(file, mutated(read_sealed_json(file), path, value))
     with pytest.raises(ValueError, match=rf"run\.json is no record of a run: {why}"):
         read_record(file.parent)
+
+
+def test_the_longest_names_are_read(store):
+    (file,) = store.glob("*coordconv*/run.json")
+    record = read_sealed_json(file)
+    write_sealed_json(file, mutated(record, ("environment", "processor"), "x" * 255))
+    assert read_record(file.parent)["environment"]["processor"] == "x" * 255
+    write_sealed_json(file, mutated(record, ("scores", "test", "x" * 64), 1.0))
+    assert read_record(file.parent)["scores"]["test"]["x" * 64] == 1
 
 
 def test_a_record_without_a_score_of_its_task_is_for_listings_only(store):

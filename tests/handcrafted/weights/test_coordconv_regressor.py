@@ -180,6 +180,7 @@ def test_no_doubling_or_halving_of_a_channel_balances_the_layers_better(size):
                 other[f"{layer}.bias"][channel] *= factor
                 other[f"{layer + 1}.weight"][:, channel] /= factor
                 assert squares(other) >= least
+    assert weights["1.weight"][1, 0] == weights["1.weight"][2, 0] == 1  # K
 
 
 @pytest.mark.parametrize("size", [(8, 20), (20, 8)])
