@@ -49,6 +49,7 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **{**keywords, "allow_abbrev": False})
         self.register("type", None, _not_empty)  # of every argument that names no other
+        self._intermixed = False
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(
@@ -57,7 +58,11 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         self._require_known(sys.argv[1:] if args is None else args)
-        return super().parse_known_args(args, namespace)
+        if self._subparsers or self._intermixed:
+            return super().parse_known_args(args, namespace)
+        self._intermixed = True  # this method is called again, twice
+        # Options may stand anywhere, between two files too.
+        return self.parse_known_intermixed_args(args, namespace)
 
     def _require_known(self, words: Sequence[str]) -> None:
         """Refuse an option that is not known, before anything is said to be missing."""
