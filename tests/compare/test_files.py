@@ -476,7 +476,7 @@ def test_a_directory_is_created_with_those_above_it(tmp_path):
 def test_a_file_is_no_output_directory(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"")
-    with pytest.raises(UsageError, match=f"cannot write to the output directory '{path}': "):
+    with pytest.raises(UsageError, match=f"cannot write to the directory '{path}': "):
         writable_directory(path)
 
 

@@ -112,13 +112,13 @@ def test_an_output_directory_that_is_a_file_is_refused(compare, tmp_path):
     (tmp_path / "runs").write_text("")
     code, _, err = compare(*RUN, "--out", str(tmp_path / "runs"))
     assert code == 2
-    assert f"cannot write to the output directory '{tmp_path / 'runs'}'" in err
+    assert f"cannot write to the directory '{tmp_path / 'runs'}'" in err
 
 
 def test_an_output_directory_on_a_read_only_system_is_refused(compare):
     code, _, err = compare(*RUN, "--out", "/proc/runs")
     assert code == 2
-    assert "cannot write to the output directory '/proc/runs'" in err
+    assert "cannot write to the directory '/proc/runs'" in err
 
 
 LEARNED = [*RUN, "--split", "uniform", "--solver", "coordconv", "--epochs", "2", "--seeds", "1"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from compare.datasets import two_objects as data
+from compare.learned import published
 from handcrafted import two_objects
 from handcrafted.weights import coordconv_generator as module
 from handcrafted.weights.coordconv_generator import (
@@ -263,6 +264,13 @@ def test_what_there_are_no_weights_for(arguments, message):
 def test_channels_must_be_a_whole_number():
     with pytest.raises(TypeError, match=r"channels is 64\.0"):
         coordconv_generator(64, 64, 64.0)
+
+
+@pytest.mark.parametrize("channels", [64, 66])
+def test_names_and_shapes_are_the_architecture_s(channels):
+    expected = published.coordconv_g(64, 64, channels).generator.parameters()
+    weights = coordconv_generator(64, 64, channels)
+    assert {n: a.shape for n, a in weights.items()} == {n: p.shape for n, p in expected.items()}
 
 
 def test_more_channels_draw_the_same():

@@ -9,7 +9,10 @@ from compare import backends
 from compare.datasets.not_so_clevr import centres, squares
 from compare.learned.published import coordconv_renderer as architecture
 from compare.tasks.coord2image import TASK
-from handcrafted.weights.coordconv_renderer import coordconv_renderer
+from handcrafted.weights.coordconv_renderer import (
+    balanced_coordconv_renderer,
+    coordconv_renderer,
+)
 
 COORDINATES = ("pixels", "scaled")
 KERNELS = (1, 2, 3, 4)
@@ -96,6 +99,24 @@ def test_every_centre(kernel, coordinates, loss):
         positions, weights = centres(*size), coordconv_renderer(*size, 1, kernel, coordinates, loss)
         answers = predict(size, kernel, coordinates, loss, weights, positions)
         assert np.array_equal(answers, squares(positions, *size))
+
+
+@pytest.mark.parametrize("coordinates", COORDINATES)
+def test_both_parts_are_balanced_and_what_is_between_them_is_as_it_was(coordinates):
+    size = (12, 16)
+    weights = balanced_coordconv_renderer(*size, coordinates=coordinates)
+    answers = predict(size, 3, coordinates, "sigmoid", weights, centres(*size))
+    assert np.array_equal(answers, squares(centres(*size), *size))
+    plain = coordconv_renderer(*size, coordinates=coordinates)
+    kernels = sorted(
+        (name for name in weights if name.endswith("weight")), key=lambda n: int(n.split(".")[0])
+    )
+    for part in (kernels[:5], kernels[5:]):
+        norms = [np.linalg.norm(weights[name]) for name in part]
+        before = [np.linalg.norm(plain[name]) for name in part]
+        assert np.prod(norms) == pytest.approx(np.prod(before))
+        assert max(norms) <= 4 * min(norms)
+        assert max(norms) / min(norms) < max(before) / min(before)
 
 
 @pytest.mark.slow
