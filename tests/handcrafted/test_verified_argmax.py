@@ -39,6 +39,15 @@ def test_answers_have_the_values_and_the_dtype_of_the_network(dtype, count):
     assert found.dtype == computed.dtype
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_one_hot_bitmaps_need_no_second_look(dtype, monkeypatch):
+    """The last pixel of all is among the hot ones, and so is the first."""
+    monkeypatch.setattr(verified_argmax.OneHot, "check", None)
+    places = positions(4, 5)
+    for order in (places, places[::-1], places[:1], places[-1:]):
+        assert (search(bitmaps(order, 4, 5, np.dtype(dtype))) == order).all()
+
+
 VALUES = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, np.nan, np.inf, -np.inf, 1e-45)
 
 
