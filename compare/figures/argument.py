@@ -74,12 +74,17 @@ def _draw_steps(axes: Sequence[Axes], x: int, y: int, size: tuple[int, int]) -> 
 
 @styled()
 def point(
-    runs: Sequence[Answers], learned: Mapping[str, int], size: tuple[int, int], split: str
+    runs: Sequence[Answers],
+    learned: Mapping[str, int],
+    computed: Mapping[str, float],
+    size: tuple[int, int],
+    split: str,
 ) -> Figure:
     """Draw the whole argument: the four steps, and below them every solver's error.
 
-    runs: of the task onehot2coord; learned: how many numbers each solver learned; size:
-    (height, width).
+    runs: of the task onehot2coord; learned: how many numbers each solver learned; computed: for
+    solvers whose network was run with computed weights too, its largest error then, in pixels;
+    size: (height, width).
     """
     height, width = size
     figure = new_figure(TWO_COLUMNS, 5.5)
@@ -106,6 +111,7 @@ def point(
         ]
         image = error_image(ax, both[0], both[1], size, largest)
         count = learned[run.solver]
+        twin = computed.get(run.solver)
         ax.set_title(
             f"{plain_text(run.solver)}: {f'{count:,} numbers' if count else 'nothing'} learned\n"
             + (
@@ -113,6 +119,7 @@ def point(
                 if not both[1].any()
                 else f"mean error held out: {run.errors['test'].mean():.3g} pixels"
             )
+            + (f"\nthe same network, computed: {_at_most(twin)}" if twin is not None else "")
         )
         if split == "quadrant":
             left, top = run.positions["test"].min(axis=0) - 0.5
@@ -127,3 +134,8 @@ def point(
     axes[0].set_ylabel("y (pixels)")
     lower.colorbar(image, ax=axes, label="error (pixels)", shrink=0.9)
     return figure
+
+
+def _at_most(error: float) -> str:
+    """Say how wrong a network is anywhere."""
+    return f"at most {error:.2g} pixels" if error else "0 everywhere"

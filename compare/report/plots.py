@@ -148,24 +148,33 @@ def point(section: Section) -> Plot | None:
     runs = [run for run in every if run.arguments["solver"] not in computed][:3]
     if not runs:
         return None
-    exact = [
-        run.solver
-        for run in every
-        if run.arguments["solver"] in computed and not run.samples["test_error"].any()
-    ]
-    twins = f" The same networks with computed weights, {', '.join(exact)}, have no error."
+    twins = {
+        run.answers().solver: max(float(error.max()) for error in twin.part("error").values())
+        for run in runs
+        for twin in every
+        if twin.arguments["solver"] in computed and _same_network(run.arguments, twin.arguments)
+    }
     return Plot(
         "point",
         "Above, the handcrafted network's four steps find x; below, the error of every solver. "
-        "A learned solver is shown at its median seed."
-        + (twins if exact else "")
-        + section.unfinished(),
+        "A learned solver is shown at its median seed. Computed: with weights that were computed "
+        "instead of learned." + section.unfinished(),
         lambda: argument.point(
             [run.answers() for run in runs],
             {run.answers().solver: run.record["cost"]["parameters"] for run in runs},
+            twins,
             section.size,
             split,
         ),
+    )
+
+
+def _same_network(trained: Mapping[str, Any], computed: Mapping[str, Any]) -> bool:
+    """Say whether the arguments of two runs are of one architecture."""
+    options, recipe = computed.get("options", {}), trained["recipe"] or {}
+    return bool(
+        computed["solver"] == f"handcrafted-{trained['solver']}"
+        and all(recipe.get(name) == value for name, value in options.items())
     )
 
 

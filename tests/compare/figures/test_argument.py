@@ -51,7 +51,7 @@ def below(figure):
 
 def test_the_point_says_what_each_solver_learned_and_how_wrong_it_is():
     runs = [answers("handcrafted", EXACT), answers("coordconv", WRONG)]
-    figure = point(runs, {"handcrafted": 0, "coordconv": 1906}, (12, 16), "uniform")
+    figure = point(runs, {"handcrafted": 0, "coordconv": 1906}, {}, (12, 16), "uniform")
     exact, wrong = below(figure)
     assert exact.get_title() == "handcrafted: nothing learned\n0 at all 3 positions"
     assert wrong.get_title() == ("coordconv: 1,906 numbers learned\nmean error held out: 8 pixels")
@@ -64,14 +64,14 @@ def test_the_point_says_what_each_solver_learned_and_how_wrong_it_is():
 
 def test_the_scale_of_the_point_ends_at_the_diagonal():
     far = {"train": np.array([0.0, 2.0]), "test": np.array([1e9])}
-    (ax,) = below(point([answers("conv", far)], {"conv": 1}, (12, 16), "uniform"))
+    (ax,) = below(point([answers("conv", far)], {"conv": 1}, {}, (12, 16), "uniform"))
     assert ax.images[0].get_clim() == (0, 20)
 
 
 def test_held_out_positions_are_framed_on_the_quadrant_split():
     positions = {"train": np.array([[4, 4]]), "test": np.array([[9, 7], [11, 6]])}
     errors = {"train": np.zeros(1), "test": np.zeros(2)}
-    figure = point([answers("conv", errors, positions)], {"conv": 1}, (12, 16), "quadrant")
+    figure = point([answers("conv", errors, positions)], {"conv": 1}, {}, (12, 16), "quadrant")
     (ax,) = below(figure)
     (frame,) = ax.lines
     assert frame.get_xydata().tolist() == [
@@ -79,3 +79,12 @@ def test_held_out_positions_are_framed_on_the_quadrant_split():
     ]  # fmt: skip
     written = " ".join(text.get_text() for text in figure.findobj(Text))
     assert "(quadrant split: framed positions held out)" in written
+
+
+@pytest.mark.parametrize(
+    ("error", "written"), [(0.0, "0 everywhere"), (0.000012, "at most 1.2e-05 pixels")]
+)
+def test_the_same_network_computed_has_a_line(error, written):
+    figure = point([answers("conv", WRONG)], {"conv": 1}, {"conv": error}, (12, 16), "uniform")
+    (ax,) = below(figure)
+    assert ax.get_title().splitlines()[2] == f"the same network, computed: {written}"

@@ -50,7 +50,9 @@ def every_figure():
     yield learning_curves({"uniform": {"coordconv": losses}, "quadrant": {"conv": losses}})
     yield cost_against_error({"uniform": prices, "quadrant": prices})
     yield four_steps(5, 3, (12, 16))
-    yield point(runs, {"handcrafted": 0, "coordconv": 906}, (12, 16), "quadrant")
+    yield point(
+        runs, {"handcrafted": 0, "coordconv": 906}, {"coordconv": 1.2e-5}, (12, 16), "quadrant"
+    )
 
 
 @pytest.mark.parametrize("figure", list(every_figure()), ids=lambda figure: "")
@@ -140,7 +142,7 @@ def named_figures(*solvers):
         "cost_against_size": cost_against_size(
             {"side": {name: {16: 1.0, 32: 2.0} for name in solvers}}, solvers[0]
         ),
-        "point": point(runs, dict.fromkeys(solvers, 7), (12, 16), "quadrant"),
+        "point": point(runs, dict.fromkeys(solvers, 7), {}, (12, 16), "quadrant"),
     }
 
 

@@ -133,11 +133,22 @@ def test_all_figures_begin_with_the_point_and_the_data(made):
     assert len(names) == len(set(names)) == 6
 
 
-def captioned(out, solvers):
+def captioned(out, solvers, *options):
     command = ["run", "--quiet", "--task", "onehot2coord", "--size", "16", "--split", "quadrant"]
     assert (
         cli.main(
-            [*command, "--solver", solvers, "--epochs", "1", "--seeds", "1", "--out", str(out)]
+            [
+                *command,
+                "--solver",
+                solvers,
+                "--epochs",
+                "1",
+                "--seeds",
+                "1",
+                "--out",
+                str(out),
+                *options,
+            ]
         )
         == 0
     )
@@ -145,18 +156,27 @@ def captioned(out, solvers):
     return point(section)
 
 
-def test_the_same_networks_computed_are_named_and_not_drawn(tmp_path):
+def panels(plot):
+    """Return the lines of the title of each panel below, by its solver."""
+    titles = [ax.get_title() for sub in plot.draw().subfigs for ax in sub.axes]
+    return {
+        title.replace(",", ":").partition(":")[0]: title.splitlines()
+        for title in titles
+        if "learned" in title
+    }
+
+
+def test_the_same_network_computed_is_said_and_not_drawn(tmp_path):
     assert captioned(tmp_path, "handcrafted-conv") is None
     plot = captioned(tmp_path, "handcrafted,handcrafted-coordconv,conv")
-    assert (
-        " The same networks with computed weights, handcrafted-coordconv, handcrafted-conv, have "
-        "no error." in plot.caption
-    )
-    titles = [
-        ax.get_title().replace(",", ":").split(":")[0]
-        for sub in plot.draw().subfigs
-        for ax in sub.axes
-    ]
-    assert [title for title in titles if title in ("handcrafted", "conv", "handcrafted-conv")] == [
-        "handcrafted", "conv",
-    ]  # fmt: skip
+    assert "with weights that were computed instead of learned" in plot.caption
+    found = panels(plot)
+    assert list(found) == ["handcrafted", "conv"]
+    assert len(found["handcrafted"]) == 2
+    assert found["conv"][2:] == ["the same network, computed: 0 everywhere"]
+
+
+def test_a_network_of_another_width_is_not_the_same(tmp_path):
+    captioned(tmp_path, "conv", "--width", "2")
+    found = panels(captioned(tmp_path, "handcrafted,handcrafted-conv", "--width", "1"))
+    assert len(found["conv"]) == 2
