@@ -17,11 +17,11 @@ import ast
 import os
 import random
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
 import warnings
 from collections import Counter
@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import ndiff
+from math import ceil
 from pathlib import Path
 from queue import SimpleQueue
 from subprocess import CompletedProcess
@@ -151,46 +152,60 @@ def copy_tree(target: Path) -> None:
             shutil.copy(path, target)
 
 
-def run_tests(tree: Path, tests: list[Path], timeout: float | None) -> CompletedProcess[str]:
-    """Run tests in a copy of the tree, up to the first that fails."""
+def run_tests(tree: Path, tests: list[Path], seconds: float = 0) -> CompletedProcess[str]:
+    """Run tests in a copy of the tree, up to the first that fails.
+
+    A process that takes much more of a processor than `seconds` is ended by the system, however
+    busy the machine is; one that waits for much longer raises TimeoutExpired.
+    """
     # A mutant may be as long and as old as the one before, so compiled modules must not be kept.
     environment = os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = (sys.executable, "-m", "pytest", "-x", "-n", "0", "-p", "no:cacheprovider")
+    limit = f"ulimit -t {30 + 4 * ceil(seconds)}; " if seconds else ""
+    command = (
+        *("sh", "-c", f'{limit}exec "$@"', "sh", sys.executable),
+        *("-m", "pytest", "-x", "-n", "0", "-p", "no:cacheprovider"),
+    )
     names = [str(test.relative_to(ROOT)) for test in tests]
     return subprocess.run(
         [*command, *names],
         cwd=tree,
         env=environment,
-        timeout=timeout,
+        timeout=120 + 20 * seconds if seconds else None,
         capture_output=True,
         text=True,
     )
 
 
-def noticed(tree: Path, module: Path, mutant: Mutant, tests: list[Path], timeout: float) -> bool:
+def noticed(tree: Path, module: Path, mutant: Mutant, tests: list[Path], seconds: float) -> bool:
     """Say whether the tests fail, or hang, with a mutant in the module's place."""
     (tree / module).write_text(mutant.source)
     try:
         # 5: no test was collected, so none failed
-        return run_tests(tree, tests, timeout).returncode not in (0, 5)
+        return run_tests(tree, tests, seconds).returncode not in (0, 5)
     except subprocess.TimeoutExpired:
         return True
     finally:
         shutil.copy(ROOT / module, tree / module)
 
 
+def processor_seconds() -> float:
+    """Return what all processes that this one has waited for have taken."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def by_duration(tree: Path, tests: list[Path]) -> tuple[list[Path], float]:
-    """Return the tests, fastest file first, and the seconds of all of them.
+    """Return the tests, fastest file first, and the processor's seconds of all of them.
 
     Raises RuntimeError if one fails without a mutant.
     """
     seconds = {}
     for test in tests:
-        started = time.perf_counter()
-        result = run_tests(tree, [test], None)
+        started = processor_seconds()
+        result = run_tests(tree, [test])
         if result.returncode != 0:
             raise RuntimeError(f"{test} fails without a mutant; mend it first\n{result.stdout}")
-        seconds[test] = time.perf_counter() - started
+        seconds[test] = processor_seconds() - started
     return sorted(tests, key=seconds.__getitem__), sum(seconds.values())
 
 
@@ -213,8 +228,7 @@ def survey(module: Path, count: int, seed: int) -> str:
         def try_one(mutant: Mutant) -> bool:
             tree = trees.get()
             try:
-                # Twice for what else the machine does, and twice for the other cores' mutants.
-                return noticed(tree, module, mutant, tests, 30 + 4 * seconds)
+                return noticed(tree, module, mutant, tests, seconds)
             finally:
                 trees.put(tree)
 
