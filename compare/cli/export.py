@@ -115,6 +115,7 @@ def _weight_free(options: argparse.Namespace, file: Path, given: list[str]) -> t
 
 def _computed(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
     """Return what was asked for in words, the architecture and its computed weights."""
+    from compare import tasks
     from compare.experiments.plan import Request, make_plans
     from compare.solvers.catalogue import solvers_of
 
@@ -126,7 +127,9 @@ def _computed(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
         )
     recipe = recipe_of(options, _VARIANTS)
     size = options.size or "64"
-    request = Request(options.task, (0,), options.solver, options.split, size=size, recipe=recipe)
+    # Another split may have another network, which need not be possible on this canvas.
+    split = options.split or tasks.load(options.task).splits[0]
+    request = Request(options.task, (0,), options.solver, split, size=size, recipe=recipe)
     plan, *_ = make_plans(request)
     model: Any = plan.build(compute=False).load({})
     chosen = "".join(f", {name} {value}" for name, value in plan.options.items())

@@ -229,7 +229,7 @@ def make_plans(
                 continue
             except UsageError as error:
                 if request.solver is None and spec.variants:
-                    warn(f"{error}; {split} split left out")
+                    warn(f"{error}; left out")
                     continue
                 raise
             plans += [replace(first, seed=seed) for seed in (request.seeds if recipe else (0,))]
@@ -339,7 +339,8 @@ def _require_possible(plan: Plan) -> None:
             raise
         except ValueError as error:
             raise UsageError(
-                f"solver '{plan.solver}' cannot do {height}x{width}: {error}"
+                f"solver '{plan.solver}' cannot do {height}x{width} on the {plan.split} split: "
+                f"{error}"
             ) from error
 
 

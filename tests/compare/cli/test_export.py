@@ -86,6 +86,22 @@ def test_the_split_decides_the_architecture(tmp_path, capsys):
     assert first == {"uniform": (16, 1, 3, 3), "quadrant": (16, 1, 5, 5)}
 
 
+def test_without_a_split_the_first_ones_network_is_written_on_any_canvas_of_its_own(
+    tmp_path, capsys
+):
+    """The quadrant split's has no weights on this one."""
+    pytest.importorskip("safetensors")
+    arguments = ["--task", "onehot2coord", "--solver", "handcrafted-conv", "--size", "104"]
+    code, out, err = compare(capsys, "export", *arguments, tmp_path / "a.safetensors")
+    assert (code, err) == (0, "")
+    assert "uniform split, 104x104" in out
+    code, _, err = compare(
+        capsys, "export", *arguments, "--split", "quadrant", tmp_path / "b.safetensors"
+    )
+    assert code == 2
+    assert "104x104 on the quadrant split: no weights are known" in err
+
+
 def test_an_existing_file_is_replaced_only_when_forced(tmp_path, capsys):
     pytest.importorskip("onnx")
     file = tmp_path / "a.onnx"

@@ -176,7 +176,7 @@ def test_what_a_training_lacks_is_no_argument():
 def test_a_batch_that_is_never_full_is_refused():
     request = Request("two-objects", (0,), "gan", recipe={"scenes": "9"})
     assert refusal(request) == (
-        "solver 'gan' cannot do 50x50: a batch of 16 is more than the 9 scenes to train on; "
+        "solver 'gan' cannot do 50x50 on the all split: a batch of 16 is more than the 9 scenes to train on; "
         "give a smaller batch or more scenes"
     )
 
@@ -246,7 +246,7 @@ def picky(monkeypatch):
 
 def test_a_canvas_that_a_solver_cannot_do_is_refused_with_its_reason(picky):
     assert len(make_plans(picky)) == 1
-    message = "solver 'picky' cannot do 12x20: too low"
+    message = "solver 'picky' cannot do 12x20 on the uniform split: too low"
     assert refusal(replace(picky, size="12x20")) == message
     # Other canvases are checked as well, each as its own.
     assert refusal(replace(picky, eval_size="20,12x20")) == message
@@ -256,7 +256,9 @@ def test_a_record_of_a_canvas_that_a_solver_cannot_do_is_refused(picky):
     (plan,) = make_plans(picky)
     assert plan_of(plan.arguments()) == plan
     for changes in ({"size": [12, 20]}, {"eval_sizes": [[20, 20], [12, 20]]}):
-        with pytest.raises(UsageError, match="solver 'picky' cannot do 12x20: too low"):
+        with pytest.raises(
+            UsageError, match="solver 'picky' cannot do 12x20 on the uniform split: too low"
+        ):
             plan_of({**plan.arguments(), **changes})
 
 
@@ -361,8 +363,8 @@ def test_what_has_no_weights_is_left_out_aloud_where_no_solver_is_named():
     assert "handcrafted-deconv" not in solvers
     assert "deconv" in solvers
     assert lines == [
-        f"solver 'handcrafted-deconv' cannot do 65x65: no weights are known for a canvas of 65x65; "
-        f"give sides of 1 to 64 pixels; {split} split left out"
+        f"solver 'handcrafted-deconv' cannot do 65x65 on the {split} split: no weights are known for a "
+        "canvas of 65x65; give sides of 1 to 64 pixels; left out"
         for split in ("uniform", "quadrant")
     ]
 
