@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -114,3 +115,14 @@ def test_some_answers_in_bf16(claim):
         some = positions[:: len(positions) // 24][:24]
         answers = model.predict(draw_inputs(some, side, side))
         assert (answers == draw_targets(some, side, side)).all() == (side == 64)
+
+
+@pytest.mark.parametrize("task", CASES)
+def test_the_documented_numbers_are_those_of_the_weights(task):
+    page = Path("docs/weights.md").read_text()
+    for claim in claims(task):
+        if dict(claim.options).get("width", 1) == 1:
+            solver = claim.build(64, 64)
+            used, count = solver.model().cost.constants, solver.architecture.count()
+            line = rf"\| `{task}` \| .*\b{used:,}( or [0-9]+)? of {count:,} \|"
+            assert re.search(line, page), claim.name
