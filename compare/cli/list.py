@@ -35,6 +35,11 @@ def run(options: argparse.Namespace) -> int:
         show(f"  {name}: {tasks.summary(name)}", 4)
         for solver, spec in solvers_of(name).items():
             show(f"    {solver:<21} {spec.summary}", 26)
+            for preset, recipe in spec.recipes.items():
+                whose = f" ({spec.whose[preset]})" if spec.whose.get(preset) else ""
+                marked = ", the default" if preset == spec.preset else ""
+                length = f"{recipe.epochs:,} epoch{'s' if recipe.epochs > 1 else ''}"
+                show(f"{26 * ' '}preset {preset}{whose}: {length}{marked}", 28)
     output.show("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.

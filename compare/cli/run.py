@@ -155,9 +155,11 @@ def _request(options: argparse.Namespace) -> Request:
 
 def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     """Print what would be run, and where, and leave no trace."""
+    from textwrap import fill
+
     from compare.experiments.executors import finished
-    from compare.report.text import counted, length_of
-    from compare.solvers.catalogue import published_epochs, published_steps
+    from compare.report.text import counted, training
+    from compare.solvers.catalogue import training_of
 
     rows = []
     for plan in plans:
@@ -165,7 +167,12 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         done = not options.force and finished(plan, Path(options.out))
         begun = (directory / "checkpoint.npz").exists()
         state = "finished" if done else "to resume" if begun else "to run"
-        rows.append({"state": state, "directory": str(directory), **plan.arguments()})
+        known = (
+            training_of(plan.task, plan.solver, plan.recipe, of_folder=bool(plan.folder))
+            if plan.recipe
+            else {}
+        )
+        rows.append({"state": state, "directory": str(directory), **plan.arguments(), **known})
     if options.json:
         output.show(json.dumps(strict_json(rows), indent=2))
         return 0
@@ -175,19 +182,10 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     where = f"{first.backend}, {first.device}"
     output.show(f"{counted(len(rows), 'run')} on {where}; none was started.{about}\n")
     for plan, row in zip(plans, rows, strict=True):
-        training = "nothing to learn"
+        how = "nothing to learn"
         if plan.recipe:
-            of_folder = bool(plan.folder)
-            length = length_of(
-                {
-                    **plan.arguments(),
-                    "published_epochs": published_epochs(
-                        plan.task, plan.solver, of_folder=of_folder
-                    ),
-                    "published_steps": published_steps(plan.task, plan.solver),
-                }
-            )
-            training = f"seed {plan.seed}, {length}"
-        output.show(f"{row['state']:<9}  {plan.split} {plan.solver}: {training}")
+            how = f"seed {plan.seed}, {training(row)}"
+        line = f"{row['state']:<9}  {plan.split} {plan.solver}: {how}"
+        output.show(fill(line, output.width(), subsequent_indent=11 * " "))
         output.show(f"           {row['directory']}")
     return 0

@@ -165,7 +165,7 @@ def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds:
     states = {
         state: int((table["status"] == state).sum()) for state in ("finished", "diverged", "failed")
     }
-    groups = group(table, ("task", "split", "solver"))
+    groups = group(table, ("task", "split", "solver", "preset", "epochs", "published_epochs"))
     if options.json:
         answer = {"runs": len(plans), **states, "groups": plain(groups)}
         output.show(json.dumps(answer, indent=2))

@@ -34,7 +34,7 @@ from compare.results.runs import (
 )
 from compare.results.schema import FORMAT
 from compare.solvers.base import Model
-from compare.solvers.catalogue import published_epochs, published_steps
+from compare.solvers.catalogue import training_of
 from compare.tasks.base import Scores, samples_by_part
 
 
@@ -140,8 +140,7 @@ def _metered_run(
         "format": FORMAT,
         "arguments": plan.arguments(),
         "status": "diverged" if _diverged(model) else "finished",
-        "published_epochs": published_epochs(plan.task, plan.solver, of_folder=bool(plan.folder)),
-        **_published_steps(plan),
+        **_training(plan),
         "samples": {part: len(data) for part, data in split.parts.items()},
         "correct": {
             part: int(evaluation.samples["correct"].sum())
@@ -188,10 +187,11 @@ def _multiply_adds(plan: Plan, model: Model, split: Split) -> int | None:
     return each * (3 * trained_on + evaluated) if each and trained_on is not None else None
 
 
-def _published_steps(plan: Plan) -> Record:
-    """Return the record's entry where recipes say how many steps they are."""
-    steps = published_steps(plan.task, plan.solver)
-    return {} if steps is None else {"published_steps": steps}
+def _training(plan: Plan) -> Record:
+    """Return the record's entries about the preset and the published length of a training."""
+    if plan.recipe is None:
+        return {"published_epochs": None}
+    return training_of(plan.task, plan.solver, plan.recipe, of_folder=bool(plan.folder))
 
 
 def _diverged(model: Model) -> bool:

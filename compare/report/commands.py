@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from compare.learned.recipe import OPTIONS
 from compare.report.sections import Section
 from compare.solvers.base import SolverSpec
-from compare.solvers.catalogue import solvers_of
+from compare.solvers.catalogue import preset_of, solvers_of
 
 
 def commands(section: Section, out: str) -> list[str]:
@@ -66,13 +65,10 @@ def _options(arguments: Mapping[str, Any], spec: SolverSpec | None) -> Iterator[
     """Return what sets a training apart from the default one, as options."""
     recipe = arguments["recipe"] or arguments.get("options", {})
     if spec and (spec.recipes or spec.variants):
-        presets = {name: asdict(preset) for name, preset in spec.recipes.items()} or spec.variants
-        # The preset that most of the recipe is from, the default one of several.
-        order = [spec.preset, *(name for name in presets if name != spec.preset)]
-        preset = min(order, key=lambda name: len(_changes(recipe, presets[name])))
+        preset, changes = preset_of(spec, recipe)
         if preset != spec.preset:
             yield from ("--preset", preset)
-        for name in _changes(recipe, presets[preset]):
+        for name in changes:
             yield from ("--" + name.replace("_", "-"), f"{recipe[name]}")
     if arguments["backend"] != "numpy":
         yield from ("--backend", arguments["backend"], "--device", arguments["device"])
@@ -81,15 +77,6 @@ def _options(arguments: Mapping[str, Any], spec: SolverSpec | None) -> Iterator[
     if arguments["eval_sizes"]:
         sizes = ("x".join(map(str, size)) for size in arguments["eval_sizes"])
         yield from ("--eval-size", ",".join(sizes))
-
-
-def _changes(recipe: Mapping[str, Any], preset: Mapping[str, Any]) -> list[str]:
-    """Return the options whose values differ."""
-    return [
-        option.name
-        for option in OPTIONS
-        if option.name in recipe and recipe[option.name] != preset[option.name]
-    ]
 
 
 def _variant(spec: SolverSpec, options: Sequence[str]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def generated(section: Section) -> Iterator[Drawing]:
             f"{split}-samples",
             "Scenes of the test set, and what each generator makes of the first "
             f"{SAMPLES} latents; where it has batch norms, by their running statistics and by "
-            f"those of the batch. {seed}{section.unfinished()}",
+            f"those of the batch. {seed}{section.trainings()}",
             lambda chosen=chosen, split=split, title=title: sample_grids(  # type: ignore[misc]
                 dict(_panels(section, split, chosen)), title
             ),
@@ -47,7 +47,7 @@ def generated(section: Section) -> Iterator[Drawing]:
         yield (
             f"{split}-positions",
             "Where the objects of valid scenes are, those with up to 40 wrong pixels, beside what "
-            f"is true. {seed}{section.unfinished()}",
+            f"is true. {seed}{section.trainings()}",
             lambda chosen=chosen, title=title: position_maps(  # type: ignore[misc]
                 {_label(run): _places(run) for run in chosen}, _truth(section.size), title
             ),
@@ -58,7 +58,7 @@ def generated(section: Section) -> Iterator[Drawing]:
                 f"{split}-training",
                 "Valid pictures, and the places that are a blue centre of one, after each epoch: a "
                 "thin line for each seed, and their median. The first latents of those that the "
-                f"run is evaluated on.{section.unfinished()}",
+                f"run is evaluated on.{section.trainings()}",
                 lambda trained=trained, title=title: generation_curves(  # type: ignore[misc]
                     {
                         label: {

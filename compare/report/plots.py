@@ -48,7 +48,7 @@ def plots(section: Section) -> Iterator[Plot]:
         yield Plot(
             f"{name}-{split}-errors",
             "The error at every position, trained on above and held out below, on one scale. "
-            "A learned solver is shown at its median seed." + section.unfinished(),
+            "A learned solver is shown at its median seed." + section.trainings(),
             lambda answers=answers, title=title: error_maps(  # type: ignore[misc]
                 answers, size, title, task.error
             ),
@@ -67,7 +67,7 @@ def plots(section: Section) -> Iterator[Plot]:
         yield Plot(
             f"{name}-learning",
             "The training loss after each epoch: a thin line for each seed, and their median. "
-            "Losses of different kinds are not comparable with each other." + section.unfinished(),
+            "Losses of different kinds are not comparable with each other." + section.trainings(),
             lambda: learning_curves(
                 {split: solvers for split, solvers in curves.items() if solvers},
                 f"training loss ({', '.join(sorted(_losses(section)))})",
@@ -82,7 +82,7 @@ def plots(section: Section) -> Iterator[Plot]:
         "logarithmic. The vertical axis is broken: an error of exactly 0, which has no place on a "
         "logarithmic axis, has the strip at the bottom. A small marker is a seed, the large one "
         "their median. Closed forms are left out, as their operations are not counted."
-        + section.unfinished(),
+        + section.trainings(),
         lambda: cost_against_error(prices, task.error),
     )
 
@@ -97,7 +97,7 @@ def _predictions(
         return (
             "Predicted positions beside the targets: grey for positions trained on, in the "
             "solver's colour for those held out. The frame is the canvas. "
-            "A learned solver is shown at its median seed." + section.unfinished(),
+            "A learned solver is shown at its median seed." + section.trainings(),
             lambda: predictions(answers, section.size, title),
         )
     bits = all(run.predictions["test"].dtype == np.uint8 for run in answers)
@@ -116,7 +116,7 @@ def _predictions(
     return (
         "Held-out pictures, rounded to black and white, beside the targets, whose outline is "
         "drawn into each; above them the centre's (x, y). A learned solver is shown at its "
-        "median seed." + section.unfinished(),
+        "median seed." + section.trainings(),
         lambda: pictures(drawn, positions[chosen], title),
     )
 
@@ -158,7 +158,7 @@ def point(section: Section) -> Plot | None:
         "point",
         "Above, the handcrafted network's four steps find x; below, the error of every solver. "
         "A learned solver is shown at its median seed. Computed: with weights that were computed "
-        "instead of learned." + section.unfinished(),
+        "instead of learned." + section.trainings(),
         lambda: argument.point(
             [run.answers() for run in runs],
             {run.answers().solver: run.record["cost"]["parameters"] for run in runs},

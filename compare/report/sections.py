@@ -19,7 +19,9 @@ from compare.errors import StorageError, UsageError, command
 from compare.figures.canvas import Answers
 from compare.files import Record, read_arrays, read_file
 from compare.learned.recipe import Recipe
+from compare.report.text import training
 from compare.results.runs import read_record, run_directories
+from compare.results.statistics import unfinished
 from compare.solvers.catalogue import solvers_of
 from compare.tasks.base import Task
 
@@ -56,12 +58,11 @@ class Run:
 
     def unfinished(self) -> str:
         """Say how far an unfinished training has come, such as "15 of 100 epochs"; else nothing."""
-        recipe, published = self.arguments["recipe"], self.record["published_epochs"]
-        if recipe and (steps := self.record.get("published_steps")) is not None:
-            done = Recipe(**recipe).steps or 0
-            return f"{done:,} of {steps:,} steps" if done < steps else ""
-        if recipe is None or published is None or recipe["epochs"] >= published:
+        if not unfinished(self.record):
             return ""
+        recipe, published = self.arguments["recipe"], self.record["published_epochs"]
+        if (steps := self.record.get("published_steps")) is not None:
+            return f"{Recipe(**recipe).steps or 0:,} of {steps:,} steps"
         return f"{recipe['epochs']} of {published} epochs"
 
     def answers(self) -> Answers:
@@ -92,10 +93,14 @@ class Section:
         digest = self.runs[0].arguments.get("digest", "")[:8]
         return "-".join(filter(None, (self.task.name, f"{self.size[0]}x{self.size[1]}", digest)))
 
-    def unfinished(self) -> str:
-        """Say which trainings are unfinished, in a sentence; nothing if none is."""
-        notes = {f"{run.solver}, {run.unfinished()}": None for run in self.runs if run.unfinished()}
-        return f" Unfinished: {'; '.join(notes)}." if notes else ""
+    def trainings(self) -> str:
+        """Say by whose recipe each solver was trained and how far, for captions; or nothing."""
+        solvers: dict[str, dict[str, None]] = {}
+        for run in self.runs:
+            if recipe := run.arguments["recipe"]:
+                how = training({**run.record, "recipe": recipe})
+                solvers.setdefault(how, {})[run.solver] = None
+        return "".join(f" {', '.join(names)}: {how}." for how, names in solvers.items())
 
     def splits(self) -> tuple[str, ...]:
         """Return the splits that there are runs of, in the task's order."""

@@ -15,16 +15,21 @@ from numpy.typing import NDArray
 
 from compare.learned.recipe import OPTIONS, Recipe
 from compare.results.ledger import TAKEN, Ledger, cost, total
-from compare.results.table import Table, hashable, known_columns, plain, score_columns
+from compare.results.table import COUNTED, Table, hashable, known_columns, plain, score_columns
 from compare.tasks.base import Column, Task
 
 FORMATS = ("table", "csv", "json", "markdown")
 
 
+_SAMPLED = ("task", "split", "solver", "seed")
+_TRAINING = ("preset", "epochs", "published_epochs", "unfinished")
+"""These are shown where rows differ, even if they follow from task and solver."""
+
 _DETERMINED = (
     *("task", "split", "size", "solver", "backend", "device", "precision"),
-    *(option.name for option in OPTIONS),
+    *(option.name for option in OPTIONS if option.name != "epochs"),
     "seed",
+    *_TRAINING,
 )
 """What tells one run from another, in the order of a listing."""
 
@@ -73,7 +78,6 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None, width:
     if not chosen:
         cells = {name: column for name, column in cells.items() if any(column) or not column}
     rows = [list(cells), *(list(row) for row in zip(*cells.values(), strict=True))]
-    left = sum(1 for name in cells if table.dtype[name].kind == "U")
     if style == "markdown":
         rule = ["---" if table.dtype[name].kind == "U" else "---:" for name in cells]
         lines = [rows[0], rule, *rows[1:]]
@@ -81,7 +85,7 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None, width:
             f"| {' | '.join(c.replace('|', chr(92) + '|') for c in r)} |" for r in lines
         )
     else:
-        left = left if _texts_first(table, cells) else 1
+        left = max(1, _leading_texts(table, cells))
         results = "runs" if "runs" in cells else "success"
         keys = list(cells).index(results) if results in cells and not chosen else left
         body = "\n\n".join(columns(part, left=left) for part in folded(rows, keys, width))
@@ -104,9 +108,10 @@ def folded(rows: Sequence[Sequence[str]], keys: int, width: int) -> list[list[li
     return [[[*row[:keys], *(row[index] for index in part)] for row in rows] for part in parts]
 
 
-def _texts_first(table: Table, names: Sequence[str] | dict[str, Any]) -> bool:
-    kinds = [table.dtype[name].kind == "U" for name in names]
-    return kinds == sorted(kinds, reverse=True)
+def _leading_texts(table: Table, names: Iterable[str]) -> int:
+    """Return how many columns of text come before the first of another kind."""
+    kinds = [table.dtype[name].kind for name in names]
+    return next((place for place, kind in enumerate(kinds) if kind != "U"), len(kinds))
 
 
 def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
@@ -116,7 +121,7 @@ def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
         return [
             name
             for name in names
-            if name not in same and (name not in ("failed", "diverged") or table[name].any())
+            if name not in same and (name not in COUNTED or table[name].any())
         ], same
     same = [
         name
@@ -127,8 +132,10 @@ def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
         name
         for name in _DETERMINED
         if len(set(hashable(table[name]))) > 1
-        and (name in ("task", "split", "solver", "seed") or not _implied(table, name))
+        and (name in (*_SAMPLED, *_TRAINING) or not _implied(table, name))
     ]
+    training = [name for name in differing if name in _TRAINING]
+    differing = [name for name in differing if name not in training]
     texts = [name for name in differing if table.dtype[name].kind == "U"]
     if len(set(table["status"])) > 1:
         texts.append("status")
@@ -138,7 +145,7 @@ def _informative(table: Table, names: list[str]) -> tuple[list[str], list[str]]:
     known = [
         name for name in score_columns(table) if name in TAKEN or not np.isnan(table[name]).all()
     ]
-    return [*texts, *numbers, "success", *known], same
+    return [*texts, *numbers, "success", *training, *known], same
 
 
 def _implied(table: Table, name: str) -> bool:
@@ -243,15 +250,30 @@ def heading(header: Mapping[str, Any]) -> str:
 
 
 def trainings(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Say how long each learned solver was trained, and whether that is all of its recipe."""
+    """Say by whose recipe each learned solver was trained, and for how many published epochs."""
     groups: dict[tuple[str, str], dict[str, None]] = {}
     for row in summaries:
         if row["recipe"]:
-            key = length_of(row), _seeds(row["seeds"])
+            key = training(row), _seeds(row["seeds"])
             groups.setdefault(key, {})[row["solver"]] = None
     return [
-        f"{', '.join(solvers)}: {epochs}; {seeds}." for (epochs, seeds), solvers in groups.items()
+        f"{', '.join(solvers)}: {how}; {seeds}." for (how, seeds), solvers in groups.items()
     ] or ["No solver learns."]
+
+
+def training(row: Mapping[str, Any]) -> str:
+    """Say by which preset, whose it is, and how long a summary's or a record's training was."""
+    preset = row.get("preset")
+    if not preset:
+        return length_of(row)
+    whose = f" ({preset['whose']})" if preset["whose"] else ""
+    changed = [
+        f"{name.replace('_', ' ')} {_plain_cell(row['recipe'][name])}"
+        for name in preset["changed"]
+        if name != "epochs"  # which follow
+    ]
+    but = f" but {', '.join(changed)}" if changed else ""
+    return f"preset {preset['name']}{whose}{but}, {length_of(row)}"
 
 
 def length_of(row: Mapping[str, Any]) -> str:
@@ -263,10 +285,13 @@ def length_of(row: Mapping[str, Any]) -> str:
 
 
 def epochs_of(epochs: int, published: int | None, noun: str = "epoch") -> str:
-    """Say how many epochs, and that a training is unfinished if its full recipe has more."""
-    if published is not None and epochs < published:
-        return f"{epochs:,} of the full recipe's {counted(published, noun)}, so unfinished"
-    return counted(epochs, noun)
+    """Say how many epochs of how many published, and whether a training stopped before them."""
+    if published is None:
+        return counted(epochs, noun)
+    if epochs > published:
+        return f"{counted(epochs, noun)}, where {published:,} are published"
+    text = f"{epochs:,} of {published:,} published {noun}s"
+    return f"{text}, unfinished" if epochs < published else text
 
 
 def _seeds(seeds: Sequence[int]) -> str:

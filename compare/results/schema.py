@@ -116,6 +116,12 @@ class _Ledger(Struct):
     gpu_joules: Amount | None
 
 
+class _Preset(Struct):
+    name: Name
+    whose: Name
+    changed: list[Name]
+
+
 class _Failed(Struct):
     arguments: _Arguments
     status: Literal["failed"]
@@ -136,6 +142,7 @@ class _Finished(Struct):
     environment: _Started
     files: dict[Name, Digest]
     published_steps: Several | None = None
+    preset: _Preset | None = None
     ledger: _Ledger | None = None
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compare.files import Record
+from compare.learned.recipe import Recipe
 from compare.results.ledger import of_record, total
 from compare.tasks.base import Scores
 
@@ -51,6 +52,8 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
         "recipe": arguments["recipe"],
         "published_epochs": first["published_epochs"],
         "published_steps": first.get("published_steps"),
+        "preset": first.get("preset"),
+        "unfinished": unfinished(first),
         "samples": first["samples"],
         "scores": {
             part: over_seeds([run["scores"].get(part) for run in runs]) for part in first["scores"]
@@ -67,6 +70,16 @@ def _summary(runs: Sequence[Record]) -> dict[str, Any]:
         "train_seconds": describe([run["timing"]["train_seconds"] for run in runs]),
         "predict_microseconds": describe([run["timing"]["predict_microseconds"] for run in runs]),
     }
+
+
+def unfinished(record: Record) -> bool:
+    """Say whether a training stopped before the published number of epochs, or of steps."""
+    recipe = record["arguments"]["recipe"]
+    if not recipe:
+        return False
+    if (steps := record.get("published_steps")) is not None:
+        return (Recipe(**recipe).steps or 0) < int(steps)
+    return int(recipe["epochs"]) < (record["published_epochs"] or 0)
 
 
 def _median_of(runs: Sequence[Record], name: str) -> float | None:

@@ -18,6 +18,7 @@ from compare.learned.recipe import OPTIONS
 from compare.results.ledger import as_columns, cost, of_record
 from compare.results.runs import records
 from compare.results.schema import LONGEST_NAME
+from compare.results.statistics import unfinished
 
 
 def load(out: str | Path) -> np.recarray[Any, Any]:
@@ -38,7 +39,9 @@ def tidy(
     """Return records as a record array, a row for each run, that pandas and polars take as it is.
 
     Columns: `run`, the name of its directory; `status`, "finished", "diverged" or "failed";
-    `error`, of a failed one; its arguments, the recipe's among them; `success`; scores as
+    `error`, of a failed one; its arguments, the recipe's among them; `preset`, and what of it was
+    changed besides the epochs; `published_epochs`, and whether it is `unfinished`, stopped before
+    them; `success`; scores as
     "test_exact" and the like, on other canvases as "20x20_exact"; the cost; the timing in seconds
     and microseconds; what the run took, as `compare.results.ledger` has it, and with `prices` what
     that costs, `cost`; and what else the result depends on. Where something does not apply to a
@@ -76,6 +79,9 @@ def _row(name: str, record: Record, prices: Mapping[str, float] | None) -> Recor
         "device": arguments.get("device", ""),
         "precision": arguments.get("precision", ""),
         **{name: recipe.get(name, missing) for name, missing in _RECIPE.items()},
+        "preset": preset_text(record.get("preset")),
+        "published_epochs": record.get("published_epochs"),
+        "unfinished": unfinished(record) if "published_epochs" in record else False,
         "status": record.get("status", ""),
         "error": record.get("error", ""),
         "success": record.get("success", False),
@@ -101,6 +107,14 @@ def _row(name: str, record: Record, prices: Mapping[str, float] | None) -> Recor
         "threads": environment.get("threads"),
         "gpus": ", ".join(environment.get("gpus", ())),
     }
+
+
+def preset_text(preset: Mapping[str, Any] | None) -> str:
+    """Name a preset and what was changed of it, such as "paper but l2"; empty for None."""
+    if not preset:
+        return ""
+    changed = ", ".join(name for name in preset["changed"] if name != "epochs")
+    return f"{preset['name']} but {changed}" if changed else str(preset["name"])
 
 
 def _column(values: list[Any]) -> NDArray[Any]:
@@ -177,10 +191,15 @@ def known_columns(table: Table, names: Sequence[str]) -> list[str]:
     return [choice("column", name, table.dtype.names or ()) for name in names]
 
 
+COUNTED = ("failed", "diverged", "unfinished")
+"""States of which a group says how many of its runs are in each."""
+
+
 def group(table: Table, by: Sequence[str]) -> Table:
     """Gather the rows that are equal in the columns `by`, a row for each group.
 
-    Columns: those of `by`; `runs`, `failed`, `diverged`; `success`, the share of the runs; and of
+    Columns: those of `by`; `runs`, and how many of them are `COUNTED`; `success`, the share of
+    the runs; and of
     each test score and of the seconds the median over the runs that have it, with "_min" and
     "_max". Groups come in the order of their first rows.
     """
@@ -195,9 +214,9 @@ def group(table: Table, by: Sequence[str]) -> Table:
         name: table[name][[each[0] for each in members]] for name in by
     }
     result["runs"] = np.asarray([len(each) for each in members], dtype=np.int64)
-    for state in ("failed", "diverged"):
-        counts = [np.sum(status[each] == state) for each in members]
-        result[state] = np.asarray(counts, dtype=np.int64)
+    for state in (name for name in COUNTED if name not in by):
+        being = table["unfinished"] if state == "unfinished" else status == state
+        result[state] = np.asarray([np.sum(being[each]) for each in members], dtype=np.int64)
     result["success"] = np.asarray([success[each].mean() for each in members], dtype=float)
     for name in score_columns(table):
         ranges = np.asarray([_median_and_range(table[name][each]) for each in members]).reshape(

@@ -97,5 +97,7 @@ class SolverSpec:
     variants: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of a solver that learns nothing but has a choice of architectures: the one of each preset, as
     values by the names of a recipe's fields. Such a solver has no recipes."""
+    whose: Mapping[str, str] = field(default_factory=dict)
+    """Where each preset's recipe is from, in a few words; nothing is said of those left out."""
     sides: Mapping[str, int] = field(default_factory=dict)
     """Of the canvas, in pixels, by preset; 64, as published, for those left out."""

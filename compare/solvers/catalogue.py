@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
-from compare.learned.recipe import Recipe, Target
+from compare.learned.recipe import OPTIONS, Recipe, Target
 from compare.plugins import distribution, load, load_working, plugins
 from compare.solvers.base import Setting, Solver, SolverSpec
 from compare.solvers.fixed import closed_form, handcrafted, scene_generator
@@ -75,11 +75,42 @@ def published_epochs(task: str, solver: str, *, of_folder: bool = False) -> int 
     return recipe.epochs if recipe else None
 
 
-def published_steps(task: str, solver: str) -> int | None:
-    """Return how many batches the `paper` preset trains on, where recipes say that."""
-    spec = solvers_of(task).get(solver)
-    recipe = spec.recipes.get("paper") if spec else None
-    return recipe.steps if recipe else None
+def preset_of(spec: SolverSpec, recipe: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """Return the preset that most of a recipe or a variant is from, and the fields that differ.
+
+    Of several presets with as few differences, the solver's own.
+    """
+    presets = {name: asdict(preset) for name, preset in spec.recipes.items()} or spec.variants
+    differing = {
+        name: [
+            option.name
+            for option in OPTIONS
+            if option.name in recipe and recipe[option.name] != preset[option.name]
+        ]
+        for name, preset in presets.items()
+    }
+    order = [spec.preset, *(name for name in presets if name != spec.preset)]
+    nearest = min(order, key=lambda name: len(differing[name]))
+    return nearest, differing[nearest]
+
+
+def training_of(
+    task: str, solver: str, recipe: Recipe, *, of_folder: bool = False
+) -> dict[str, Any]:
+    """Return what a record says of a training: its preset, and how long the published one is.
+
+    `preset` has its `name`, `whose` recipe it is and the fields that were `changed`;
+    `published_steps` is there where recipes say them.
+    """
+    spec = solvers_of(task, of_folder=of_folder)[solver]
+    name, changes = preset_of(spec, asdict(recipe))
+    published = spec.recipes.get("paper")
+    steps = published.steps if published else None
+    return {
+        "preset": {"name": name, "whose": spec.whose.get(name, ""), "changed": changes},
+        "published_epochs": published.epochs if published else None,
+        **({} if steps is None else {"published_steps": steps}),
+    }
 
 
 def _keywords(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,8 +133,14 @@ def _learned(
     recipes: Mapping[str, Recipe],
     options: tuple[str, ...] = (),
     preset: str = "quick",
+    *,
+    whose: str,
+    quick: str = "ours",
 ) -> SolverSpec:
-    """Offer an architecture of `compare.learned.published`, by split."""
+    """Offer an architecture of `compare.learned.published`, by split.
+
+    whose: where the `paper` recipe is from; `quick`, likewise.
+    """
 
     def build(setting: Setting, recipe: Recipe | None) -> Solver:
         # Imported here because `compare list` can do without.
@@ -118,7 +155,8 @@ def _learned(
             raise ValueError(f"task '{setting.task.name}' has nothing to train a network by")
         return Learned(architecture, setting.task.supervision, size, recipe, setting.backend)
 
-    return SolverSpec(summary, build, recipes, preset, options)
+    sources = {"quick": quick, "paper": whose}
+    return SolverSpec(summary, build, recipes, preset, options, whose=sources)
 
 
 def _computed(
@@ -170,7 +208,7 @@ def _presets(quick_epochs: int, paper: Recipe) -> dict[str, Recipe]:
     return {"quick": replace(paper, epochs=quick_epochs), "paper": paper}
 
 
-def _adversarial(summary: str, architecture: str) -> SolverSpec:
+def _adversarial(summary: str, architecture: str, whose: str) -> SolverSpec:
     """Offer a generator of `compare.learned.published` that is trained against a discriminator."""
 
     def build(setting: Setting, recipe: Recipe | None) -> Solver:
@@ -184,7 +222,8 @@ def _adversarial(summary: str, architecture: str) -> SolverSpec:
         return Adversarial(adversaries, setting.task, size, recipe, setting.backend)
 
     options = ("channels", "generator_rate", "scenes")
-    return SolverSpec(summary, build, _GAN, options=options, sides=_GAN_SIDES)
+    sources = {"quick": f"{_STOPPED}, with fewer channels and scenes", "paper": whose}
+    return SolverSpec(summary, build, _GAN, options=options, whose=sources, sides=_GAN_SIDES)
 
 
 def _computed_generator() -> SolverSpec:
@@ -211,6 +250,8 @@ def _computed_generator() -> SolverSpec:
     variants = dict.fromkeys(PRESETS, channels)
     return SolverSpec(summary, build, {}, "quick", ("channels",), variants)
 
+
+_STOPPED = "ours: as paper, stopped early"
 
 _PUBLISHED_GAN = Recipe(
     learning_rate=0.0001,
@@ -240,14 +281,18 @@ _REGRESSORS = {
         _REGRESSOR_ARCHITECTURES["coordconv"],
         _presets(15, Recipe(learning_rate=0.01, epochs=100)),
         preset="paper",
+        whose="the authors' log, its only point",
+        quick=_STOPPED,
     ),
-    # The best of the published grid's three rates, in our runs.
+    # The authors ran a grid. Of its rates this is the best in our first runs.
     "conv": _learned(
         "the published plain-convolution regressors, one for each split",
         _REGRESSOR_ARCHITECTURES["conv"],
         _presets(15, Recipe(learning_rate=0.001, epochs=100)),
         ("width",),
         preset="paper",
+        whose="our choice of a point in the authors' grid",
+        quick=_STOPPED,
     ),
 }
 
@@ -265,7 +310,9 @@ def _regressors(task: str) -> dict[str, SolverSpec]:
     }
 
 
-def _deconv(loss: str, quick_epochs: int, target: Target, options: tuple[str, ...]) -> SolverSpec:
+def _deconv(
+    loss: str, quick_epochs: int, target: Target, options: tuple[str, ...], whose: str
+) -> SolverSpec:
     # The authors' log and README: a step schedule over 1000 epochs. The quick preset is narrower,
     # faster and without decay.
     return _learned(
@@ -286,6 +333,7 @@ def _deconv(loss: str, quick_epochs: int, target: Target, options: tuple[str, ..
             ),
         },
         ("width", "kernel", "coordinates", *options),
+        whose=whose,
     )
 
 
@@ -307,6 +355,7 @@ _CLASSIFIER = _learned(
         ),
     },
     ("width", "coordinates"),
+    whose="the authors' README; epochs from their log",
 )
 
 _RENDERER = _learned(
@@ -329,10 +378,19 @@ _RENDERER = _learned(
         ),
     },
     ("width", "kernel", "coordinates", "target"),
+    whose="the authors' log at their README's point, loss ours",
 )
 
-_PIXEL_DECONV = _deconv("softmax", 1, "white", ())
-_SQUARE_DECONV = _deconv("sigmoid", 3, "grey", ("target",))
+_PIXEL_DECONV = _deconv(
+    "softmax", 1, "white", (), "the authors' README; epochs and schedule from their log"
+)
+_SQUARE_DECONV = _deconv(
+    "sigmoid",
+    3,
+    "grey",
+    ("target",),
+    "the authors' README; epochs and schedule from their log, of whose two losses one",
+)
 
 _SOLVERS: dict[str, dict[str, SolverSpec]] = {
     "onehot2coord": {
@@ -378,12 +436,18 @@ _SOLVERS: dict[str, dict[str, SolverSpec]] = {
     "two-objects": {
         "handcrafted": scene_generator(),
         "handcrafted-coordconv-g": _computed_generator(),
-        "gan": _adversarial("the published GAN without coordinates, a DCGAN", "gan"),
+        "gan": _adversarial(
+            "the published GAN without coordinates, a DCGAN", "gan", "the authors' README"
+        ),
         "coordconv-g": _adversarial(
-            "the published GAN with coordinates in the generator", "coordconv_g"
+            "the published GAN with coordinates in the generator",
+            "coordconv_g",
+            "the authors' README, of the other two",
         ),
         "coordconv-gd": _adversarial(
-            "the published GAN with coordinates in generator and discriminator", "coordconv_gd"
+            "the published GAN with coordinates in generator and discriminator",
+            "coordconv_gd",
+            "the authors' README",
         ),
     },
 }
@@ -401,7 +465,11 @@ def _on_folder(variant: str, summary: str) -> SolverSpec:
         backend: Any = setting.backend  # PyTorch's: plans for a folder have no other
         return Torchvision(variant, setting.folder, size, chosen, backend)
 
-    return SolverSpec(summary, build, _IMAGENET, sides=dict.fromkeys(_IMAGENET, 224))
+    whose = {
+        "quick": _STOPPED,
+        "paper": "epochs the paper's; all else Goyal et al.'s for ResNet-50",
+    }
+    return SolverSpec(summary, build, _IMAGENET, whose=whose, sides=dict.fromkeys(_IMAGENET, 224))
 
 
 # The 90 epochs are the authors'; they do not say how else they trained (Liu et al. 2018, section

@@ -41,6 +41,9 @@ def test_a_record_says_what_determined_it(finished):
     )  # fmt: skip
     assert (arguments["recipe"]["learning_rate"], arguments["recipe"]["epochs"]) == (0.01, 1)
     assert record["published_epochs"] == 100
+    assert record["preset"] == {
+        "name": "paper", "whose": "the authors' log, its only point", "changed": ["epochs"]
+    }  # fmt: skip
     assert not arguments.keys() & record.keys()  # everything is said once
     assert record["environment"]["numpy"] == np.__version__
     assert record["scores"]["test"]["exact"] <= record["scores"]["test"]["rounded"]
@@ -78,7 +81,12 @@ def test_the_table_fits_80_columns_and_names_its_budget(finished, compare):
     assert err == ""
     table = out.split("\n\nDone in")[0]
     assert max(map(len, table.splitlines())) <= 80
-    assert "1 of the full recipe's 100 epochs, so unfinished; seeds 0 to 1." in table
+    words = " ".join(table.split())
+    assert (
+        "coordconv: preset paper (the authors' log, its only point), "
+        "1 of 100 published epochs, unfinished; seeds 0 to 1."
+    ) in words
+    assert "conv: preset paper (our choice of a point in the authors' grid), 1 of 100" in words
     for name in ("handcrafted", "coordconv", "conv", "argmax", "uniform", "quadrant"):
         assert name in table
 
@@ -131,9 +139,11 @@ def test_a_dry_run_leaves_no_trace(compare, tmp_path):
     assert not out.exists()
     (directory,) = re.findall(rf"{re.escape(str(out))}/\S+", printed)
     assert "1 run on numpy, cpu; none was started." in printed
+    assert max(map(len, printed.replace(directory, "").splitlines())) <= 80
     assert (
-        "to run     uniform coordconv: seed 0, 2 of the full recipe's 100 epochs, so unf" in printed
-    )
+        "to run uniform coordconv: seed 0, preset paper (the authors' log, its only point), "
+        "2 of 100 published epochs, unfinished"
+    ) in " ".join(printed.split())
     # So it is.
     compare(*LEARNED, "--out", str(out))
     assert [str(path) for path in out.iterdir()] == [directory]

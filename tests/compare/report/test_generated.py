@@ -29,8 +29,11 @@ def section(tmp_path_factory):
 def test_there_are_samples_positions_and_training(section):
     names, captions, draw = zip(*generated(section), strict=True)
     assert names == ("all-samples", "all-positions", "all-training")
-    unfinished = "Unfinished: gan, 4 of 156,250 steps; coordconv-g, 4 of 156,250 steps."
-    assert all(caption.endswith(unfinished) for caption in captions)
+    trainings = "4 of 156,250 published steps, unfinished."
+    assert all(caption.endswith(trainings) for caption in captions)
+    assert all(
+        " gan, coordconv-g: preset quick (ours: as paper, " in caption for caption in captions
+    )
     panels = [ax.get_title() for ax in draw[0]().axes if ax.images]
     assert [title.replace("\n", " ") for title in panels] == [
         "real scenes",
@@ -58,7 +61,7 @@ def test_the_page_shows_them_and_concludes_nothing_of_too_few_scenes(section):
     assert names[:2] == ["two-objects-50x50-all-samples", "two-objects-50x50-all-positions"]
     assert not any(name.endswith("cost") for name in names)
     html = page([section], [], "runs")
-    assert "4 of the full recipe&#39;s 156,250 steps, so unfinished" in html
+    assert "4 of 156,250 published steps, unfinished" in html
     assert "Nothing is concluded about gan, coordconv-g: 40 px is below 5 %" in html
     assert "gan minus" not in html
 

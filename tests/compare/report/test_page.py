@@ -42,8 +42,9 @@ def test_a_reader_finds_every_part(report):
         "How the solvers compare",
         "Correct at, of all 64 positions: handcrafted 64;",
         "handcrafted (and argmax) minus coordconv, over 2 seeds: exact +100.0 points",
-        "coordconv: 1 of the full recipe&#39;s 100 epochs, so unfinished; seeds 0 to 1.",
-        "Unfinished: coordconv, 1 of 100 epochs.",
+        "coordconv: preset paper (the authors&#39; log, its only point), 1 of 100 published epochs, "
+        "unfinished; seeds 0 to 1.",
+        "coordconv: preset quick (ours), 1 of 50 published epochs, unfinished.",
         "Try it: the four steps, live",
         "Do it again",
     ):

@@ -74,9 +74,10 @@ def test_predicted_pictures_stand_below_their_targets(made):
 def test_captions_say_what_is_unfinished(made):
     (section,) = sections([made(recipe={"epochs": 15}), made("argmax")])
     for plot in (*plots(section), point(section)):
-        assert plot.caption.endswith(" Unfinished: conv, 15 of 100 epochs.")
+        assert plot.caption.endswith(" conv: 15 of 100 published epochs, unfinished.")
     (section,) = sections([made()])
-    assert not any("Unfinished" in plot.caption for plot in plots(section))
+    for plot in plots(section):
+        assert plot.caption.endswith(" conv: 100 of 100 published epochs.")
 
 
 @pytest.mark.parametrize(

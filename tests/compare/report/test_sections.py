@@ -100,11 +100,13 @@ def test_unfinished_trainings_are_named_once_each(made):
     short = [made(recipe={"epochs": 15}, seed=seed) for seed in range(3)]
     other = made("coordconv", recipe={"epochs": 1})
     (section,) = sections([*short, other, made("argmax")])
-    assert section.unfinished() == (
-        " Unfinished: coordconv, 1 of 100 epochs; conv, 15 of 100 epochs."
+    assert section.trainings() == (
+        " coordconv: 1 of 100 published epochs, unfinished."
+        " conv: 15 of 100 published epochs, unfinished."
     )
     (whole,) = sections([made(), made("argmax")])
-    assert whole.unfinished() == ""
+    assert whole.trainings() == " conv: 100 of 100 published epochs."
+    assert sections([made("argmax")])[0].trainings() == ""
     assert short[0].answers().solver == "conv, 15 of 100 epochs"
     assert made().answers().solver == "conv"
 

@@ -17,6 +17,7 @@ from compare.report.text import (
     ledger_cells,
     percent,
     score_cells,
+    training,
     trainings,
 )
 from compare.results.ledger import Ledger
@@ -165,11 +166,11 @@ def test_the_heading_names_the_canvas_and_the_machine():
 @pytest.mark.parametrize(
     ("epochs", "published", "text"),
     [
-        (1, 100, "1 of the full recipe's 100 epochs, so unfinished"),
-        (99, 100, "99 of the full recipe's 100 epochs, so unfinished"),
-        (0, 1, "0 of the full recipe's 1 epoch, so unfinished"),
-        (100, 100, "100 epochs"),
-        (101, 100, "101 epochs"),
+        (1, 100, "1 of 100 published epochs, unfinished"),
+        (99, 100, "99 of 100 published epochs, unfinished"),
+        (999, 1000, "999 of 1,000 published epochs, unfinished"),
+        (100, 100, "100 of 100 published epochs"),
+        (101, 100, "101 epochs, where 100 are published"),
         (1, None, "1 epoch"),
     ],
 )
@@ -183,11 +184,23 @@ def test_trainings_of_one_kind_are_named_together():
         row(solver="other", seeds=[1, 3]), row(solver="argmax", recipe=None, seeds=[]),
     ]  # fmt: skip
     assert trainings(rows) == [
-        "conv, deconv: 15 of the full recipe's 100 epochs, so unfinished; seeds 0 to 1.",
-        "coordconv: 100 epochs; seed 4.",
-        "other: 15 of the full recipe's 100 epochs, so unfinished; 2 seeds.",
+        "conv, deconv: 15 of 100 published epochs, unfinished; seeds 0 to 1.",
+        "coordconv: 100 of 100 published epochs; seed 4.",
+        "other: 15 of 100 published epochs, unfinished; 2 seeds.",
     ]
     assert trainings(rows[-1:]) == ["No solver learns."]
+
+
+def test_a_training_names_its_preset_whose_it_is_and_what_was_changed():
+    preset = {"name": "paper", "whose": "the log's", "changed": []}
+    assert training(row(preset=preset)) == (
+        "preset paper (the log's), 15 of 100 published epochs, unfinished"
+    )
+    changed = {"name": "quick", "whose": "", "changed": ["epochs", "learning_rate"]}
+    recipe = {"epochs": 100, "learning_rate": 0.5}
+    assert training(row(preset=changed, recipe=recipe)) == (
+        "preset quick but learning rate 0.5, 100 of 100 published epochs"
+    )
 
 
 def test_scores_under_their_titles():

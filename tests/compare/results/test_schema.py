@@ -87,8 +87,9 @@ NULLABLE = {
         (int, float, type(None)),
     ),
     "ledger": type(None),
+    "preset": type(None),
 }
-OPTIONAL = ("ledger", "samples_a_second", "waiting_seconds")
+OPTIONAL = ("preset", "ledger", "samples_a_second", "waiting_seconds")
 
 
 def may_be(old, new, path):

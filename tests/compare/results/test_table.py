@@ -21,6 +21,7 @@ LEARNED = {
         },
         "eval_sizes": [[20, 30], [8, 8]],
     },
+    "preset": {"name": "paper", "whose": "theirs", "changed": ["l2", "epochs"]},
     "published_epochs": 50, "samples": {"train": 8, "test": 8}, "correct": {},
     "status": "finished", "success": True,
     "scores": {
@@ -55,6 +56,7 @@ def test_a_row_says_what_a_record_says():
         "lr_schedule": "step", "width": 2, "kernel": 4, "coordinates": "pixels",
         "target": "grey", "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-8,
         "generator_rate": 0.125, "scenes": 40, "channels": 6,
+        "preset": "paper but l2", "published_epochs": 50, "unfinished": True,
         "status": "finished", "error": "", "success": True, "test_exact": 0.125,
         "train_exact": 1.0, "20x30_exact": 0.0625, "parameters": 11, "multiply_adds": 17,
         "train_seconds": 1.5, "predict_microseconds": 2.5, "samples_a_second": 3.5,

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -11,7 +11,13 @@ from compare import backends, tasks
 from compare.datasets import not_so_clevr
 from compare.learned.recipe import OPTIONS
 from compare.solvers.base import Setting
-from compare.solvers.catalogue import PRESETS, published_epochs, published_steps, solvers_of
+from compare.solvers.catalogue import (
+    PRESETS,
+    preset_of,
+    published_epochs,
+    solvers_of,
+    training_of,
+)
 
 TASK = tasks.load("onehot2coord")
 
@@ -62,6 +68,31 @@ def test_what_learns_nothing_has_no_published_epochs():
     assert published_epochs("onehot2coord", "no such solver") is None
 
 
+def test_every_preset_says_whose_it_is():
+    for task in tasks.known():
+        for solver, spec in solvers_of(task, of_folder=task == "classification").items():
+            for name, recipe in spec.recipes.items():
+                said = training_of(task, solver, recipe, of_folder=task == "classification")
+                assert said["preset"] == {"name": name, "whose": spec.whose[name], "changed": []}
+                assert said["published_epochs"] == spec.recipes["paper"].epochs
+            assert spec.whose.keys() == spec.recipes.keys()
+            assert all(
+                text.startswith("ours") for key, text in spec.whose.items() if key == "quick"
+            )
+
+
+def test_the_nearest_preset_is_named_and_what_differs():
+    spec = solvers_of("onehot2coord")["conv"]
+    paper, quick = spec.recipes["paper"], spec.recipes["quick"]
+    assert preset_of(spec, asdict(quick)) == ("quick", [])
+    # As far from both: the default one.
+    assert preset_of(spec, asdict(replace(quick, epochs=3))) == ("paper", ["epochs"])
+    assert preset_of(spec, asdict(replace(paper, l2=0.5))) == ("paper", ["l2"])
+    assert preset_of(spec, asdict(replace(quick, l2=0.5))) == ("quick", ["l2"])
+    computed = solvers_of("coord2onehot")["handcrafted-deconv"]
+    assert preset_of(computed, computed.variants["paper"]) == ("paper", [])
+
+
 def test_the_papers_recipes_are_the_authors_settings():
     classifier = solvers_of("coord2onehot")["coordconv"].recipes["paper"]
     assert (classifier.learning_rate, classifier.l2, classifier.batch) == (0.005, 0.001, 16)
@@ -83,15 +114,16 @@ def test_the_papers_recipes_are_the_authors_settings():
             *(0.9, 0.99),
         )
         assert (gan.scenes, gan.batch, gan.epochs, gan.l2, gan.channels) == (50_000, 16, 50, 0, 64)
-        assert published_steps("two-objects", version) == gan.steps == 156_250
+        said = training_of("two-objects", version, gan)
+        assert said["published_steps"] == gan.steps == 156_250
 
 
 def test_the_versions_of_the_gan_train_alike():
     specs = [solvers_of("two-objects")[version] for version in _GANS]
     assert all(spec.recipes == specs[0].recipes for spec in specs)
     assert all(spec.sides == {"quick": 50} for spec in specs)
-    assert published_steps("onehot2coord", "conv") is None
-    assert published_steps("two-objects", "handcrafted") is None
+    recipe = solvers_of("onehot2coord")["conv"].recipes["quick"]
+    assert "published_steps" not in training_of("onehot2coord", "conv", recipe)
 
 
 _GANS = ("gan", "coordconv-g", "coordconv-gd")

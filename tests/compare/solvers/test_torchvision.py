@@ -132,7 +132,7 @@ def test_the_command_trains_scores_and_reports(tiny, digit_folder, tmp_path, cap
     assert cli.main(arguments(digit_folder, out, "--epochs", "12", "--seeds", "2")) == 0
     text = capsys.readouterr().out
     assert [line for line in text.splitlines()[1:] if len(line) > 80 and str(out) not in line] == []
-    assert "12 of the full recipe's 90 epochs, so\nunfinished" in text
+    assert "12 of 90 published epochs, unfinished" in " ".join(text.split())
     assert "top-1" in text
     assert "coordconv minus coordconv-first, over 2 seeds in pairs" in text
     found = runs(out)
