@@ -4,11 +4,15 @@ import errno
 import hashlib
 import json
 import os
+import shutil
+import threading
 
 import pytest
 
 from compare.errors import StorageError, UsageError
-from compare.files import write_sealed_json
+from compare.experiments.plan import Request, make_plans
+from compare.experiments.run import load_or_run
+from compare.files import read_sealed_json, write_sealed_json
 from compare.results.runs import (
     complete_new_files,
     directory_name,
@@ -19,7 +23,7 @@ from compare.results.runs import (
     write_record,
 )
 from compare.results.schema import FILES, FORMAT
-from compare.results.table import tidy
+from compare.results.table import load, tidy
 
 ARGUMENTS = {
     "task": "coord2image", "size": [48, 64], "split": "quadrant", "solver": "slicing", "seed": 12,
@@ -260,3 +264,88 @@ def test_a_lock_that_is_a_link_is_refused_and_its_target_kept(tmp_path):
     with pytest.raises(StorageError, match=r"cannot write .*\.lock: "), locked(tmp_path):
         pass
     assert (tmp_path / "precious").read_text() == "text"
+
+
+def plan(**changes):
+    request = {"task": "onehot2coord", "seeds": (0,), "size": "16", "solver": "argmax",
+               "split": "uniform", "recipe": {"epochs": "1"}, **changes}  # fmt: skip
+    (only,) = make_plans(Request(**request))
+    return only
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A learned run and one of a closed form."""
+    out = tmp_path_factory.mktemp("runs")
+    load_or_run(plan(), out)
+    load_or_run(plan(solver="coordconv", seeds=(3,)), out)
+    return out
+
+
+@pytest.fixture
+def copy(store, tmp_path):
+    """The same store, to be spoilt."""
+    return shutil.copytree(store, tmp_path / "runs")
+
+
+def test_no_record_is_not_an_error(tmp_path):
+    assert read_record(tmp_path) is None
+
+
+def _rewritten(path, change):
+    """Change a record and seal it again, as only a program would."""
+    record = read_sealed_json(path)
+    change(record)
+    write_sealed_json(path, record)
+
+
+def _put_beside_another(path):
+    """Copy the record of the other run here."""
+    (other,) = (p for p in path.parent.parent.glob("*/run.json") if p != path)
+    shutil.copy(other, path)
+
+
+SPOILT = {
+    "empty": lambda path: path.write_text(""),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[:-40]),
+    "not text": lambda path: path.write_bytes(b"\xff\x00\x01"),
+    "a list": lambda path: path.write_text("[]"),
+    "nested": lambda path: path.write_text("[" * 100_000),
+    "edited": lambda path: path.write_text(path.read_text().replace('"seed": 3', '"seed": 4')),
+    "a directory": lambda path: (path.unlink(), path.mkdir()),
+    "of another run": _put_beside_another,
+    "old": lambda path: _rewritten(path, lambda record: record.update(format=3)),
+    "foreign": lambda path: write_sealed_json(path, {"a": 1}),
+}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_record_that_is_not_to_be_trusted_is_named_and_skipped(copy, how):
+    message = r"run\.json is (damaged[,:]|of format (3|None);)"
+    path = copy / plan(solver="coordconv", seeds=(3,)).name() / "run.json"
+    SPOILT[how](path)
+    with pytest.raises(ValueError, match=message):
+        read_record(path.parent)
+    with pytest.warns(UserWarning, match=message) as warned:
+        table = load(copy)
+    assert str(path) in str(warned[0].message)
+    assert list(table.solver) == ["argmax"]
+
+
+def test_one_holder_at_a_time(tmp_path):
+    found = []
+
+    def other():
+        with locked(tmp_path) as mine:
+            found.append(mine)
+
+    def in_another_thread():
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+
+    with locked(tmp_path) as mine:
+        assert mine
+        in_another_thread()
+    in_another_thread()
+    assert found == [False, True]
