@@ -119,7 +119,7 @@ def point(
                 if not both[1].any()
                 else f"mean error held out: {run.errors['test'].mean():.3g} pixels"
             )
-            + (f"\nthe same network, computed: {_at_most(twin)}" if twin is not None else "")
+            + (f"\ncomputed weights: {_at_most(twin)}" if twin is not None else "")
         )
         if split == "quadrant":
             left, top = run.positions["test"].min(axis=0) - 0.5

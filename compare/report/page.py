@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from compare.figures.style import EMPTY, INK, ONE_COLUMN, PAPER, TWO_COLUMNS, colour, svg
 from compare.files import Record
+from compare.report.answers import answers, summary
 from compare.report.commands import commands
 from compare.report.plots import Plot, data_plots, plots, points
 from compare.report.sections import Run, Section
@@ -20,7 +20,6 @@ from compare.report.text import (
     cost_cells,
     ledger_cells,
     legend,
-    percent,
     score_cells,
     score_parts,
     trainings,
@@ -91,7 +90,8 @@ def page(
                     _split_tables(section, split, prices or {}) for split in section.splits()
                 ],
                 "commands": commands(section, source),
-                "short": _in_short(section),
+                "answers": answers(section, commands(section, source)),
+                "summary": summary(section),
                 "legend": legend(section.task),
             }
             for section in found
@@ -137,24 +137,6 @@ def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> 
 def _labelled(run: Run) -> Record:
     """Return a run's record with the solver's name as the page has it."""
     return {**run.record, "arguments": {**run.arguments, "solver": run.solver}}
-
-
-def _in_short(section: Section) -> list[str]:
-    """Say in a sentence for each split how often each solver is exact on what was held out."""
-    lines = []
-    for split in section.splits():
-        shares = []
-        for solver, seeds in section.of(split).items():
-            exact = [run.record["scores"]["test"].get("exact") for run in seeds]
-            if None in exact:
-                return []
-            learned = seeds[0].record["cost"]["parameters"]
-            shares.append(
-                f"{solver} ({f'{learned:,} numbers' if learned else 'nothing'} learned) at "
-                f"{percent(float(np.median(exact)))}"
-            )
-        lines.append(f"Exact on held-out samples of the {split} split: {', '.join(shares)}.")
-    return lines
 
 
 def _environments(found: Sequence[Section]) -> list[str]:

@@ -5,6 +5,12 @@
   const SIZE = 64;
   const SCALE = 6; // canvas pixels a bitmap pixel
   const demo = document.getElementById("demo");
+  // Folded on a phone, where it is long; a link to it unfolds it.
+  const fold = document.getElementById("try");
+  const unfold = () => { fold.open ||= location.hash === "#try"; };
+  fold.open = matchMedia("(min-width: 52rem)").matches;
+  window.addEventListener("hashchange", unfold);
+  unfold();
   const bitmapCanvas = document.getElementById("bitmap");
   const fields = { x: document.getElementById("x"), y: document.getElementById("y") };
   const minus = "\u2212";

@@ -87,4 +87,4 @@ def test_held_out_positions_are_framed_on_the_quadrant_split():
 def test_the_same_network_computed_has_a_line(error, written):
     figure = point([answers("conv", WRONG)], {"conv": 1}, {"conv": error}, (12, 16), "uniform")
     (ax,) = below(figure)
-    assert ax.get_title().splitlines()[2] == f"the same network, computed: {written}"
+    assert ax.get_title().splitlines()[2] == f"computed weights: {written}"

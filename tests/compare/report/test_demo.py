@@ -69,7 +69,8 @@ def page(request, browser, address):
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     prefer(browser, scheme)
-    browser.get(address)
+    browser.get("about:blank")
+    browser.get(f"{address}#try")  # which unfolds it on a phone
     yield browser
     assert browser.get_log("browser") == []
 
@@ -172,6 +173,13 @@ def test_everything_can_be_reached_with_the_tab_key(page):
 def test_the_page_is_as_wide_as_the_window(page):
     width = page.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]
+
+
+def test_all_of_a_task_is_within_six_screens(page, address):
+    page.get("about:blank")
+    page.get(address)
+    height = page.execute_script("return document.documentElement.scrollHeight / innerHeight")
+    assert height < 6
 
 
 def test_dark_and_light_differ(browser, address):

@@ -23,9 +23,8 @@ def test_the_page_refers_to_nothing_outside_itself(report):
     html, _ = report
     assert "default-src 'none'" in html
     loaded = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', html)
-    assert all(target.startswith(("#", "data:", "https://arxiv.org/abs/")) for target in loaded), (
-        loaded
-    )
+    linked = ("#", "data:", "https://arxiv.org/abs/", "https://blog.piekniewski.info/")
+    assert all(target.startswith(linked) for target in loaded), loaded
     assert not re.search(r"<(link|script|iframe|img)[^>]+(http|//)", html)
     assert "@import" not in html
     assert "fetch(" not in html
@@ -51,7 +50,27 @@ def test_a_reader_finds_every_part(report):
         assert part in html, part
     # Exact without a learned number, in the table and in words.
     assert re.search(r"handcrafted</td><td>100 %</td><td>100 %</td><td>0</td><td>0</td>", html)
-    assert "handcrafted (nothing learned) at 100 %" in html
+    assert "handcrafted, nothing learned: exact at every held-out position, uniform and" in html
+
+
+def test_the_page_answers_in_order_and_folds_the_rest(report):
+    html, _ = report
+    order = [
+        html.index(text)
+        for text in (
+            "Autopsy of a deep learning paper",
+            "<dt>By hand</dt>",
+            "<dt>Trained</dt>",
+            "<dt>Repeat it</dt>",
+            'class="summary"',
+            '<figure id="point">',
+            "<details><summary>Every score",
+            "<details><summary>How the solvers compare",
+            "<details><summary>The pictures",
+        )
+    ]
+    assert order == sorted(order)
+    assert html.count('<table class="summary">') == 2  # one for each task
 
 
 def test_every_figure_is_in_the_page_and_a_vector_and_pixels(report, runs):

@@ -174,7 +174,7 @@ def test_the_same_network_computed_is_said_and_not_drawn(tmp_path):
     found = panels(plot)
     assert list(found) == ["handcrafted", "conv"]
     assert len(found["handcrafted"]) == 2
-    assert found["conv"][2:] == ["the same network, computed: 0 everywhere"]
+    assert found["conv"][2:] == ["computed weights: 0 everywhere"]
 
 
 def test_a_network_of_another_width_is_not_the_same(tmp_path):

@@ -1,0 +1,220 @@
+"""What a section comes to, in the order of the question: by hand, computed, trained, repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from compare.files import Record
+from compare.report.sections import Section
+from compare.report.text import counted, median_and_range, percent, training
+from compare.results.statistics import describe, unfinished, wilson
+from compare.solvers.catalogue import solvers_of
+from compare.tasks.base import Column, Task
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the paper says of a network."""
+
+    text: str
+    succeeds: bool
+    """Whether it says that the network solves the task."""
+
+
+CLAIMS: Mapping[tuple[str, str], Claim] = {
+    ("onehot2coord", "coordconv"): Claim(
+        "CoordConv solves it with perfect generalization, on both splits", True
+    ),
+    ("onehot2coord", "conv"): Claim(
+        "plain convolutions fail, on the quadrant split most of all", False
+    ),
+    ("coord2onehot", "coordconv"): Claim(
+        "CoordConv is right at every position, trained on and held out, on both splits", True
+    ),
+    ("coord2onehot", "deconv"): Claim(
+        "transposed convolutions stay below about 86 % of the held-out positions of the uniform "
+        "split, and fail on the quadrant split",
+        False,
+    ),
+    ("coord2image", "coordconv"): Claim("CoordConv draws the squares on both splits", True),
+    ("coord2image", "deconv"): Claim(
+        "transposed convolutions draw the squares worse than CoordConv does", False
+    ),
+}
+"""Of the networks of Liu et al. 2018, by task and solver."""
+
+LATER = {
+    "onehot2coord": (
+        "The authors, looking back in 2019: the regressor has no ReLU on any layer (“it's in the "
+        "code, but not in the paper”), and it is “more finicky than I'd like”."
+    )
+}
+"""What the authors wrote later (ml-retrospectives.github.io), by task."""
+
+
+def lead(task: Task) -> Column:
+    """Return the score that can be won: the first that is not equality with nothing rounded.
+
+    The output of a trained softmax is practically never equal to a bitmap of 0 and 1.
+    """
+    return next(column for column in task.columns if column.score != "exact")
+
+
+def answers(section: Section, repeat: Sequence[str] = ()) -> list[tuple[str, list[str]]]:
+    """Return headings, each with its sentences; headings without any are left out.
+
+    repeat: the commands that make the section's runs again.
+    """
+    specs = solvers_of(section.task.name, of_folder=bool(section.folder))
+    groups: dict[str, dict[str, None]] = {"hand": {}, "computed": {}, "trained": {}}
+    for run in section.runs:
+        name = run.arguments["solver"]
+        if run.arguments["recipe"]:
+            groups["trained"][run.solver] = None
+        elif name in specs and specs[name].variants:
+            groups["computed"][run.solver] = None
+        elif name == "handcrafted":
+            groups["hand"][run.solver] = None
+    found = [
+        ("By hand", [_nothing_learned(section, name) for name in groups["hand"]]),
+        (
+            "The paper's own networks, by hand",
+            [_nothing_learned(section, name) for name in groups["computed"]],
+        ),
+        (
+            "Trained",
+            [
+                *(_trained(section, name) for name in groups["trained"]),
+                *([LATER[section.task.name]] if groups["trained"] and _is_told(section) else []),
+            ],
+        ),
+        ("Repeat it", list(repeat)),
+    ]
+    return [(heading, lines) for heading, lines in found if lines]
+
+
+def _is_told(section: Section) -> bool:
+    return section.task.name in LATER
+
+
+def _scores(section: Section, solver: str, split: str, score: str) -> list[float]:
+    """Return a score on held-out samples of each seed; empty where there is none."""
+    seeds = section.of(split).get(solver, [])
+    found = [run.record["scores"]["test"].get(score) for run in seeds]
+    return [] if None in found else [float(value) for value in found]
+
+
+def _nothing_learned(section: Section, solver: str) -> str:
+    """Say whether a solver that learns nothing is exact, on which splits."""
+    exact = {
+        split: values[0]
+        for split in section.splits()
+        if (values := _scores(section, solver, split, "exact"))
+    }
+    if not exact:
+        column = lead(section.task)
+        texts = [
+            f"{split} split {_shown(column, values)}"
+            for split in section.splits()
+            if (values := _scores(section, solver, split, column.score))
+        ]
+        return f"{solver}, nothing learned: {column.title} {', '.join(texts)}."
+    if all(value == 1 for value in exact.values()):
+        return (
+            f"{solver}, nothing learned: exact at every held-out position, {_and(list(exact))} "
+            "split."
+        )
+    texts = [f"{percent(value)} ({split} split)" for split, value in exact.items()]
+    return f"{solver}, nothing learned: exact at {', '.join(texts)} of the held-out positions."
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(names)
+
+
+def _shown(column: Column, values: Sequence[float]) -> str:
+    numbers = describe(values)
+    if column.share:
+        low, middle, high = (percent(numbers[key]) for key in ("min", "median", "max"))
+        return middle if low == high else f"{middle} ({low}..{high})"
+    return median_and_range(numbers, column.digits)
+
+
+def _trained(section: Section, solver: str) -> str:
+    """Say what the paper claims of a trained network, what was found, and if they agree."""
+    column = lead(section.task)
+    runs = [run for run in section.runs if run.solver == solver]
+    first = runs[0]
+    how = training({**first.record, "recipe": first.arguments["recipe"]})
+    medians, texts, counts = [], [], []
+    for split in section.splits():
+        seeds = section.of(split).get(solver, [])
+        if not seeds:
+            continue
+        successes = sum(run.record["success"] for run in seeds)
+        counts.append((successes, len(seeds)))
+        low, high = wilson(successes, len(seeds))
+        if score := _scores(section, solver, split, column.score):
+            medians.append(f"{_shown(column, score).partition(' (')[0]} ({split} split)")
+        texts.append(
+            f"{successes} of {counted(len(seeds), 'seed')} ({100 * low:.0f} to {100 * high:.0f} %)"
+        )
+    scored = f"{column.title} {', '.join(medians)} at the median seed; " if medians else ""
+    text = f"{solver}, {how}: {scored}{section.task.criterion} in {_and(texts)}."
+    claim = CLAIMS.get((section.task.name, first.arguments["solver"]))
+    if claim is None:
+        return text
+    preset = first.record.get("preset") or {}
+    return f"{text} The paper: {claim.text}. {_verdict(claim, counts, first.record, preset)}"
+
+
+def _verdict(
+    claim: Claim,
+    counts: Sequence[tuple[int, int]],
+    record: Record,
+    preset: Mapping[str, Any],
+) -> str:
+    """Say whether what was found agrees with a claim, where it was trained as published."""
+    if unfinished(record):
+        return "Unfinished, so this is no verdict on it."
+    if preset.get("name") != "paper" or set(preset.get("changed", ())) - {"epochs"}:
+        return "Another recipe, so this is no verdict on it."
+    agreeing = sum(won if claim.succeeds else of - won for won, of in counts)
+    of = sum(each for _, each in counts)
+    if agreeing == of:
+        return f"All {counted(of, 'run')} agree."
+    return f"{agreeing} of {counted(of, 'run')} agree."
+
+
+def summary(section: Section) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the titles of each split's columns, and a row for each solver.
+
+    A row has `solver`, `training`, `learned` and `cells`: for each split the lead score, the first
+    score that is no share, each with its range, and the seeds that succeed; dashes for no run.
+    """
+    task, splits = section.task, section.splits()
+    columns = [lead(task)]
+    columns += [c for c in task.columns if not c.share and c not in columns][:1]
+    rows = []
+    for solver in dict.fromkeys(run.solver for run in section.runs):
+        first = next(run for run in section.runs if run.solver == solver)
+        recipe = first.arguments["recipe"]
+        cells = []
+        for split in splits:
+            seeds = section.of(split).get(solver, [])
+            for column in columns:
+                values = _scores(section, solver, split, column.score)
+                cells.append(_shown(column, values).partition(" (")[::2] if values else ("-", ""))
+            successes = sum(run.record["success"] for run in seeds)
+            won = f"{successes} of {len(seeds)}" if recipe else "yes" if successes else "no"
+            cells.append((won if seeds else "-", ""))
+        learned = first.record["cost"]["parameters"]
+        rows.append({
+            "solver": solver,
+            "training": training({**first.record, "recipe": recipe}) if recipe else "",
+            "learned": f"{learned:,}" if learned else "nothing",
+            "cells": cells,
+        })  # fmt: skip
+    return [*(column.title for column in columns), "success"], rows
