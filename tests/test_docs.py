@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+import compare
 from compare.cli import COMMANDS
+
+SOURCES = Path(compare.__file__).parent.parent
+"""Of the packages under test: the checkout's, or installed ones."""
 
 DOCS = runpy.run_path("docs/command_line.py")
 PARSERS = dict(DOCS["commands"]())
@@ -33,7 +37,8 @@ def test_every_command_and_option_has_its_help(name):
 def test_every_module_has_a_test_file_of_its_name():
     missing = []
     for package in ("handcrafted", "compare"):
-        for path in sorted(Path(package).rglob("*.py")):
+        for source in sorted((SOURCES / package).rglob("*.py")):
+            path = source.relative_to(SOURCES)
             mirrored = Path("tests") / path.parent / f"test_{path.name}"
             if not (path.stem.startswith("__") or str(path) in ELSEWHERE or mirrored.exists()):
                 missing.append(str(path))
@@ -42,7 +47,7 @@ def test_every_module_has_a_test_file_of_its_name():
 
 def test_no_module_that_has_a_test_file_is_said_to_have_none():
     for path in map(Path, ELSEWHERE):
-        assert path.exists()
+        assert (SOURCES / path).exists()
         assert not (Path("tests") / path.parent / f"test_{path.name}").exists()
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import compare
+
 ALLOWED = {
     "cli": ("report", "experiments", "figures"),
     "api": ("experiments", "results", "report"),
@@ -26,11 +28,16 @@ ALLOWED = {
 BELOW = ("files", "plugins", "errors")
 """What every room may import, beside `handcrafted`, which imports none of them."""
 
-FILES = sorted((*Path("compare").rglob("*.py"), *Path("handcrafted").rglob("*.py")))
+SOURCES = Path(compare.__file__).parent.parent
+"""Of the packages under test: the checkout's, or installed ones."""
+
+FILES = sorted(
+    path for name in ("compare", "handcrafted") for path in (SOURCES / name).rglob("*.py")
+)
 
 
 def module_of(path):
-    parts = path.with_suffix("").parts
+    parts = path.relative_to(SOURCES).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -157,8 +164,7 @@ def test_no_modules_import_each_other_in_a_circle():
 
 
 def test_few_modules_stand_outside_of_the_rooms():
-    outside = {path.stem for path in Path("compare").glob("*.py")}
+    outside = {path.stem for path in (SOURCES / "compare").glob("*.py")}
     assert outside <= {"__init__", "__main__", "api", "errors", "files", "plugins"}
-    assert {path.name for path in Path("compare").iterdir() if path.is_dir()} - {"__pycache__"} <= {
-        name for name in ALLOWED if "." not in name
-    }
+    rooms = {path.name for path in (SOURCES / "compare").iterdir() if path.is_dir()}
+    assert rooms - {"__pycache__"} <= {name for name in ALLOWED if "." not in name}
