@@ -65,7 +65,7 @@ class Comparison:
     @cached_property
     def pairs(self) -> dict[str, list[dict[str, Any]]]:
         """How every two solvers differ, by split."""
-        return compare_all(list(self.records.values()))
+        return compare_all(list(self.records.values()), self._task.verdict)
 
     @property
     def _task(self) -> Task:

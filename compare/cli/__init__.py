@@ -36,6 +36,7 @@ COMMANDS = {
     "rerun": "repeat a finished run and say whether its scores are the same",
     "report": "write a page about the runs, and figures for a paper",
     "basin": "see whether training returns to computed weights from their neighbourhood",
+    "power": "say what difference so many runs and test items could have shown",
     "bench": "time each solver's prediction against the size of canvas and batch",
     "list": "show tasks, solvers, backends and devices",
     "completion": "print a script that completes commands, options and names in a shell",

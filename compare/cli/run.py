@@ -103,7 +103,8 @@ def run(options: argparse.Namespace) -> int:
     from compare.results.statistics import compare_all, summarise
 
     found = list(records.values())
-    summaries, pairs = summarise(found), compare_all(found)
+    task = place.load_task()
+    summaries, pairs = summarise(found), compare_all(found, task.verdict)
     above = header(plans, options.preset, int(options.seeds))
     if prices:
         above["price"] = prices
@@ -113,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     from compare.report.text import comparison
 
-    output.show(comparison(place.load_task(), above, summaries, pairs, output.width()))
+    output.show(comparison(task, above, summaries, pairs, output.width()))
     progress.note(f"\nDone in {seconds:.1f} s. Every run's files: {out}/")
     progress.note(f"A page about them, with pictures: {command('report', str(out))}")
     return 0

@@ -26,7 +26,7 @@ CLASSES = 10
 HELD_OUT = 597
 """Digits that no split trains on; the other 1,200 are trained on."""
 
-POSITIONS = 2
+POSITIONS = 8
 """Positions that each digit trained on stands at, one picture for each: all the augmentation there
 is, and the same for every solver. A digit that is held out stands at one."""
 

@@ -212,6 +212,11 @@ def make_plans(
         task.split(split, *size)
         for name, spec in chosen.items():
             preset = request.preset or spec.preset
+            if spec.recipes and preset not in spec.recipes:
+                raise UsageError(
+                    f"solver '{name}' of {task.name} has no preset '{preset}': its recipe is ours; "
+                    f"leave {spell('preset')} out"
+                )
             recipe = changed(spec.recipes[preset], changes, spec.options) if spec.recipes else None
             variant = spec.variants.get(preset, {})
             options = {key: changes.get(key, value) for key, value in variant.items()}

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from compare.backends import Array, Backend
 from compare.datasets.streams import random_stream
-from compare.learned.layers import BatchNorm, Layer, Parameter, Shape
+from compare.learned.layers import Layer, Parameter, Shape, mixes_samples
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Architecture:
 
     def mixes_samples(self) -> bool:
         """Whether, in training, a sample's output depends on the others in its batch."""
-        return any(isinstance(layer, BatchNorm) for layer in self.layers)
+        return any(map(mixes_samples, self.layers))
 
     def initial_weights(
         self, seed: int, purpose: str = "weights"

@@ -40,7 +40,8 @@ def state_dict(architecture: Architecture, weights: Weights) -> dict[str, NDArra
     for prefix, _, own in architecture.bound(dict(weights)):
         for name, array in own.items():
             array = array.T if array.ndim == 2 else array
-            name = _BATCH_NORM.get(name, name)
+            *within, name = name.split(".")  # a block's layers have names of their own
+            name = ".".join([*within, _BATCH_NORM.get(name, name)])
             state[prefix + name] = np.ascontiguousarray(array, np.float32)
     return state
 
@@ -85,13 +86,17 @@ FORMATS: dict[str, tuple[str, Callable[[Architecture, Weights, str], bytes]]] = 
 """By the ending of a file's name: the library it needs, and what makes its content."""
 
 
+_COMPOUND = (layers.Residual, layers.TiledCoordConv)
+"""Layers that are added as several, each with its own arrays."""
+
+
 def _add(
     graph: Graph, layer: Layer, x: str, shape: Shape, label: str, own: dict[str, NDArray[Any]]
 ) -> str:
     """Append a layer's nodes for inputs of `shape`; returns the name of its output."""
     constants = {
         name: graph.constant(f"{label}_{name}", array)
-        for name, array in ({} if isinstance(layer, layers.TiledCoordConv) else own).items()
+        for name, array in ({} if isinstance(layer, _COMPOUND) else own).items()
     }
 
     def conv(layer: layers.Conv, x: str) -> str:
@@ -100,6 +105,17 @@ def _add(
         return graph.node("Conv", inputs, label, pads=_pads(layer.padding(shape)), strides=strides)
 
     match layer:
+        case layers.Residual():
+            y, skipped = x, x
+            for name, inner, before in layer.parts(shape):
+                arrays = {key: own[f"{name}.{key}"] for key in inner.parameters(before)}
+                start = x if name == "skip" else y
+                found = _add(graph, inner, start, before, f"{label}_{name}", arrays)
+                if name == "skip":
+                    skipped = found
+                else:
+                    y = found
+            return graph.node("Add", [y, skipped], label)
         case layers.CoordConv(radius=radius):
             channels = layers.coordinates(*shape[1:], radius)
             return conv(layer, graph.coordinates(x, f"{label}_coordinates", channels))

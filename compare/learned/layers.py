@@ -587,3 +587,77 @@ class Dense(_Plain):
     ) -> Array:
         """Multiply."""
         return backend.xp.matmul(x, own["weight"]) + own["bias"]
+
+
+@dataclass(frozen=True)
+class Residual(_Plain):
+    """A block of layers whose input is added to what they put out.
+
+    Where the block changes the shape, the input is added through a 1x1 convolution of the same
+    stride. He et al. 2016, arXiv:1512.03385.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def shape(self, inputs: Shape) -> Shape:
+        """Return the shape of what the layers put out; ValueError if the input cannot be added."""
+        outputs = self._shapes(inputs)[-1]
+        if outputs != inputs and self._skip(inputs).shape(inputs) != outputs:
+            raise ValueError(f"a block from {inputs} to {outputs} has no sum with its input")
+        return outputs
+
+    def _shapes(self, inputs: Shape) -> list[Shape]:
+        shapes = [inputs]
+        for layer in self.layers:
+            shapes.append(layer.shape(shapes[-1]))
+        return shapes
+
+    def _skip(self, inputs: Shape) -> Conv:
+        """Return the convolution of the input where the shape changes."""
+        channels, height, _ = self._shapes(inputs)[-1]
+        return Conv(channels, kernel=1, stride=-(-inputs[1] // height))
+
+    def parts(self, inputs: Shape) -> list[tuple[str, Layer, Shape]]:
+        """Return the name, the layer and the shape of its input, of each layer; "skip" at last."""
+        shapes = self._shapes(inputs)
+        inner = [
+            (str(index), layer, shape)
+            for index, (layer, shape) in enumerate(zip(self.layers, shapes, strict=False))
+        ]
+        return inner if shapes[-1] == inputs else [*inner, ("skip", self._skip(inputs), inputs)]
+
+    def parameters(self, inputs: Shape) -> dict[str, Parameter]:
+        """Return what the layers own, "0.weight" for the first one's weight."""
+        return {
+            f"{prefix}.{name}": parameter
+            for prefix, layer, shape in self.parts(inputs)
+            for name, parameter in layer.parameters(shape).items()
+        }
+
+    def multiply_adds(self, inputs: Shape) -> int:
+        """Return those of the layers, and one for each sum."""
+        inner = sum(layer.multiply_adds(shape) for _, layer, shape in self.parts(inputs))
+        return inner + int(np.prod(self.shape(inputs)))
+
+    def __call__(
+        self, backend: Backend, own: dict[str, Array], x: Array, updates: dict[str, Array] | None
+    ) -> Array:
+        """Apply the layers one after the other, and add the input."""
+        y, skipped = x, x
+        for prefix, layer, shape in self.parts(tuple(x.shape[1:])):
+            arrays = {name: own[f"{prefix}.{name}"] for name in layer.parameters(shape)}
+            changes: dict[str, Array] | None = None if updates is None else {}
+            if prefix == "skip":
+                skipped = layer(backend, arrays, x, changes)
+            else:
+                y = layer(backend, arrays, y, changes)
+            if updates is not None:
+                updates.update({f"{prefix}.{name}": new for name, new in (changes or {}).items()})
+        return y + skipped
+
+
+def mixes_samples(layer: Layer) -> bool:
+    """Whether, in training, a sample's output depends on the others in its batch."""
+    if isinstance(layer, Residual):
+        return any(map(mixes_samples, layer.layers))
+    return isinstance(layer, BatchNorm)

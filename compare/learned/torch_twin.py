@@ -87,6 +87,26 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         return whole[:, :, rows, self.left : self.left + self.width]
 
 
+class Residual(nn.Module):
+    """A block of layers whose input is added to what they put out."""
+
+    def __init__(self, layer: layers.Residual, shape: Shape) -> None:
+        """Take maps of `shape`; the modules have the names of the layers."""
+        super().__init__()
+        for name, inner, inputs in layer.parts(shape):
+            self.add_module(name, _module(inner, inputs))
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Apply the layers one after the other, and add the input."""
+        y, skipped = maps, maps
+        for name, module in self.named_children():
+            if name == "skip":
+                skipped = module(maps)
+            else:
+                y = module(y)
+        return y + skipped
+
+
 class Function(nn.Module):
     """A function without parameters as a module."""
 
@@ -111,6 +131,8 @@ def _module(layer: Layer, shape: Shape) -> nn.Module:
             return SameConv2d(shape[0], layer, shape)
         case layers.ConvTranspose():
             return SameConvTranspose2d(layer, shape)
+        case layers.Residual():
+            return Residual(layer, shape)
         case layers.BatchNorm(momentum, epsilon):
             return nn.BatchNorm2d(shape[0], epsilon, 1 - momentum)
         case layers.Dense(features):

@@ -117,6 +117,7 @@ def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> 
         for part, title in score_parts(rows[0]).items()
         if all(part in row["scores"] for row in rows)
     }
+    pairs = compare_all(records, section.task.verdict)[split]
     return {
         "name": split,
         "trainings": trainings(rows),
@@ -129,7 +130,7 @@ def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> 
         ],
         "cost": [cost_cells(row) for row in rows],
         "ledger": ledger_cells(rows, prices),
-        "conclusions": conclusions(section.task, rows, compare_all(records)[split]),
+        "conclusions": conclusions(section.task, rows, pairs),
         "diverged": sum(row["diverged"] for row in rows),
     }
 

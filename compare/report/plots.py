@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from compare.figures import argument
 from compare.figures.canvas import Answers, data, error_maps, pictures, predictions
 from compare.figures.curves import Price, cost_against_error, learning_curves
+from compare.figures.seeds import scores_by_seed
 from compare.report.generated import generated
 from compare.report.sections import Run, Section
+from compare.results.statistics import compare_all
 from compare.solvers.catalogue import solvers_of
 
 EXAMPLES = 6
@@ -53,6 +55,8 @@ def plots(section: Section) -> Iterator[Plot]:
                 answers, size, title, task.error
             ),
         )
+    if section.task.verdict and (by_seed := _by_seed(section, section.task.verdict)):
+        yield Plot(f"{name}-seeds", *by_seed)
     for part, caption, draw in generated(section):
         yield Plot(f"{name}-{part}", caption, draw)
     curves = {
@@ -119,6 +123,35 @@ def _predictions(
         "median seed." + section.trainings(),
         lambda: pictures(drawn, positions[chosen], title),
     )
+
+
+def _by_seed(section: Section, score: str) -> tuple[str, Callable[[], Figure]] | None:
+    """Return the caption and the drawing of a score by seed; None where nothing learns."""
+    learned = [run.record for run in section.runs if run.arguments["recipe"]]
+    if not learned:
+        return None
+    scores: dict[str, dict[str, dict[int, float]]] = {}
+    for record in learned:
+        split, solver, seed = (record["arguments"][key] for key in ("split", "solver", "seed"))
+        scores.setdefault(split, {}).setdefault(solver, {})[seed] = record["scores"]["test"][score]
+    differences = {
+        split: [
+            (*pair["solvers"], *(pair["differences"][score][key] for key in INTERVAL))
+            for pair in pairs
+            if pair["differences"][score]["low95"] is not None
+        ]
+        for split, pairs in compare_all(learned).items()
+    }
+    title = next((c.title for c in section.task.columns if c.score == score), score)
+    return (
+        f"The {title} of each seed on held-out samples; a line joins what was trained with one "
+        "seed. Below, the mean differences over seeds, with their 95 % intervals."
+        + section.trainings(),
+        lambda: scores_by_seed(scores, differences, title),
+    )
+
+
+INTERVAL = ("mean", "low95", "high95")
 
 
 def _losses(section: Section) -> set[str]:

@@ -448,7 +448,8 @@ def conclusions(
             continue
         if all(solver in names for solver in pair["solvers"]):
             first, second = (_and(names[solver]) for solver in pair["solvers"])
-            lines.append(f"{first} minus {second}{_over(pair)}: {_differences(task, pair)}.")
+            line = f"{first} minus {second}{_over(pair)}: {_differences(task, pair)}."
+            lines.append(f"{line} In short: {pair['verdict']}." if "verdict" in pair else line)
     if any(row["seeds"] for row in rows):
         lines.append(
             "The intervals, 95 %, are about other seeds, trained by the same recipe on the same "

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from compare.files import Record
 from compare.learned.recipe import Recipe
 from compare.results.ledger import of_record, total
+from compare.results.power import verdict
 from compare.tasks.base import Scores
 
 
@@ -131,27 +132,32 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def compare_all(records: Sequence[Record]) -> dict[str, list[dict[str, Any]]]:
-    """Compare every two solvers of each split on its held-out samples."""
+def compare_all(
+    records: Sequence[Record], score: str | None = None
+) -> dict[str, list[dict[str, Any]]]:
+    """Compare every two solvers of each split on its held-out samples; see `compare`."""
     groups = by_solver(records)
     splits = dict.fromkeys(split for split, _ in groups)
     return {
         split: [
-            compare(groups[first], groups[second])
+            compare(groups[first], groups[second], score)
             for first, second in combinations([key for key in groups if key[0] == split], 2)
         ]
         for split in splits
     }
 
 
-def compare(first: Sequence[Record], second: Sequence[Record]) -> dict[str, Any]:
+def compare(
+    first: Sequence[Record], second: Sequence[Record], score: str | None = None
+) -> dict[str, Any]:
     """Compare the runs of two solvers: each held-out score of the first less the second's.
 
     Where both learn, runs are paired by seed if they share two or more; a solver that learns
     nothing has one run, which stands beside each of the other's. Returns the solvers, how many
     `seeds` the differences are over (0 if neither learns), whether they are `paired`, and of each
     score the mean difference with its 95 % interval over seeds, None where there is none: of one
-    seed, or of scores that are not finite.
+    seed, or of scores that are not finite. If a `score` is named and both learn, `verdict` says in
+    a sentence what the comparison shows of it.
     """
     one, other = (
         {run["arguments"]["seed"]: run["scores"]["test"] for run in runs}
@@ -173,7 +179,7 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> dict[str, Any]
         else _welch([a[name] for a in one.values()], [b[name] for b in other.values()])
         for name in names
     }
-    return {
+    found = {
         "solvers": [runs[0]["arguments"]["solver"] for runs in (first, second)],
         "seeds": len(pairs)
         if any(learns) and pairs
@@ -181,6 +187,9 @@ def compare(first: Sequence[Record], second: Sequence[Record]) -> dict[str, Any]
         "paired": paired,
         "differences": differences,
     }
+    if score is not None and all(learns):
+        found["verdict"] = verdict(found, score)
+    return found
 
 
 def _interval(values: Sequence[float]) -> dict[str, float | None]:

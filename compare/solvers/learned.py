@@ -30,6 +30,8 @@ class Learned:
     size: tuple[int, int]
     recipe: Recipe
     backend: Backend | None = None
+    first_weights: Callable[[int], Mapping[str, NDArray[Any]]] | None = None
+    """(seed) to what training begins from; None for what the architecture draws."""
 
     def fit(
         self,
@@ -42,6 +44,8 @@ class Learned:
     ) -> Model:
         """Train from the seed's first weights, or from `initial` ones."""
         backend = self.backend or load("numpy")
+        if initial is None and self.first_weights is not None:
+            initial = self.first_weights(seed)
         state = training.train(
             self.architecture,
             from_chunks(data.inputs(part) for part in data.chunks()),

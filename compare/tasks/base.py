@@ -99,6 +99,8 @@ class Task:
     of_folder: Callable[[str], Task] | None = None
     """(directory) to the same task on the pictures in it; None for one that has none. Nothing is
     read before they are asked for."""
+    verdict: str | None = None
+    """A score, a share, by which it is said in a sentence whether trained solvers differ."""
     least: tuple[str, float] | None = None
     """A score below which nothing is concluded about a solver, for the others are of too few
     samples."""

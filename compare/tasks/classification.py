@@ -128,5 +128,6 @@ given to the other classes, from 0 to 1.""",
     error="probability of other classes",
     criterion="95 % of the held-out pictures right",
     supervision=Supervision(("softmax",), encode, decode),
+    verdict="accuracy",
     of_folder=of_folder,
 )

@@ -374,3 +374,11 @@ def test_what_has_no_weights_is_refused_where_it_is_named():
         plans("coord2image", solver="handcrafted-deconv", recipe={"kernel": "1"})
     with pytest.raises(UsageError, match="give sides of 1 to 96 pixels"):
         plans("onehot2coord", solver="handcrafted-conv", eval_size="20,100")
+
+
+def test_a_preset_that_nobody_published_is_refused():
+    message = "solver 'conv' of classification has no preset 'paper': its recipe is ours"
+    with pytest.raises(UsageError, match=message):
+        make_plans(Request("classification", (0,), "conv", preset="paper"))
+    (plan,) = make_plans(Request("classification", (0,), "conv", split="relevant"))
+    assert (plan.size, plan.epochs) == ((24, 24), 12)

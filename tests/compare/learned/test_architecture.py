@@ -20,6 +20,7 @@ from compare.learned.layers import (
     MaxPool,
     MeanPool,
     Relu,
+    Residual,
     Scale,
     Sigmoid,
     Softmax,
@@ -130,6 +131,8 @@ def test_only_a_batch_norm_mixes_samples():
     assert NETWORK.mixes_samples()
     layers = tuple(layer for layer in NETWORK.layers if layer != BatchNorm())
     assert not Architecture((1, 4, 6), layers).mixes_samples()
+    assert Architecture((1, 4, 6), (Residual((BatchNorm(),)),)).mixes_samples()
+    assert not Architecture((1, 4, 6), (Residual((Relu(),)),)).mixes_samples()
 
 
 # (layer, shape of its input, fan-in by hand).

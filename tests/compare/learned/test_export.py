@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compare.experiments.exactness import CASES, claims
-from compare.learned import layers, published
+from compare.learned import classifiers, layers, published
 from compare.learned.architecture import Architecture
 from compare.learned.export import state_dict, to_onnx, to_pt, to_safetensors
 
@@ -23,6 +23,7 @@ TRAINED = {
         for version in (published.gan, published.coordconv_g, published.coordconv_gd)
         for part in ("generator", "discriminator")
     },
+    **{variant: classifiers.residual_network(17, 20, variant) for variant in classifiers.VARIANTS},
     "other layers": Architecture(
         (2, 9, 11),
         (

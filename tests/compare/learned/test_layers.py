@@ -22,6 +22,7 @@ from compare.learned.layers import (
     MeanPool,
     Relu,
     Reshape,
+    Residual,
     Scale,
     Sigmoid,
     Softmax,
@@ -63,6 +64,9 @@ CASES = [
     (TiledCoordConv(4, 3, 5), (2,)),
     (Scale(9, 33), (2,)),
     (Crop(3, 2), (2, 4, 5)),
+    (Residual((Conv(2, 3), BatchNorm(), LeakyRelu(), Conv(2, 3))), (2, 4, 5)),
+    (Residual((BatchNorm(), Tanh(), Conv(3, 3, 2), Tanh(), Conv(3, 3))), (2, 5, 4)),
+    (Residual((Residual((Tanh(), Conv(2, 1))), MaxPool(2))), (2, 4, 4)),
 ]
 IDS = [f"{layer} on {'x'.join(map(str, shape))}" for layer, shape in CASES]
 
@@ -158,6 +162,14 @@ def in_pytorch(torch, layer, tensors, statistics, training):
                 x, statistics["0.mean"], statistics["0.variance"], tensors["0.scale"],
                 tensors["0.shift"], training, 1 - momentum, epsilon,
             )  # fmt: skip
+        case Residual(inner):
+            y = x
+            for index, each in enumerate(inner):
+                y = of_a_part(torch, each, str(index), y, tensors, statistics, training)
+            if y.shape != x.shape:
+                skip = Conv(y.shape[1], 1, stride=2)
+                x = of_a_part(torch, skip, "skip", x, tensors, statistics, training)
+            return y + x
         case MaxPool(kernel):
             return functional.max_pool2d(x, kernel)
         case MeanPool(kernel):
@@ -189,6 +201,22 @@ def in_pytorch(torch, layer, tensors, statistics, training):
         case Crop(height, width):
             return x[:, :, :height, :width]
     raise NotImplementedError(layer)
+
+
+def of_a_part(torch, layer, name, x, tensors, statistics, training):
+    """Compute what a layer of a block does; its arrays have the name in theirs."""
+    own, running = (
+        {f"0.{key.removeprefix(start)}": value for key, value in arrays.items()
+         if key.startswith(start)}
+        for start in [f"0.{name}."] for arrays in (tensors, statistics)
+    )  # fmt: skip
+    return in_pytorch(torch, layer, {**own, "x": x}, running, training)
+
+
+def test_a_block_without_a_sum_is_refused():
+    with pytest.raises(ValueError, match=r"from \(2, 5, 5\) to \(10,\) has no sum|a block from"):
+        Residual((Conv(2, 3), GlobalMeanPool())).shape((2, 5, 7))
+    assert Residual((Conv(4, 3, 2),)).shape((2, 5, 7)) == (4, 3, 4)
 
 
 def test_every_layer_is_here():

@@ -183,6 +183,16 @@ def test_learners_are_paired_by_seed():
     assert (difference["low95"], difference["high95"]) == pytest.approx(tuple(expected), rel=1e-12)
 
 
+def test_a_verdict_is_given_on_the_score_that_is_named_if_both_learn():
+    first, second = (scored(n, range(5), v) for n, v in (("a", [0.9] * 5), ("b", [0.7] * 5)))
+    assert "verdict" not in compare(first, second)
+    assert compare(first, second, "error")["verdict"].startswith("an effect of +20.00 points")
+    fixed = scored("fixed", [0], [1.0], learns=False)
+    assert "verdict" not in compare(fixed, second, "error")
+    ((pair,),) = compare_all([*first, *second], "error").values()
+    assert pair["verdict"] == compare(first, second, "error")["verdict"]
+
+
 def test_a_solver_without_seeds_stands_beside_each_of_the_others():
     first = scored("fixed", [0], [1.0], learns=False)
     second = scored("b", [0, 1, 2, 3], [2.0, 4.0, 4.0, 6.0])

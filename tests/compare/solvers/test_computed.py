@@ -31,6 +31,8 @@ def test_every_trained_architecture_has_a_computed_namesake():
         trained = {name for name, spec in specs.items() if spec.recipes}
         # Of the GANs, the one generator that needs nothing but its weights; see docs/two_objects.md.
         trained -= {"gan", "coordconv-gd"}
+        if task == "classification":  # whose networks only data can tell what a digit looks like
+            trained = set()
         assert {f"handcrafted-{name}" for name in trained} == {
             name for name, spec in specs.items() if spec.variants
         }

@@ -67,3 +67,25 @@ def test_grey_targets_are_learned_as_such():
         losses.append(model.history.losses[0])
     # The outputs at first are all but 0, so the loss is all but the mean square of the targets.
     assert losses[1] / losses[0] == pytest.approx((128 / 255) ** 2, rel=0.01)
+
+
+def test_variants_begin_with_the_same_weights_where_shapes_agree():
+    task = tasks.load("classification")
+    specs = solvers_of("classification")
+    setting = Setting(task, "irrelevant", 16, 16)
+    built = {name: spec.build(setting, None) for name, spec in specs.items()}
+    first = {name: solver.first_weights(3) for name, solver in built.items()}
+    plain = built["conv"].architecture.initial_weights(3)
+    assert all(np.array_equal(first["conv"][name], array) for name, array in plain.items())
+    dense = {name: list(weights.values())[-2] for name, weights in first.items()}
+    assert np.array_equal(dense["conv"], dense["coordconv"])
+    assert np.array_equal(dense["conv"], dense["coordconv-first"])
+    # Training begins there: at a rate next to 0 it also ends there.
+    recipe = replace(specs["coordconv"].recipes["quick"], epochs=1, learning_rate=1e-12)
+    data = task.split("irrelevant", 16, 16).train
+    model = (
+        specs["coordconv"]
+        .build(setting, recipe)
+        .fit(replace(data, positions=data.positions[:64]), seed=3)
+    )
+    np.testing.assert_allclose(model.weights["0.weight"], first["coordconv"]["0.weight"], atol=1e-9)

@@ -195,7 +195,8 @@ def test_every_layer_maps_patches_or_gets_the_pictures_in_full():
     """By a rule: those in the table. In full: those that have none, and what follows them."""
     in_full = {
         ConvTranspose, Softmax, Flatten, Dense,
-        layers.Crop, layers.Tile, layers.Scale, layers.Reshape, layers.TiledCoordConv,
+        layers.Crop, layers.Tile, layers.Scale, layers.Reshape, layers.Residual,
+        layers.TiledCoordConv,
     }  # fmt: skip
     described = {
         kind
