@@ -6,9 +6,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from compare.backends import load  # noqa: E402
+from compare.learned import layers  # noqa: E402
 from compare.learned.architecture import Architecture  # noqa: E402
 from compare.learned.export import state_dict  # noqa: E402
-from compare.learned.layers import Conv, ConvTranspose, CoordConv, Relu  # noqa: E402
+from compare.learned.layers import Conv, ConvTranspose, CoordConv  # noqa: E402
 from compare.learned.torch_twin import twin  # noqa: E402
 from compare.testing.backends import published  # noqa: E402
 
@@ -24,26 +25,66 @@ def test_its_state_has_the_names_and_shapes_of_the_architecture(name):
     }
 
 
+def compared(architecture):
+    """Return what the twin and the architecture put out in prediction, by random weights."""
+    rng = np.random.default_rng(2)
+    weights = {
+        # Variances are above 0.
+        name: rng.uniform(0.5, 1.5, a.shape).astype(np.float32)
+        if name.endswith("variance")
+        else rng.normal(size=a.shape).astype(np.float32)
+        for name, a in architecture.initial_weights(1).items()
+    }
+    inputs = rng.normal(size=(3, *architecture.inputs)).astype(np.float32)
+    network = twin(architecture)
+    arrays = state_dict(architecture, weights)
+    network.load_state_dict(
+        {key: torch.from_numpy(array) for key, array in arrays.items()}, strict=False
+    )
+    with torch.no_grad():
+        found = network.eval()(torch.from_numpy(inputs)).numpy()
+    return found, architecture.apply(load("numpy"), weights, inputs)[0]
+
+
 @pytest.mark.parametrize("sides", [(6, 6), (5, 7), (1, 4)])
 @pytest.mark.parametrize(
     "layer",
     [
         Conv(3, kernel=2), Conv(3, kernel=3, stride=2), CoordConv(3, kernel=1),
-        ConvTranspose(3, kernel=2), ConvTranspose(3, kernel=3),
+        ConvTranspose(3, kernel=1), ConvTranspose(3, kernel=2), ConvTranspose(3, kernel=3),
     ],
     ids=str,
 )  # fmt: skip
 def test_padding_is_the_architectures_own(layer, sides):
-    architecture = Architecture((2, *sides), (layer, Relu()))
-    weights = architecture.initial_weights(1)
-    rng = np.random.default_rng(2)
-    weights = {key: rng.normal(size=a.shape).astype(np.float32) for key, a in weights.items()}
-    inputs = rng.normal(size=(3, 2, *sides)).astype(np.float32)
-    network = twin(architecture)
-    arrays = state_dict(architecture, weights)
-    network.load_state_dict({key: torch.from_numpy(array) for key, array in arrays.items()})
-    with torch.no_grad():
-        found = network.eval()(torch.from_numpy(inputs)).numpy()
-    expected = architecture.apply(load("numpy"), weights, inputs)[0]
+    found, expected = compared(Architecture((2, *sides), (layer, layers.Relu())))
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+MAPS, VECTORS = (4, 6, 8), (5,)
+EVERY = [
+    (layers.CoordConv(3, kernel=3, radius=True), MAPS), (layers.BatchNorm(), MAPS),
+    (layers.Relu(), MAPS), (layers.LeakyRelu(0.2), MAPS), (layers.Tanh(), MAPS),
+    (layers.Sigmoid(), MAPS), (layers.Softmax(), MAPS), (layers.MaxPool(2), MAPS),
+    (layers.MeanPool(2), MAPS), (layers.GlobalMaxPool(), MAPS), (layers.GlobalMeanPool(), MAPS),
+    (layers.Flatten(), MAPS), (layers.Crop(3, 5), MAPS), (layers.Dense(3), VECTORS),
+    (layers.Tile(3, 4), VECTORS), (layers.TiledCoordConv(3, 4, 5), VECTORS),
+    (layers.Reshape(1, 5, 1), VECTORS), (layers.Scale(9, 14), (2,)), (layers.Scale(1, 14), (2,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layer", "inputs"), EVERY, ids=lambda each: str(each)[:20])
+def test_every_layer_is_the_architectures_own(layer, inputs):
+    found, expected = compared(Architecture(inputs, (layer,)))
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_no_layer_is_left_out():
+    known = {
+        name
+        for name, each in vars(layers).items()
+        if isinstance(each, type) and hasattr(each, "multiply_adds") and name[0] != "_"
+    } - {"Layer"}
+    tried = {type(layer).__name__ for layer, _ in EVERY}
+    assert known == tried | {"Conv", "ConvTranspose"}
