@@ -225,6 +225,8 @@ def rows(table, *names):
         (["learning_rate>0.002"], {0.01, 1e18}),
         (["learning_rate<=0.01", "learning_rate!=0.01"], {0.002}),
         (["success=yes"], {"handcrafted", "argmax"}),
+        (["success=TRUE"], {"handcrafted", "argmax"}),
+        (["success!=false"], {"handcrafted", "argmax"}),
         (["success=false"], {0.01, 0.002, 1e18}),
         (["status=diverged"], {1e18}),
         (["test_mean_error=inf"], {1e18}),
