@@ -259,3 +259,23 @@ def test_a_tiled_vector_is_convolved_once_a_sample_with_the_same_result(size):
 def test_what_does_not_fit_is_refused(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         Architecture(shape, (layer,))
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "count"),
+    [
+        (Conv(3, kernel=2, stride=2), (2, 5, 7), 3 * 2 * 2 * 2 * (3 * 4)),
+        (CoordConv(3, kernel=3), (2, 5, 7), 3 * 4 * 3 * 3 * (5 * 7)),
+        (ConvTranspose(3, kernel=3), (2, 5, 7), 2 * 5 * 7 * 3 * 3 * 3),
+        (Dense(3), (7,), 21),
+    ],
+)
+def test_multiply_adds_by_hand(layer, shape, count):
+    assert layer.multiply_adds(shape) == count
+
+
+def test_the_variance_of_one_number_is_0_and_not_nan():
+    own = {"mean": np.zeros(2), "variance": np.ones(2)}
+    after = BatchNorm(momentum=0.75).running(own, np.ones(2), np.zeros(2), 1)
+    assert after["variance"].tolist() == [0.75, 0.75]
+    assert after["mean"].tolist() == [0.25, 0.25]

@@ -167,3 +167,9 @@ def test_what_an_architecture_does_not_have_is_not_changed():
     assert changed(recipe, values, ("kernel",)) == replace(trained, kernel=1)
     assert changed(recipe, values, ("kernel", "width")) == replace(trained, kernel=1, width=2)
     assert changed(recipe, {}, ("kernel",)) == recipe
+
+
+def test_a_gan_s_steps_are_whole_batches_of_scenes():
+    recipe = Recipe(0.1, epochs=3, batch=16, scenes=50)
+    assert recipe.steps == 9
+    assert replace(recipe, scenes=None).steps is None

@@ -70,6 +70,8 @@ EVERY = [
     (layers.Flatten(), MAPS), (layers.Crop(3, 5), MAPS), (layers.Dense(3), VECTORS),
     (layers.Tile(3, 4), VECTORS), (layers.TiledCoordConv(3, 4, 5), VECTORS),
     (layers.Reshape(1, 5, 1), VECTORS), (layers.Scale(9, 14), (2,)), (layers.Scale(1, 14), (2,)),
+    (layers.Residual((layers.Conv(4, 3), layers.BatchNorm())), MAPS),
+    (layers.Residual((layers.Conv(3, 3, stride=2), layers.Relu())), MAPS),
 ]  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def test_what_is_no_number_is_wrong():
     found = measure(answers, one_hot([0, 0, 0, 0], 2))
     assert found["correct"].tolist() == [False, False, False, True]
     assert np.allclose(found["error"], [1, 1, 1, 0.1])
-    # Whatever is left of a probability, an error is one too.
+    # An error is a probability, whatever the answer.
     assert measure(np.array([[-3.0, 4.0]]), one_hot([0], 2))["error"] == 1
 
 
@@ -107,7 +107,9 @@ def test_a_folder_is_scored_by_the_five_likeliest(tmp_path, classes, answer, rig
     scores = task.evaluate(ECHO, known(np.array([answer]), one_hot([right], classes))).scores
     assert scores["top5"] == expected
     assert scores["mean_error"] == pytest.approx(1 - answer[right])
-    assert [column.score for column in task.columns] == ["accuracy", "top5", "mean_error"]
+    shown = {column.score: (column.share, column.digits) for column in task.columns}
+    assert shown == {"accuracy": (True, None), "top5": (True, None), "mean_error": (False, 4)}
+    assert [column.digits for column in TASK.columns] == [None, 4]
 
 
 def test_a_folder_has_one_split(tmp_path):
