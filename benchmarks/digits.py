@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import compare
+from compare import api
 from compare.figures.style import save
 from compare.report.plots import plots
 from compare.report.sections import read_runs, sections
@@ -37,7 +37,7 @@ def markdown(head: list[str], cells: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *cells))
 
 
-def rows_of(result: compare.Comparison) -> list[dict[str, Any]]:
+def rows_of(result: api.Comparison) -> list[dict[str, Any]]:
     """Return what is kept of each run."""
     return [
         {
@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("runs/digits"))
     options = parser.parse_args()
-    result = compare.run("classification", seeds=options.seeds, out=options.out)
+    result = api.run("classification", seeds=options.seeds, out=options.out)
     rows = rows_of(result)
     results = DOCS / "results"
     content = {"rows": rows, "pairs": result.pairs}

@@ -1,6 +1,7 @@
 """Who may import whom: imports inside functions and under TYPE_CHECKING count too."""
 
 import ast
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -161,6 +162,23 @@ def test_no_modules_import_each_other_in_a_circle():
 
     for module in graph:
         visit(module)
+
+
+def test_rooms_are_on_eight_floors_at_most():
+    """A room is above every one that it imports; handcrafted is one room."""
+
+    def own(module):
+        return room(module) if module.startswith("compare.") else module.partition(".")[0]
+
+    above = {own(module): set() for module in MODULES}
+    for module in MODULES:
+        above[own(module)] |= {own(target) for target in imports(module)} - {own(module)}
+
+    @cache
+    def floor(name):
+        return 1 + max((floor(below) for below in above[name]), default=0)
+
+    assert max(map(floor, above)) <= 8
 
 
 def test_few_modules_stand_outside_of_the_rooms():

@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         from compare.figures.seeds import power_curves
         from compare.figures.style import save
 
-        save(power_curves(deviation, seeds, difference), figure)
+        save(power_curves(power.power, deviation, seeds, difference, power.POWER), figure)
     if options.json:
         facts = {"items": items, "accuracy": accuracy, "difference": difference}
         found = {"deviation": deviation, "runs_needed": needed, "rows": rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,7 +18,6 @@ from compare.figures.style import (
     plain_text,
     styled,
 )
-from compare.results.power import POWER, power
 
 Difference = tuple[str, str, float, float, float]
 """Two solvers, and the mean of the first's score less the second's, with its 95 % interval."""
@@ -67,10 +66,17 @@ def scores_by_seed(
 
 
 @styled()
-def power_curves(deviation: float, runs: Sequence[int], difference: float) -> Figure:
+def power_curves(
+    power: Callable[[float, float, int], float],
+    deviation: float,
+    runs: Sequence[int],
+    difference: float,
+    enough: float,
+) -> Figure:
     """Draw the chance to show a difference against its size, a line for each number of runs.
 
-    deviation: of the difference of one pair of runs, a share, as is `difference`, which is marked.
+    power: (difference, deviation, runs) to that chance; deviation: of the difference of one pair of
+    runs, a share, as is `difference`, which is marked, as is the chance that is `enough`.
     """
     figure = new_figure(ONE_COLUMN, 2.6)
     ax = figure.subplots()
@@ -80,7 +86,7 @@ def power_curves(deviation: float, runs: Sequence[int], difference: float) -> Fi
     for count, tone in zip(runs, tones, strict=True):
         chances = [power(size, deviation, count) for size in sizes]
         ax.plot(100 * sizes, chances, color=INK, alpha=tone, linewidth=1, label=f"{count:,}")
-    ax.axhline(POWER, color=FAINT, linewidth=0.6)
+    ax.axhline(enough, color=FAINT, linewidth=0.6)
     ax.axvline(100 * difference, color=colour("handcrafted"), linewidth=1)
     ax.annotate(
         f"{100 * difference:g} points",

@@ -26,7 +26,7 @@ def test_a_point_for_each_seed_and_an_interval_for_each_difference():
 
 
 def test_power_is_drawn_against_the_difference_and_the_papers_is_marked():
-    ax = power_curves(0.0027, [5, 100], 0.0001).axes[0]
+    ax = power_curves(power, 0.0027, [5, 100], 0.0001, 0.8).axes[0]
     for line, runs in zip(ax.lines, (5, 100), strict=False):
         x, y = line.get_data()
         assert y[40] == power(x[40] / 100, 0.0027, runs)
