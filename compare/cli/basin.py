@@ -165,24 +165,25 @@ def text(task: Task, header: Mapping[str, Any], rows: Sequence[Row], width: int)
     from textwrap import fill
 
     from compare.experiments.basin import USUAL
+    from compare.learned.recipe import Recipe
     from compare.report.text import (
         columns,
         counted,
-        epochs_of,
         folded,
         heading,
         median_and_range,
         number,
+        training,
     )
-    from compare.solvers.catalogue import published_epochs
+    from compare.solvers.catalogue import training_of
 
     first = rows[0]
-    published = published_epochs(task.name, first["solver"])
+    published = training_of(task.name, first["solver"], Recipe(**first["recipe"]))
     parts = [
         heading(header),
         fill(
             f"{first['solver']} from its computed weights; {counted(len(first['seeds']), 'seed')}, "
-            f"{epochs_of(first['recipe']['epochs'], published)}.",
+            f"{training({**published, 'recipe': first['recipe']})}.",
             width,
         ),
     ]

@@ -81,6 +81,12 @@ def test_every_preset_says_whose_it_is():
             )
 
 
+def test_a_task_of_ours_is_not_said_to_be_the_authors():
+    for solver in ("coordconv", "conv"):
+        whose = solvers_of("image2coord")[solver].whose
+        assert whose["paper"] == "theirs for a hot pixel, the task ours"
+
+
 def test_the_nearest_preset_is_named_and_what_differs():
     spec = solvers_of("onehot2coord")["conv"]
     paper, quick = spec.recipes["paper"], spec.recipes["quick"]
