@@ -533,7 +533,7 @@ like theirs. Where both float32 computations are about as far from float64 as fr
 difference is rounding. Adam enlarges it most where a true gradient is 0, such as that of a bias
 before a batch norm or before the softmax: its step has the size of the rate, whatever the size of the
 rounding. In the plain regressor of the quadrant split, batch norms sum over up to 262,144 pixels of a
-batch, which our sums round less; over 64 pictures in place of 256 the difference nearly goes.
+batch, which our sums round less: with batches of 64 the first gradients are nearer to each other.
 
 {reference}
 
