@@ -577,6 +577,9 @@ Paper: arXiv:1807.03247. README, log (`experiment_logs.sh`) and code are those o
 | loops of the log | `minibatch in{{16,32}}` and `mul in{{1,2}}` lack a blank, which bash refuses | the lists they were meant to go through |
 | width | `-mul` is 2 by default, 1 or 3 where the log says so; of the renderer it widens the last five layers alone | as the log has it |
 | betas | `train.py` has 0.9 and 0.99, where Adam's paper has 0.999 | 0.9 and 0.99 |
+| what the GAN's discriminator sees | the code gives it the CoordConv generator's output before tanh, and shows pictures after it; the plain generator ends in tanh | the same |
+| versions of the GAN | the README has commands for two (plain, and coordinates in both networks); the code has coordinates in the generator alone as well | all three, by the README's settings |
+| noise of the GAN | the code does not seed it by default | seeded, a stream of its own |
 """
 
 

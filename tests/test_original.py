@@ -66,3 +66,12 @@ def test_the_float64_reference_computes_in_float64(original):
     backend = original["Float64Backend"](precision="float64")
     assert backend.asarray(np.ones(2, np.float32)).dtype == np.float64
     assert load("numpy").asarray(np.ones(2, np.float32)).dtype == np.float32
+
+
+def test_the_page_lists_what_the_command_writes(original):
+    page = Path("docs/fidelity.md").read_text()
+    _, _, items = original["PAGE_TEXT"].partition("## Item by item")
+    norms = sum(original["_norms"](each) for each in original["NETWORKS"] if each.batch is None)
+    assert items.format(norms=norms) == page.partition("## Item by item")[2]
+    assert all(f"| {network.title} | " in page for network in original["NETWORKS"])
+    assert original["COMMIT"][:10] in page

@@ -123,15 +123,17 @@ def _nothing_learned(section: Section, solver: str) -> str:
         return f"{solver}, nothing learned: {column.title} {', '.join(texts)}."
     if all(value == 1 for value in exact.values()):
         return (
-            f"{solver}, nothing learned: exact at every held-out position, {_and(list(exact))} "
+            f"{solver}, nothing learned: exact at every held-out position, {listed(list(exact))} "
             "split."
         )
     texts = [f"{percent(value)} ({split} split)" for split, value in exact.items()]
     return f"{solver}, nothing learned: exact at {', '.join(texts)} of the held-out positions."
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(names)
+def listed(names: Sequence[str]) -> str:
+    """Write names as a list, the last after "and"."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _shown(column: Column, values: Sequence[float]) -> str:
@@ -162,7 +164,7 @@ def _trained(section: Section, solver: str) -> str:
             f"{successes} of {counted(len(seeds), 'seed')} ({100 * low:.0f} to {100 * high:.0f} %)"
         )
     scored = f"{column.title} {', '.join(medians)} at the median seed; " if medians else ""
-    text = f"{solver}, {how}: {scored}{section.task.criterion} in {_and(texts)}."
+    text = f"{solver}, {how}: {scored}{section.task.criterion} in {listed(texts)}."
     claim = CLAIMS.get((section.task.name, first.arguments["solver"]))
     if claim is None:
         return text

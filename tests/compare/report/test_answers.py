@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from compare import tasks
-from compare.report.answers import CLAIMS, answers, lead, summary
+from compare.report.answers import CLAIMS, answers, lead, listed, summary
 from compare.report.sections import sections
 from compare.solvers.catalogue import solvers_of
 
@@ -102,6 +102,13 @@ def test_the_summary_has_a_row_a_solver_and_both_splits(section):
     assert by_solver["conv"]["training"].startswith("preset paper (the log's), 100 of 100")
     assert [cell for cell, _ in by_solver["handcrafted"]["cells"]] == ["100 %", "0", "yes"] * 2
     assert by_solver["argmax"]["training"] == ""
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_names_are_listed(names, text):
+    assert listed(names) == text
 
 
 def test_what_was_not_run_is_a_dash(made):
