@@ -91,6 +91,14 @@ def test_one_more_pixel_anywhere_in_a_large_batch_is_named(item, place):
         search(batch)
 
 
+@pytest.mark.parametrize("item", [0, 1, 2])
+def test_one_more_pixel_is_named_where_the_very_last_one_is_hot(item):
+    batch = bitmaps(np.array([[1, 1], [0, 0], [2, 1]]), 2, 3, np.float32)
+    batch[item, 0, 0, 1] = 1
+    with pytest.raises(ValueError, match=f"bitmap {item} of the batch has 2 pixels"):
+        search(batch)
+
+
 def test_two_in_one_bitmap_do_not_make_up_for_none_in_another():
     batch = bitmaps(np.array([[0, 0], [2, 1]]), 2, 3, np.float32)
     batch[0] += batch[1]
