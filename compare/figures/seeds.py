@@ -36,6 +36,7 @@ def scores_by_seed(
     """
     figure = new_figure(ONE_COLUMN if len(scores) == 1 else TWO_COLUMNS, 3.6)
     rows = figure.subplots(2, len(scores), squeeze=False, height_ratios=(3, 2))
+    shown: list[tuple[str, str]] = []
     for upper, lower, (split, solvers) in zip(*rows, scores.items(), strict=True):
         if upper is not rows[0][0]:
             upper.sharey(rows[0][0])
@@ -51,16 +52,20 @@ def scores_by_seed(
             upper.scatter([x] * len(values), values, s=14, **look)
         upper.set(title=plain_text(split), xlim=(-0.5, len(names) - 0.5))
         upper.set_xticks(range(len(names)), [plain_text(name) for name in names])
+        upper.tick_params("x", rotation=20)
         found = differences.get(split, ())
         for y, (_, _, mean, low, high) in enumerate(found):
             lower.plot([100 * low, 100 * high], [y, y], color=INK, linewidth=1)
             lower.plot(100 * mean, y, "o", color=INK, markersize=4)
         lower.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
-        labels = [plain_text(f"{first} minus {second}") for first, second, *_ in found]
+        compared = [(first, second) for first, second, *_ in found]
+        labels = [plain_text(f"{first} minus {second}") for first, second in compared]
+        # Said once, at the left, where all splits compare the same.
+        if lower is not rows[1][0] and compared == shown:
+            labels = [""] * len(labels)
+        shown = compared
         lower.set_yticks(range(len(found)), labels)
-        lower.set(
-            xlabel="difference in points, 95 % interval", ylim=(max(len(found), 1) - 0.5, -0.5)
-        )
+        lower.set(xlabel="difference (points)", ylim=(max(len(found), 1) - 0.5, -0.5))
     rows[0][0].set_ylabel(title)
     return figure
 

@@ -25,6 +25,14 @@ def test_a_point_for_each_seed_and_an_interval_for_each_difference():
     assert (other.get_title(), len(empty.get_yticklabels())) == ("b", 0)
 
 
+def test_what_is_compared_is_said_once():
+    scores = {split: {"conv": {0: 0.9}} for split in "abc"}
+    first, second = (("conv", name, 0.1, 0.0, 0.2) for name in ("coordconv", "deconv"))
+    figure = scores_by_seed(scores, {"a": [first], "b": [first], "c": [second]}, "accuracy")
+    labels = [[text.get_text() for text in ax.get_yticklabels()] for ax in figure.axes[3:]]
+    assert labels == [["conv minus coordconv"], [""], ["conv minus deconv"]]
+
+
 def test_power_is_drawn_against_the_difference_and_the_papers_is_marked():
     ax = power_curves(power, 0.0027, [5, 100], 0.0001, 0.8).axes[0]
     for line, runs in zip(ax.lines, (5, 100), strict=False):
