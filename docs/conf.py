@@ -1,20 +1,30 @@
 """The documentation site: `sphinx-build -W -b html docs build/docs`.
 
-Sphinx with MyST: the pages are Markdown, the API pages come from the docstrings, and a wrong link
-or name is a warning, which -W makes an error.
+Sphinx with MyST: the pages are Markdown and notebooks, the API pages come from the docstrings, and
+a wrong link or name is a warning, which -W makes an error.
 """
 
 from __future__ import annotations
 
 import re
 from importlib import metadata
+from pathlib import Path
 from typing import Any
+
+HERE = Path(__file__).parent
+
+# Notebooks are pages too; links from their own folder are links from this one.
+for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
+    page = HERE / "notebooks" / notebook.name
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(notebook.read_text("utf-8").replace("](../docs/", "](../"), "utf-8")
 
 project = "Did that network have to be trained?"
 author = "the authors of handcrafted"
 release = metadata.version("handcrafted")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc"]
+extensions = ["myst_nb", "sphinx.ext.autodoc"]
+nb_execution_mode = "off"  # notebooks are shown with the outputs they were committed with
 html_theme = "furo"
 html_title = "handcrafted"
 html_show_copyright = False
