@@ -400,6 +400,13 @@ def _lost_workers() -> Iterator[None]:
         raise RunError(lost_worker(error)) from error
 
 
+_NO_MEMORY = (
+    *("can't allocate memory", "out of memory", "nvalid buffer size"),
+    "could not create a primitive",  # what oneDNN says of memory for its code
+)
+"""What errors say that are about memory."""
+
+
 @contextmanager
 def memory_errors() -> Iterator[None]:
     """Raise MemoryError for what PyTorch raises when memory runs out."""
@@ -407,9 +414,6 @@ def memory_errors() -> Iterator[None]:
         yield
     except RuntimeError as error:
         text = str(error)
-        if isinstance(error, torch.OutOfMemoryError) or any(
-            sign in text
-            for sign in ("can't allocate memory", "out of memory", "nvalid buffer size")
-        ):
+        if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _NO_MEMORY):
             raise MemoryError(text.splitlines()[0]) from error
         raise
