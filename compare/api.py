@@ -126,7 +126,7 @@ def run(
         ... )
         >>> print(result)
         onehot2coord on a 20x20 canvas; numpy on cpu, float32.
-        No solver learns.
+        No solver is trained by a recipe.
         ...
         >>> result.to_pandas()[["solver", "test_exact"]]
                 solver  test_exact

@@ -44,25 +44,73 @@ def copied(example, directory):
     return shutil.copytree(example, directory / example.name)
 
 
-def test_a_task_and_a_solver_are_listed_and_run(tmp_path_factory, tmp_path):
-    source = EXAMPLES / "mirrored" / "mirrored.py"
-    assert len(source.read_text().splitlines()) <= 40
-    installed = install(EXAMPLES / "mirrored", tmp_path_factory)
-    listed = installed("-m", "compare", "list").stdout
-    assert "  mirrored2coord: a bitmap with one hot pixel" in listed
-    assert "    ramps " in listed
-    answer = installed(
-        "-m", "compare", "run", "--task", "mirrored2coord", "--size", "16", "--json",
-        "--out", str(tmp_path),
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory):
+    """The page's example of a task and two solvers, installed, with the page's third solver."""
+    page = Path("docs/extending.md").read_text()
+    (solver,) = (b for b in page.split("```python\n") if "class LeastSquares" in b)
+    package = copied(EXAMPLES / "bars", tmp_path_factory.mktemp("bars"))
+    (package / "bars.py").write_text(
+        (package / "bars.py").read_text() + solver.partition("```")[0].replace("\n\n\n", "\n\n")
+    )
+    project = package / "pyproject.toml"
+    entry = '"bar2length.sum" = "bars:SUM"\n'
+    project.write_text(
+        project.read_text().replace(
+            entry, entry + '"bar2length.least-squares" = "bars:LEAST_SQUARES"\n'
+        )
+    )
+    return install(package, tmp_path_factory)
+
+
+def test_a_task_and_its_solvers_are_listed_run_and_repeated(bars, tmp_path):
+    listed = bars("-m", "compare", "list").stdout
+    assert "  bar2length: a bar that begins at the left edge to its length" in listed
+    assert "    sum " in listed
+    run = ["-m", "compare", "run", "--task", "bar2length", "--size", "12", "--seeds", "1",
+           "--epochs", "20", "--out", str(tmp_path / "runs")]  # fmt: skip
+    answer = bars(*run, "--json")
     assert answer.returncode == 0, answer.stderr
-    rows = json.loads(answer.stdout)["rows"]
-    assert [(row["split"], row["solver"], row["scores"]["test"]["exact"]["median"]) for row in rows] == [
-        ("uniform", "ramps", 1.0), ("quadrant", "ramps", 1.0),
-    ]  # fmt: skip
-    refused = installed("-m", "compare", "run", "--task", "mirrored2coord", "--solver", "argmax")
+    scores = {
+        (row["split"], row["solver"]): row["scores"]["test"]["exact"]["median"]
+        for row in json.loads(answer.stdout)["rows"]
+    }
+    assert scores.keys() == {
+        (split, solver)
+        for split in ("uniform", "long")
+        for solver in ("sum", "pooled", "least-squares")
+    }
+    assert scores["uniform", "sum"] == scores["long", "sum"] == 1
+    assert scores["long", "least-squares"] < 1
+    (pooled,) = (tmp_path / "runs").glob("*-long-pooled-*")
+    again = bars("-m", "compare", "rerun", str(pooled))
+    assert again.returncode == 0, again.stdout + again.stderr
+    report = bars("-m", "compare", "report", str(tmp_path / "runs"), "-o", str(tmp_path / "r.html"))
+    assert report.returncode == 0, report.stderr
+    assert "bar2length" in (tmp_path / "r.html").read_text()
+    refused = bars(*run, "--solver", "pool")
     assert refused.returncode == 2
-    assert "unknown solver 'argmax'; choose from: ramps" in refused.stderr
+    assert "unknown solver 'pool'; did you mean 'pooled'? choose from: " in refused.stderr
+
+
+def test_the_page_proves_its_network_by_enumeration(bars):
+    page = Path("docs/extending.md").read_text()
+    (test,) = (b.partition("```")[0] for b in page.split("```python\n") if "every =" in b)
+    assert bars("-c", test).returncode == 0
+    assert bars("-c", test.replace('"sum"', '"least-squares"')).returncode == 1
+
+
+def test_what_has_no_proof_or_network_is_refused_in_one_line(bars, tmp_path):
+    export = ["-m", "compare", "export", "--task", "bar2length", str(tmp_path / "a.safetensors")]
+    for arguments, message in (
+        (["-m", "compare", "prove", "--task", "bar2length"], "unknown task with proofs 'bar2l"),
+        ([*export, "--solver", "sum"], "solver 'sum' of task 'bar2length', and it learns nothing"),
+        ([*export, "--solver", "pooled"], "of task 'bar2length'; give a RUN of it\n"),
+    ):
+        answer = bars(*arguments)
+        assert answer.returncode == 2
+        assert answer.stderr.count("\n") == 1
+        assert message in answer.stderr
 
 
 def test_it_is_listed_and_runs(installed, tmp_path):

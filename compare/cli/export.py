@@ -87,7 +87,7 @@ def _weight_free(options: argparse.Namespace, file: Path, given: list[str]) -> t
     from handcrafted.exactness import require_exact
     from handcrafted.onnx_export import to_onnx
 
-    (task,) = names("task", options.task, tuple(NETWORKS))
+    (task,) = names("task with a network by hand", options.task, tuple(NETWORKS))
     text = options.size or "64"
     height, width = pixels("--size", text, memory.A_PIXEL_OF_ONNX)
     constants = 8 * height * width
@@ -118,17 +118,24 @@ def _computed(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
     from compare import tasks
     from compare.experiments.plan import Request, make_plans
     from compare.solvers.catalogue import solvers_of
+    from handcrafted import NETWORKS
 
-    computed = [name for name, spec in solvers_of(options.task).items() if spec.variants]
-    if computed and options.solver not in computed:
+    task = tasks.load(options.task)
+    offered = solvers_of(task.name, options.solver)
+    computed = [name for name, spec in offered.items() if spec.variants]
+    if options.solver not in computed:
+        spec = offered.get(options.solver)
+        others = [*(["handcrafted"] if task.name in NETWORKS else []), *computed]
+        tips = ["give a RUN of it"] if spec and spec.recipes else []
+        tips += [f"choose from: {', '.join(others)}"] if others else []
         raise UsageError(
-            f"there are no computed weights for solver '{options.solver}'; give a RUN of it, or "
-            f"choose from: {', '.join(('handcrafted', *computed))}"
+            f"there are no computed weights for solver '{options.solver}' of task '{task.name}'"
+            + (f"; {', or '.join(tips)}" if tips else ", and it learns nothing")
         )
     recipe = recipe_of(options, _VARIANTS)
     size = options.size or "64"
     # Another split may have another network, which need not be possible on this canvas.
-    split = options.split or tasks.load(options.task).splits[0]
+    split = options.split or task.splits[0]
     request = Request(options.task, (0,), options.solver, split, size=size, recipe=recipe)
     plan, *_ = make_plans(request)
     model: Any = plan.build(compute=False).load({})
@@ -151,12 +158,13 @@ def _of_run(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
     except ValueError as error:
         raise UsageError(f"{error}; it cannot be exported") from error
     if record is None:
-        raise UsageError(f"'{directory}' holds no finished run; '{command('results')}' lists them")
+        raise UsageError(f"'{directory}' is not a finished run; '{command('results')}' lists them")
     plan = plan_of(record["arguments"])
     if plan.recipe is None:
+        by_hand = plan.solver == "handcrafted" or plan.options
         raise UsageError(
-            f"run '{directory}' learned nothing; give --task {plan.task} --solver {plan.solver} "
-            "in its place"
+            f"run '{directory}' trained no network"
+            + (f"; give --task {plan.task} --solver {plan.solver} in its place" if by_hand else "")
         )
     if plan.folder:
         raise UsageError(

@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from handcrafted.proofs.claims import CLAIMS, Proved, prove
     from handcrafted.proofs.symbolic import ProofError
 
-    tasks = names("task", options.task, tuple(CLAIMS))
+    tasks = names("task with proofs", options.task, tuple(CLAIMS))
     choice("dtype", options.dtype, DTYPES)
     max_size = count("--max-size", options.max_size)
     from compare.experiments import memory

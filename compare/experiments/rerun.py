@@ -52,7 +52,7 @@ def rerun(run: Path) -> Repetition:
     except ValueError as error:
         raise UsageError(f"{error}; it cannot be repeated") from error
     if before is None:
-        raise UsageError(f"'{directory}' holds no finished run; '{command('results')}' lists them")
+        raise UsageError(f"'{directory}' is not a finished run; '{command('results')}' lists them")
     plan = plan_of(before["arguments"])
     threads = before["environment"]["threads"]
     with (

@@ -258,7 +258,7 @@ def trainings(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
             groups.setdefault(key, {})[row["solver"]] = None
     return [
         f"{', '.join(solvers)}: {how}; {seeds}." for (how, seeds), solvers in groups.items()
-    ] or ["No solver learns."]
+    ] or ["No solver is trained by a recipe."]
 
 
 def training(row: Mapping[str, Any]) -> str:

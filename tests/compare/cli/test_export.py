@@ -125,13 +125,18 @@ BAD = [
     ([*COMPUTED, "--split", "all", "a.pt"], "unknown split 'all'; choose from: uniform, quadrant"),
     (
         ["--task", "coord2onehot", "--solver", "deconv", "a.pt"],
-        "no computed weights for solver 'deconv'; give a RUN of it, or choose from: handcrafted, "
-        "handcrafted-coordconv, handcrafted-deconv",
+        "no computed weights for solver 'deconv' of task 'coord2onehot'; give a RUN of it, or "
+        "choose from: handcrafted, handcrafted-coordconv, handcrafted-deconv",
     ),
+    (
+        ["--task", "classification", "--solver", "conv", "a.pt"],
+        "no computed weights for solver 'conv' of task 'classification'; give a RUN of it\n",
+    ),
+    (["--task", "classification", "a.onnx"], "unknown task with a network by hand 'classific"),
     (["--task", "nothing", "--solver", "handcrafted-conv", "a.pt"], "unknown task 'nothing'"),
     (["--task", "coord2onehot", "a.pt"], "the handcrafted network has no weights to write"),
     (["--task", "coord2onehot", "--kernel", "2", "a.onnx"], "--kernel changes nothing here"),
-    (["nowhere", "a.pt"], "'nowhere' holds no finished run"),
+    (["nowhere", "a.pt"], "'nowhere' is not a finished run"),
     (["nowhere", "a.pt", "--task", "coord2onehot"], "a run says itself what it is of"),
 ]
 
@@ -161,10 +166,11 @@ def test_a_missing_library_is_named_with_its_command(
 
 def test_a_run_that_learned_nothing_is_refused(runs, tmp_path, capsys):
     pytest.importorskip("torch")
-    for solver in ("argmax", "handcrafted-conv"):
+    tip = "; give --task onehot2coord --solver handcrafted-conv in its place"
+    for solver, then in (("argmax", ""), ("handcrafted-conv", tip)):
         code, _, err = compare(capsys, "export", run_of(runs, solver), tmp_path / "a.pt")
         assert code == 2
-        assert f"learned nothing; give --task onehot2coord --solver {solver}" in err
+        assert err.endswith(f"trained no network{then}\n")
 
 
 def test_a_damaged_or_diverged_run_is_refused(runs, tmp_path, capsys, monkeypatch):

@@ -7,6 +7,6 @@ import pytest
 def test_what_is_no_run_is_one_line(name, compare, tmp_path):
     code, out, err = compare("rerun", tmp_path / name)
     assert (code, out, err.count("\n")) == (2, "", 1)
-    assert "holds no finished run; 'compare results' lists them" in err
+    assert "is not a finished run; 'compare results' lists them" in err
     assert err.isascii()
     assert "\x1b" not in err

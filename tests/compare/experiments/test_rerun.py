@@ -78,7 +78,7 @@ def test_a_diverged_run_repeats_as_one(store, capsys):
 def test_what_cannot_be_repeated_is_refused(store, tmp_path, capsys):
     code, _, err = compare(capsys, "rerun", str(tmp_path))
     assert code == 2
-    assert f"'{tmp_path}' holds no finished run" in err
+    assert f"'{tmp_path}' is not a finished run" in err
     (tmp_path / "run.json").write_text("{}")
     code, _, err = compare(capsys, "rerun", str(tmp_path))
     assert code == 2

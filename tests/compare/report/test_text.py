@@ -188,7 +188,7 @@ def test_trainings_of_one_kind_are_named_together():
         "coordconv: 100 of 100 published epochs; seed 4.",
         "other: 15 of 100 published epochs, unfinished; 2 seeds.",
     ]
-    assert trainings(rows[-1:]) == ["No solver learns."]
+    assert trainings(rows[-1:]) == ["No solver is trained by a recipe."]
 
 
 def test_a_training_names_its_preset_whose_it_is_and_what_was_changed():
