@@ -6,7 +6,7 @@
     0
 
 `compare.run` runs a comparison and `compare.fit` fits one model; both take everything that the
-command `compare run` takes, by the same names.
+command `compare run` takes, by the same names. `compare.load_task` has a task's data and scores.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from compare.api import Comparison, fit, run
+    from compare.api import Comparison, fit, load_task, run
     from compare.errors import RunError, UsageError
 
-__all__ = ["Comparison", "RunError", "UsageError", "fit", "run"]
+__all__ = ["Comparison", "RunError", "UsageError", "fit", "load_task", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,16 @@ from compare import tasks
 from compare.errors import UsageError, unknown
 from compare.experiments import comparison
 from compare.experiments.plan import Plan, Request, load_backend, make_plans
-from compare.experiments.values import seeds_of, text_of
+from compare.experiments.values import (
+    flag_of,
+    items_of,
+    name_of,
+    option_of,
+    path_of,
+    seed_of,
+    seeds_of,
+    whole_of,
+)
 from compare.files import Record
 from compare.learned.recipe import OPTIONS
 from compare.results.statistics import compare_all, summarise
@@ -35,7 +46,7 @@ if TYPE_CHECKING:
 
     from compare.learned.training import Progress
 
-__all__ = ["Comparison", "fit", "run"]
+__all__ = ["Comparison", "fit", "load_task", "run"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -86,16 +97,15 @@ class Comparison:
         return fragment(self._task, self.header, self.summaries, self.pairs)
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return `table` as a pandas data frame; pandas must be installed."""
-        import pandas
-
-        return pandas.DataFrame(self.table)
+        """Return `table` as a pandas data frame; `UsageError` if pandas is not installed."""
+        frame: pandas.DataFrame = _library("pandas").DataFrame(self.table)
+        return frame
 
     def to_polars(self) -> polars.DataFrame:
-        """Return `table` as a Polars data frame; Polars must be installed."""
-        import polars
-
-        return polars.DataFrame({name: self.table[name] for name in self.table.dtype.names or ()})
+        """Return `table` as a Polars data frame; `UsageError` if Polars is not installed."""
+        columns = {name: self.table[name] for name in self.table.dtype.names or ()}
+        frame: polars.DataFrame = _library("polars").DataFrame(columns)
+        return frame
 
 
 def run(
@@ -146,21 +156,23 @@ def run(
     that fails.
     """
     chosen = seeds_of("seeds", seeds)
+    place, force = Path(path_of("out", out)), flag_of("force", force)
+    progress = None if progress is None else flag_of("progress", progress)
     plans = _plans(
-        task=task,
+        run,
+        task=name_of("task", task),
         seeds=chosen,
-        solver=_joined("solver", solver),
-        split=_joined("split", split),
-        preset=preset,
-        data=_path(data),
-        backend=backend,
-        device=device,
-        precision=precision,
-        size=None if size is None else _size("size", size),
-        eval_size=_sizes(eval_size),
+        solver=_names("solver", solver),
+        split=_names("split", split),
+        preset=_name("preset", preset),
+        data=None if data is None else path_of("data", data),
+        backend=_name("backend", backend),
+        device=name_of("device", device),
+        precision=_name("precision", precision),
+        size=None if size is None else _canvas("size", size),
+        eval_size=None if eval_size is None else _canvases("eval_size", eval_size),
         recipe=recipe,
     )
-    place = Path(out)
     missing = comparison.waiting(plans, place, force)
 
     def watched(start: comparison.Start) -> Iterator[tuple[Plan, Any]]:
@@ -199,18 +211,23 @@ def fit(
 
     The other arguments and the errors are those of `run`.
     """
-    (number,) = seeds_of("seed", [seed])
+    progress = None if progress is None else flag_of("progress", progress)
+    folder = None if data is None else path_of("data", data)
+    task = name_of("task", task)
     plans = _plans(
+        fit,
         task=task,
-        seeds=(number,),
-        solver=text_of("solver", solver),
-        split=split or tasks.load(task, str(data or "")).splits[0],
-        data=_path(data),
-        preset=preset,
-        backend=backend,
-        device=device,
-        precision=precision,
-        size=None if size is None else _size("size", size),
+        seeds=(seed_of("seed", seed),),
+        solver=name_of("solver", solver),
+        split=tasks.load(task, folder or "").splits[0]
+        if split is None
+        else name_of("split", split),
+        preset=_name("preset", preset),
+        data=folder,
+        backend=_name("backend", backend),
+        device=name_of("device", device),
+        precision=_name("precision", precision),
+        size=None if size is None else _canvas("size", size),
         recipe=recipe,
     )
     if len(plans) > 1:
@@ -230,40 +247,74 @@ def fit(
         )
 
 
-def _plans(recipe: Mapping[str, Any], **request: Any) -> list[Plan]:
+def load_task(name: str, *, data: str | Path | None = None) -> Task:
+    """Load a task: its splits, their samples, and how a model is scored on them.
+
+        >>> import compare
+        >>> task = compare.load_task("onehot2coord")
+        >>> task.splits
+        ('uniform', 'quadrant')
+        >>> samples = task.split("quadrant", 64, 64).test  # split, height, width
+        >>> len(samples)
+        729
+        >>> task.evaluate(compare.fit("onehot2coord"), samples).scores["exact"]
+        1.0
+
+    data: a folder of pictures, train/CLASS/* and val/CLASS/*, for the task "classification". Raises
+    `UsageError` for a task that is not there.
+    """
+    return tasks.load(name_of("task", name), "" if data is None else path_of("data", data))
+
+
+def _plans(of: Callable[..., Any], *, recipe: Mapping[str, Any], **request: Any) -> list[Plan]:
     """Check everything and return the runs; `UsageError` names an argument that is none."""
-    known = [option.name for option in OPTIONS]
-    for name in recipe:
-        if name not in known:
+    options = {option.name: option for option in OPTIONS}
+    known = (*(name for name in signature(of).parameters if name != "recipe"), *options)
+    texts = {}
+    for name, value in recipe.items():
+        if name not in options:
             raise unknown("argument", name, known)
-    texts = {name: text_of(name, value) for name, value in recipe.items() if value is not None}
+        if value is not None:
+            texts[name] = option_of(options[name], value)
     return make_plans(Request(**request, recipe=texts), str, warn=_warn)
 
 
-def _joined(what: str, names: str | Sequence[str] | None) -> str | None:
-    if names is None or isinstance(names, str):
-        return names
-    return ",".join(text_of(what, name) for name in names)
+def _name(what: str, value: Any) -> str | None:
+    return None if value is None else name_of(what, value)
 
 
-def _path(path: str | Path | None) -> str | None:
-    return None if path is None else str(path)
+def _names(what: str, value: Any) -> str | None:
+    """Return names, given in a text or one by one, as the command line has them."""
+    if value is None or isinstance(value, str):
+        return _name(what, value)
+    return ",".join(name_of(what, name) for name in items_of(what, value, "a name"))
 
 
-def _size(what: str, size: Any) -> str | None:
-    """Return a canvas as the command line has it; None for the task's own."""
-    if size is None:
-        return None
-    if isinstance(size, tuple) and len(size) == 2:
-        return "x".join(text_of(what, side) for side in size)
-    return text_of(what, size)
+_CANVAS = "pixels as N or (height, width)"
 
 
-def _sizes(sizes: Any) -> str | None:
-    if sizes is None or isinstance(sizes, str):
-        return sizes
-    several = sizes if isinstance(sizes, list) else [sizes]
-    return ",".join(_size("eval_size", size) or "" for size in several)
+def _canvas(what: str, size: Any) -> str:
+    """Return a canvas as the command line has it."""
+    if isinstance(size, str) and size.isprintable():
+        return size
+    sides = size if isinstance(size, tuple) and len(size) == 2 else (size,)
+    return "x".join(whole_of(what, side, _CANVAS, size) for side in sides)
+
+
+def _canvases(what: str, sizes: Any) -> str:
+    if not isinstance(sizes, list):
+        return _canvas(what, sizes)
+    return ",".join(_canvas(what, size) for size in items_of(what, sizes, _CANVAS))
+
+
+def _library(name: str) -> Any:
+    """Import what only a data frame needs."""
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UsageError(f"{name} is not installed; run: pip install {name}") from None
 
 
 def _warn(line: str) -> None:

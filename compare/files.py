@@ -348,6 +348,6 @@ def writable_directory(path: Path) -> Path:
             pass
     except OSError as error:
         raise UsageError(
-            f"cannot write to the directory '{path}': {error.strerror}; give another"
+            f"cannot write to the directory '{path!s:.200}': {error.strerror}; give another"
         ) from error
     return path

@@ -119,9 +119,10 @@ def open_folder(directory: str | Path) -> Folder:
 
 def _classes(root: Path, part: str) -> dict[str, int]:
     """Return the names of a part's classes, each with the time that its folder last changed."""
-    shape = f"'{root}' must hold {' and '.join(f'{each}/CLASS/*' for each in PARTS)}"
-    if not root.is_dir():
-        raise UsageError(f"there is no folder '{root}'; give one of pictures: {shape}")
+    classes = f"must hold {' and '.join(f'{each}/CLASS/*' for each in PARTS)}"
+    shape = f"'{root}' {classes}"
+    if not os.path.isdir(root):  # Path.is_dir raises for a name that is too long
+        raise UsageError(f"there is no folder '{root!s:.200}'; give one of pictures: it {classes}")
     if not (root / part).is_dir():
         raise UsageError(f"'{root}' has no folder '{part}'; {shape}")
     try:

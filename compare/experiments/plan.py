@@ -192,6 +192,8 @@ def make_plans(
     the options are left out, and `warn` is called with a line for each. Raises `UsageError` for
     anything else that cannot be done.
     """
+    if request.data == "":
+        raise UsageError(f"{spell('data')} is ''; give a folder of pictures")
     folder = os.path.abspath(request.data) if request.data else ""
     task = tasks.load(request.task, folder)
     if request.preset is not None:
@@ -201,7 +203,7 @@ def make_plans(
     chosen = {name: specs[name] for name in names("solver", request.solver, tuple(specs))}
     changes = _changes(request, task, chosen, spell)
     digest = open_folder(folder).digest if folder else ""
-    size_text = request.size or str(_side(request, chosen))
+    size_text = str(_side(request, chosen)) if request.size is None else request.size
     size = pixels(spell("size"), size_text)
     place = _place(request, spell, find_backend)
     needed = memory.of_samples(task, *size, drawn=TIMED_SAMPLES)
@@ -256,7 +258,8 @@ def _place(
     find_backend: Callable[[str, str, str | None], Place],
 ) -> Place:
     """Find what networks are computed on: by default NumPy, and PyTorch for a folder."""
-    name = request.backend or ("torch" if request.data else "numpy")
+    default = "torch" if request.data else "numpy"
+    name = default if request.backend is None else request.backend
     if request.data and name != "torch":
         raise UsageError(
             f"{spell('data')} is trained on by PyTorch, not by '{name:.40}'; "

@@ -5,6 +5,7 @@ The command line gives texts, a sweep's file and Python numbers too.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -84,11 +85,64 @@ def text_of(what: str, value: Any) -> str:
         raise UsageError(f"{what} is {_shown(value)}; give a smaller one") from None
 
 
+def name_of(what: str, value: Any) -> str:
+    """Return a name or another text of one line that is given from Python."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise UsageError(f"{what} is {_shown(value)}; give a name")
+    return str(value)
+
+
+def items_of(what: str, value: Any, item: str) -> list[Any]:
+    """Return the items of a list, a tuple or an array that is not empty."""
+    items = list(value) if _is_list(value) else []
+    if not items:
+        raise UsageError(f"{what} is {_shown(value)}; give {item}, or a list of them")
+    return items
+
+
+def path_of(what: str, value: Any) -> str:
+    """Return a path, a text or a `Path`; `UsageError` where it is none."""
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise UsageError(f"{what} is {_shown(value)}; give a directory")
+    return text
+
+
+def flag_of(what: str, value: Any) -> bool:
+    """Return True or False, NumPy's too."""
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise UsageError(f"{what} is {_shown(value)}; give True or False")
+    return bool(value)
+
+
+def whole_of(what: str, value: Any, instead: str, whole: Any) -> str:
+    """Return a whole number that is 1 or more as a text; `whole` is what it is a part of."""
+    if not _is_whole(value) or not value > 0:
+        raise UsageError(f"{what} is {_shown(whole)}; give {instead}")
+    return text_of(what, value)
+
+
+def option_of(option: Option, value: Any) -> str:
+    """Return a training option's value as the command line would have it."""
+    kind = str if option.is_text else Real | str
+    if isinstance(value, bool) or not isinstance(value, kind):
+        instead = "a name" if option.is_text else "a number"
+        raise UsageError(f"{option.name} is {_shown(value)}; give {instead}")
+    return name_of(option.name, value) if isinstance(value, str) else text_of(option.name, value)
+
+
+def seed_of(what: str, value: Any) -> int:
+    """Return one seed."""
+    if not _is_whole(value) or not 0 <= value <= LARGEST:
+        raise UsageError(f"{what} is {_shown(value)}; give a whole number, 0 to {LARGEST}")
+    return int(value)
+
+
 def seeds_of(what: str, value: Any) -> tuple[int, ...]:
     """Read how many seeds, which then are 0, 1, ..., or a list of seeds."""
     if _is_whole(value) and 0 < value <= MOST_SEEDS:
         return tuple(range(value))
-    seeds = list(value) if isinstance(value, list | tuple | range) else []
+    seeds = list(value) if _is_list(value) else []
     if not seeds or not all(_is_whole(seed) and 0 <= seed <= LARGEST for seed in seeds):
         raise UsageError(
             f"{what} is {_shown(value)}; give how many, 1 to {MOST_SEEDS}, "
@@ -97,13 +151,17 @@ def seeds_of(what: str, value: Any) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, seeds)))
 
 
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:
-    """Quote the beginning of a value."""
+    """Quote the beginning of a value, on one line."""
     try:
-        return f"{value!r:.40}"
+        return f"{' '.join(repr(value).split()):.40}"
     except ValueError:  # Python refuses to write very many digits
         return "a number of thousands of digits"

@@ -48,11 +48,21 @@ class History:
         return bool(self.losses) and not math.isfinite(self.losses[-1])
 
 
+def require_batch(inputs: Any, sample: tuple[int, ...]) -> None:
+    """Raise TypeError or ValueError for what is no batch of samples of a shape, which is named."""
+    expected = f"({', '.join(map(str, ('n', *sample)))})"
+    if not isinstance(inputs, np.ndarray) or inputs.dtype.kind not in "biuf":
+        kind = getattr(inputs, "dtype", type(inputs).__name__)
+        raise TypeError(f"the inputs are of {kind}; give a NumPy array of numbers, {expected}")
+    if inputs.shape[1:] != sample or inputs.ndim != 1 + len(sample):
+        raise ValueError(f"the inputs have shape {inputs.shape}; expected {expected}")
+
+
 def _as_they_are(outputs: NDArray[Any]) -> NDArray[Any]:
     return outputs
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """An architecture with weights: it predicts.
 
@@ -95,6 +105,14 @@ class Model:
             if not self.trained and not np.isfinite(array).all():
                 raise ValueError(f"weight {name} is not finite; give numbers")
 
+    def __repr__(self) -> str:
+        """Return what goes in and out, the layers, and how many numbers there are."""
+        shapes = ["x".join(map(str, shape)) for shape in self.architecture.shapes()]
+        layers = ", ".join(type(layer).__name__ for layer in self.architecture.layers)
+        learned = f"{self.cost.parameters:,} numbers learned"
+        numbers = learned if self.trained else f"{self.cost.constants:,} numbers fixed"
+        return f"<Model: {shapes[0]} -> {shapes[-1]}; {layers}; {numbers}>"
+
     @cached_property
     def cost(self) -> Cost:
         """What the architecture is made of, and what one sample costs it.
@@ -130,7 +148,12 @@ class Model:
         """Run the network on a batch, as many samples at a time as the backend likes.
 
         inputs: (n, *architecture.inputs). Returns what the last layer puts out, the sample first.
+        Raises TypeError or ValueError for inputs of another kind or shape.
         """
+        require_batch(inputs, self.architecture.inputs)
+        if len(inputs) == 0:
+            precision = np.float64 if self.backend.precision == "float64" else np.float32
+            return np.zeros((0, *self.architecture.shapes()[-1]), precision)
         backend, compiled = self.backend, forward(self.architecture, self.backend)
         batch = inputs if self.dense else from_chunks([inputs])
         size = microbatch(self.architecture, backend, len(inputs), batch)

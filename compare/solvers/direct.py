@@ -17,7 +17,9 @@ from handcrafted import verified_argmax as search
 
 def argmax(bitmaps: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
     """Return the (x, y) of the largest pixel, the first of several."""
-    y, x = np.unravel_index(bitmaps.reshape(len(bitmaps), -1).argmax(axis=1), (height, width))
+    y, x = np.unravel_index(
+        bitmaps.reshape(len(bitmaps), height * width).argmax(axis=1), (height, width)
+    )
     return np.stack([x, y], axis=1).astype(np.float32)
 
 
@@ -34,7 +36,7 @@ def expectation(bitmaps: NDArray[Any], height: int, width: int) -> NDArray[np.fl
     """
     rows, columns = np.indices((height, width), dtype=np.float32).reshape(2, -1)
     weights = np.stack([columns, rows, np.ones_like(rows)], axis=1)
-    sums = bitmaps.reshape(len(bitmaps), -1).astype(np.float32, copy=False) @ weights
+    sums = bitmaps.reshape(len(bitmaps), height * width).astype(np.float32, copy=False) @ weights
     answers: NDArray[np.float32] = sums[:, :2] / sums[:, 2:]
     return answers
 

@@ -32,6 +32,8 @@ class Fixed:
 
     function: Callable[[NDArray[Any]], NDArray[Any]]
     cost: Cost
+    sample: tuple[int, ...] | None = None
+    """The shape of one input, which others are refused for; None where the function looks."""
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     history: History = field(default_factory=_no_history)
 
@@ -51,7 +53,11 @@ class Fixed:
         return self
 
     def predict(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Apply the function."""
+        """Apply the function; TypeError or ValueError for inputs of another kind or shape."""
+        if self.sample is not None:
+            from compare.learned.model import require_batch
+
+            require_batch(inputs, self.sample)
         return self.function(inputs)
 
 
@@ -63,7 +69,8 @@ def handcrafted(task: str) -> SolverSpec:
         from handcrafted import NETWORKS
 
         network = NETWORKS[task](setting.height, setting.width)
-        return Fixed(network.run, Cost(0, network.constants(), network.multiply_adds()))
+        cost = Cost(0, network.constants(), network.multiply_adds())
+        return Fixed(network.run, cost, network.shapes()[0])
 
     return SolverSpec("a network of fixed operations; no weight learned", build)
 
@@ -98,9 +105,11 @@ def closed_form(name: str, summary: str) -> SolverSpec:
     def build(setting: Setting, recipe: Recipe | None) -> Solver:
         from compare.learned.model import Cost
         from compare.solvers import direct
+        from handcrafted import NETWORKS
 
         function = getattr(direct, name)
         size = {"height": setting.height, "width": setting.width}
-        return Fixed(partial(function, **size), Cost(0, 0, 0))
+        sample = NETWORKS[setting.task.name](**size).shapes()[0]
+        return Fixed(partial(function, **size), Cost(0, 0, 0), sample)
 
     return SolverSpec(summary, build)

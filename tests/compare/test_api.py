@@ -1,5 +1,7 @@
 """`compare.run` and `compare.fit`: what they take, print, return, and leave behind."""
 
+import math
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -108,7 +110,9 @@ def test_every_field_of_a_recipe_is_taken(tmp_path):
     }
     for name, value in values.items():
         task, solver, size = others.get(name, ("coord2image", "deconv", 64))
-        found = api._plans({name: value}, task=task, seeds=(0,), solver=solver, size=str(size))
+        found = api._plans(
+            api.run, recipe={name: value}, task=task, seeds=(0,), solver=solver, size=str(size)
+        )
         assert {getattr(plan.recipe, name) for plan in found} == {value}
 
 
@@ -119,9 +123,13 @@ def test_every_field_of_a_recipe_is_taken(tmp_path):
         ("onehot2coord", {"epoch": 3}, "unknown argument 'epoch'; did you mean 'epochs'?"),
         ("onehot2coord", {"solver": ["conf"]}, "unknown solver 'conf'; did you mean 'conv'?"),
         ("onehot2coord", {"epochs": 0}, "epochs is '0'; give a whole number, 1 or more"),
-        ("onehot2coord", {"epochs": [1]}, "epochs is [1]; give a number or a text"),
+        ("onehot2coord", {"epochs": [1]}, "epochs is [1]; give a number"),
         ("onehot2coord", {"seeds": 0}, "seeds is 0; give how many, 1 to"),
-        ("onehot2coord", {"size": (1, 2, 3)}, "size is (1, 2, 3); give a number or a text"),
+        (
+            "onehot2coord",
+            {"size": (1, 2, 3)},
+            "size is (1, 2, 3); give pixels as N or (height, width)",
+        ),
         ("onehot2coord", {"size": 8}, "8x8 is too small for the 9x9 square"),
         ("onehot2coord", {"eval_size": [20, (8, 9)]}, "8x9 is too small"),
         ("onehot2coord", {"backend": "numpi"}, "unknown backend 'numpi'; did you mean 'numpy'?"),
@@ -132,6 +140,77 @@ def test_what_cannot_be_done_is_refused_before_any_work(task, arguments, message
         compare.run(task, **arguments, out=tmp_path / "runs")
     assert message in str(refused.value)
     assert not (tmp_path / "runs").exists()
+
+
+class Thing:
+    """What no argument is."""
+
+    def __repr__(self):
+        return "a thing\nof two lines"
+
+
+NOT = {
+    "task": (None, 3, "", " ", ["onehot2coord"], b"onehot2coord", math.nan, "a\nb", "x" * 1000),
+    "solver": (3, "", [], {}, [None], ["conv", "nope"], b"conv", {"conv": 1}, "conv,,", True),
+    "split": (3, "", [], "half", ["uniform", 3], True, b"uniform", {"uniform"}),
+    "seeds": (0, -1, True, 1.5, math.nan, "3", [], [-1], [1.0], None, 10**9, {1}, 10**5000, [2**63]),
+    "preset": (3, "", "fast", True, [], b"paper"),
+    "data": (3, "", "/nonexistent", True, ["a"], b"/tmp", "a\0b", "x" * 5000),
+    "backend": (3, "", "nump", True, ["numpy"], b"numpy"),
+    "device": (3, "", "gpu", True, None, ["cpu"]),
+    "precision": (3, "", "float128", True, "fp16", ["float32"]),
+    "size": (0, -5, True, 1.5, math.nan, "", "big", [], [64], (64,), (0, 64), 10**9, 10**5000,
+             np.float32(64), "64x", (math.nan, 3), (20.0, 20), "6\n4", np.array([20, 20])),
+    "eval_size": (0, -5, True, 1.5, "", [], [[64]], (1, 2, 3), 10**9, [20] * 200, [None], "20,"),
+    "out": (3, True, "", None, "/dev/null", "a\0b", [], b"x", "x" * 5000),
+    "force": ("yes", 2, None, [], math.nan),
+    "progress": ("yes", 2, [], math.nan),
+    "nonsense": (1, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*NOT, *(field.name for field in fields(Recipe))])
+def test_whatever_is_no_value_is_refused_in_one_line(name, tmp_path, monkeypatch):
+    """Those of a recipe's fields are no value of any."""
+    monkeypatch.chdir(tmp_path)
+    asked = {"solver": "conv", "split": "uniform", "size": 16, "seeds": 1, "epochs": 1, "out": "o"}
+    never = (-1, 0.5j, "", "x", True, [1], b"1", 10**400, math.nan, np.array([1]), np.array(1.0))
+    for value in (*NOT.get(name, never), Thing()):
+        task = value if name == "task" else "onehot2coord"
+        given = {**asked, **({} if name == "task" else {name: value})}
+        if name == "data":
+            task, given = "classification", {"data": value}
+        with pytest.raises(compare.UsageError) as refused:
+            compare.run(task, **given)
+        message = str(refused.value)
+        assert message.isprintable(), "on one line"
+        assert len(message) < 500
+        assert re.search(rf"\b{name}\b|folder|canvas|directory|network", message), message
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_numpy_and_names_in_arrays_are_taken(tmp_path):
+    plain = {"solver": ["conv"], "seeds": [1, 2], "size": 16, "epochs": 1, "l2": 0.5, "force": True}
+    numpy = {
+        "solver": np.array(["conv"]),
+        "seeds": np.arange(1, 3),
+        "size": (np.int64(16), np.int32(16)),
+        "epochs": np.uint8(1),
+        "l2": np.float32(0.5),
+        "force": np.True_,
+    }
+    one, other = (
+        compare.run("onehot2coord", split="uniform", out=tmp_path, **form)
+        for form in (plain, numpy)
+    )
+    assert one.records.keys() == other.records.keys()
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_library_that_is_not_installed_is_named(result, library, monkeypatch):
+    monkeypatch.setitem(sys.modules, library, None)  # as if it were not there
+    with pytest.raises(compare.UsageError, match=f"{library} is not installed; run: pip install"):
+        getattr(result, f"to_{library}")()
 
 
 def test_a_run_that_fails_raises(tmp_path, monkeypatch):
@@ -160,6 +239,34 @@ def test_sizes_and_seeds_in_every_form(tmp_path):
     assert (record["arguments"]["seed"], record["arguments"]["size"]) == (7, [9, 12])
 
 
+@pytest.mark.parametrize("solver", ["handcrafted", "handcrafted-conv", "coordconv", "argmax"])
+def test_a_model_refuses_what_is_no_batch_of_its_task(solver):
+    model = compare.fit("onehot2coord", solver, size=16, epochs=1)
+    assert model.predict(np.zeros((0, 1, 16, 16), np.float32)).shape == (0, 2)
+    for wrong in (np.eye(16), np.zeros((1, 16, 16)), np.zeros((2, 1, 17, 16))):
+        with pytest.raises(ValueError, match=r"have shape .*; expected \(n, 1, 16, 16\)"):
+            model.predict(wrong)
+    for wrong in ([[1]], np.full((1, 1, 16, 16), "a"), None):
+        with pytest.raises(TypeError, match="give a NumPy array of numbers"):
+            model.predict(wrong)
+
+
+def test_a_model_is_shown_on_one_line():
+    model = compare.fit("onehot2coord", "coordconv", size=16, epochs=1)
+    layers = "CoordConv, Conv, Conv, Conv, Conv, GlobalMaxPool, Flatten"
+    assert repr(model) == f"<Model: 1x16x16 -> 2; {layers}; 906 numbers learned>"
+
+
+def test_a_task_is_loaded_with_its_data_and_its_scores():
+    task = compare.load_task("onehot2coord")
+    data = task.split("quadrant", 16, 20).test
+    model = compare.fit("onehot2coord", "handcrafted-conv", split="quadrant", size=(16, 20))
+    assert task.evaluate(model, data).scores["exact"] == 1
+    for wrong, message in (("onehot2cord", "did you mean"), (3, "task is 3; give a name")):
+        with pytest.raises(compare.UsageError, match=message):
+            compare.load_task(wrong)
+
+
 def test_a_solver_is_fitted_by_the_preset_or_what_is_given():
     model = compare.fit("onehot2coord", "coordconv", size=16, epochs=2, seed=3)
     assert len(model.history.losses) == 2
@@ -171,7 +278,7 @@ def test_a_solver_is_fitted_by_the_preset_or_what_is_given():
     ("arguments", "message"),
     [
         ({"solver": "conv,coordconv"}, "fit takes one solver and one split; 2 were given"),
-        ({"solver": "conv", "seed": -1}, r"seed is \[-1\]; give how many"),
+        ({"solver": "conv", "seed": -1}, "seed is -1; give a whole number, 0 to"),
         ({"solver": "conv", "split": "half"}, "unknown split 'half'"),
         ({"solver": "conv", "epoch": 1}, "unknown argument 'epoch'"),
     ],
