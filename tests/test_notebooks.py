@@ -1,10 +1,12 @@
 """Every notebook runs from top to bottom, and was committed with outputs."""
 
+import asyncio
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -27,3 +29,36 @@ def test_runs_from_top_to_bottom(path, tmp_path):
     resources = {"metadata": {"path": tmp_path / "notebooks"}}
     # A cell that raises, an assertion included, makes this raise.
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+
+
+def test_a_run_in_a_notebook_shows_a_bar_and_a_table_and_can_be_interrupted(tmp_path):
+    asked = (
+        "compare.run('onehot2coord', solver='conv', split='uniform', size=16, seeds=1, epochs={})"
+    )
+    sources = ["import compare", asked.format(2), asked.format(10**6)]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    client = NotebookClient(
+        nbformat.v4.new_notebook(cells=cells),
+        timeout=100,
+        resources={"metadata": {"path": tmp_path}},
+    )
+
+    async def run():
+        async with client.async_setup_kernel():
+            for number, cell in enumerate(cells[:2]):
+                await client.async_execute_cell(cell, number)
+            endless = asyncio.create_task(client.async_execute_cell(cells[2], 2))
+            while "epoch/s" not in str(cells[2].outputs):
+                await asyncio.sleep(0.1)
+            await client.km.interrupt_kernel()
+            with pytest.raises(CellExecutionError, match="KeyboardInterrupt"):
+                await endless
+
+    asyncio.run(run())
+    *bar, table = cells[1].outputs
+    assert {output.name for output in bar} == {"stderr"}
+    assert "uniform conv seed 0" in str(bar)
+    assert "<table>" in table.data["text/html"]
+    assert table.data["text/plain"].startswith("onehot2coord on a 16x16 canvas")
+    assert len(list(tmp_path.glob("runs/*/run.json"))) == 1
+    assert len(list(tmp_path.glob("runs/*/checkpoint.npz"))) == 1, "to resume from"

@@ -39,10 +39,13 @@ def watch(
     `warn` is called with a line for each warning, and for each run that another process has
     locked; `detail`, with one for each run that has ended.
     """
-    ended, busy = 0, set()
+    ended, busy, shown = 0, set(), ""
 
     def advance(plan: Plan, done: Progress) -> None:
-        bar.set_description(title(plan))
+        nonlocal shown
+        # Drawn at once only if it is another: a notebook keeps all that was ever drawn.
+        if shown != (shown := title(plan)):
+            bar.set_description(shown)
         bar.update(ended + done.epoch - bar.n)
 
     with closing(start(advance)) as outcomes:
