@@ -11,6 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+__all__ = [
+    "RunError",
+    "StorageError",
+    "TerminatedError",
+    "UsageError",
+    "choice",
+    "command",
+    "nearest",
+    "terminations_raised",
+    "unknown",
+]
+
 
 class UsageError(ValueError):
     """What was asked for cannot be done; the message names it and says what can.

@@ -24,6 +24,32 @@ from numpy.typing import NDArray
 
 from compare.errors import StorageError, UsageError
 
+__all__ = [
+    "TEMPORARY",
+    "Record",
+    "arrays_of",
+    "file_digest",
+    "flush_directory",
+    "make_directory",
+    "npz",
+    "read_arrays",
+    "read_file",
+    "read_input",
+    "read_sealed_arrays",
+    "read_sealed_json",
+    "refused",
+    "remove",
+    "unreadable",
+    "writable_directory",
+    "writable_file",
+    "write_arrays",
+    "write_csv",
+    "write_output",
+    "write_sealed_arrays",
+    "write_sealed_json",
+    "write_whole",
+]
+
 Record: TypeAlias = dict[str, Any]
 """What a `run.json` holds."""
 

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from compare.errors import RunError, StorageError, UsageError
 
+__all__ = ["PluginError", "T", "distribution", "guarded", "load", "load_working", "plugins"]
+
 T = TypeVar("T")
 
 

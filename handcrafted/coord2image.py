@@ -7,6 +7,8 @@ from handcrafted.domains import Positions, radius, require_canvas
 from handcrafted.network import Network
 from handcrafted.operations import Convolution, Operation, Tap
 
+__all__ = ["network", "steps"]
+
 
 def network(height: int, width: int, size: int = 9) -> Network:
     """Return (n, 2) coordinates (x, y) to (n, 1, height, width) pictures of 0 and 1.

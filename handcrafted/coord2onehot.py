@@ -6,6 +6,8 @@ from handcrafted.domains import Positions, require_canvas
 from handcrafted.network import Network
 from handcrafted.operations import Convolution, Coordinates, Operation, Relu, Subtraction, Tap, Tile
 
+__all__ = ["network", "steps"]
+
 
 def network(height: int, width: int) -> Network:
     """Return (n, 2) coordinates (x, y) to (n, 1, height, width) bitmaps, exactly one-hot.

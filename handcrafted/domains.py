@@ -8,6 +8,18 @@ import numpy as np
 
 from handcrafted.operations import Array, Shape, namespace
 
+__all__ = [
+    "OneHot",
+    "Positions",
+    "Squares",
+    "any_true",
+    "first_true",
+    "radius",
+    "require_canvas",
+    "shown",
+    "whole",
+]
+
 
 @dataclass(frozen=True)
 class OneHot:

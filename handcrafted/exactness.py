@@ -8,6 +8,8 @@ import numpy as np
 
 from handcrafted.domains import require_canvas
 
+__all__ = ["dtype_name", "largest_exact_size", "noise_limit", "require_exact"]
+
 _SIGNIFICAND_BITS = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 """Bits of the significand, the hidden one included (IEEE 754-2019, table 3.5; bfloat16: 8)."""
 

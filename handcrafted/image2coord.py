@@ -15,6 +15,8 @@ from handcrafted.operations import (
     Tap,
 )
 
+__all__ = ["network", "steps"]
+
 
 def network(height: int, width: int, size: int = 9) -> Network:
     """Return (n, 1, height, width) pictures of a square to (n, 2) coordinates of its centre.

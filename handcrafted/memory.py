@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 
+__all__ = ["keep_freed_memory"]
+
 
 def keep_freed_memory() -> None:
     """Tell glibc to reuse what is freed instead of returning it to the kernel.

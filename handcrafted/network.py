@@ -13,6 +13,8 @@ import numpy as np
 from handcrafted.exactness import dtype_name, require_exact
 from handcrafted.operations import Array, Convolution, Operation, Shape, namespace
 
+__all__ = ["Domain", "Network", "numbers", "require_batch", "with_number"]
+
 _ELEMENTS = 1 << 18
 """Of the largest map of a microbatch, so that maps stay in the second-level cache."""
 

@@ -12,6 +12,14 @@ from handcrafted.domains import OneHot, require_canvas, shown
 from handcrafted.network import Network
 from handcrafted.operations import Convolution, Coordinates, Operation, Relu, Subtraction, Sum, Tap
 
+__all__ = [
+    "network",
+    "network_without_coordinates",
+    "onehot2coord",
+    "steps",
+    "steps_without_coordinates",
+]
+
 
 def onehot2coord(bitmap: NDArray[Any]) -> tuple[float, float]:
     """Return the (x, y) of the one hot pixel of a (height, width) bitmap: the whole argument.

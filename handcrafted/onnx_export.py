@@ -23,6 +23,8 @@ from handcrafted.operations import (
     Tile,
 )
 
+__all__ = ["OPSET", "Graph", "to_onnx"]
+
 OPSET = 17
 """Version of the operators; any runtime since 2022 has it."""
 

@@ -14,6 +14,21 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+__all__ = [
+    "Array",
+    "Convolution",
+    "Coordinates",
+    "Linear",
+    "Operation",
+    "Relu",
+    "Shape",
+    "Subtraction",
+    "Sum",
+    "Tap",
+    "Tile",
+    "namespace",
+]
+
 Array: TypeAlias = Any
 """An array of NumPy, PyTorch, JAX or another library of the array API standard."""
 

@@ -47,6 +47,18 @@ from handcrafted.operations import (
 )
 from handcrafted.two_objects import RADIUS, drawing_steps, free_places, nearer_taps
 
+__all__ = [
+    "BASE",
+    "LATENTS",
+    "Digits",
+    "blue_steps",
+    "distance_from_published",
+    "network",
+    "red_steps",
+    "shares",
+    "steps",
+]
+
 BASE = 4096
 """Latents are digits of this base, and two of them make a number."""
 

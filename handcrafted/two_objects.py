@@ -34,6 +34,20 @@ from handcrafted.operations import (
     namespace,
 )
 
+__all__ = [
+    "DISTANCE",
+    "RADIUS",
+    "Objects",
+    "Scenes",
+    "drawing_steps",
+    "free_places",
+    "inverse_network",
+    "inverse_steps",
+    "nearer_taps",
+    "network",
+    "steps",
+]
+
 RADIUS = 10
 """Pixels from an object's centre to its edge."""
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from handcrafted.domains import OneHot
 from handcrafted.network import require_batch
 
+__all__ = ["verified_argmax"]
+
 _BYTES = 1 << 20
 """Of the pixels looked at twice in a row, so that they are in a cache the second time."""
 

@@ -137,6 +137,41 @@ def test_no_module_imports_a_private_name_of_another(path):
     assert found == []
 
 
+def defined(body):
+    """Yield the names that a module defines at its top level, with their statements."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = (name for target in targets for name in ast.walk(target))
+            yield from ((name.id, node) for name in names if isinstance(name, ast.Name))
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            parts = (node.body, getattr(node, "orelse", []), getattr(node, "finalbody", []))
+            yield from (found for part in parts for found in defined(part))
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"compare.__main__"}))
+def test_public_names_are_in_all_and_documented(module):
+    """What has no underscore is public: `__all__` has it, and a function or class says what it is."""
+    tree = ast.parse(MODULES[module].read_text())
+    every = dict(defined(tree.body))
+    here = {name: node for name, node in every.items() if not name.startswith("_")}
+    public = ast.literal_eval(every["__all__"].value)
+    assert [*here.keys() - {*public}] == []
+    for name, node in here.items():
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            assert ast.get_docstring(node), name
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for name in public:
+        assert name in here or name in imported or f"{module}.{name}" in MODULES, name
+
+
 def test_layers_and_architectures_never_know_the_shortcut():
     for module in ("layers", "architecture", "published", "losses", "recipe", "optimizer"):
         known = imports(f"compare.learned.{module}")

@@ -12,6 +12,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 if TYPE_CHECKING:  # `compare list` does without NumPy
     from numpy.typing import NDArray
 
+__all__ = [
+    "NEGLIGIBLE_LOGIT",
+    "Array",
+    "Backend",
+    "Padding",
+    "SingleDevice",
+    "host_memory",
+    "lost_worker",
+    "same_padding",
+    "unknown_device",
+    "unknown_precision",
+    "without_negligible",
+]
+
 Array: TypeAlias = Any
 """An array of the backend's own library."""
 

@@ -27,6 +27,8 @@ from compare.backends.base import (
 )
 from compare.errors import RunError, UsageError
 
+__all__ = ["JaxBackend"]
+
 
 class JaxBackend(SingleDevice):
     """Arrays of JAX, with each step compiled whole; see `compare.backends.base.Backend`.

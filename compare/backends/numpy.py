@@ -19,6 +19,8 @@ from compare.backends import numpy_convolution, numpy_primitives
 from compare.backends.base import Padding, SingleDevice, host_memory, unknown_device
 from compare.errors import UsageError
 
+__all__ = ["NumpyBackend"]
+
 
 class NumpyBackend(SingleDevice):
     """NumPy arrays, nothing compiled; see `compare.backends.base.Backend`."""

@@ -20,6 +20,8 @@ from compare.backends.numpy_primitives import (
     unfold,
 )
 
+__all__ = ["conv", "conv_transpose", "strided_conv"]
+
 
 @primitive
 def conv(

@@ -14,6 +14,21 @@ from numpy.typing import NDArray
 
 from compare.backends.base import NEGLIGIBLE_LOGIT, Padding
 
+__all__ = [
+    "batch_first",
+    "batch_last",
+    "batch_norm",
+    "cross_entropy",
+    "defvjp",
+    "from_rows",
+    "max_pool",
+    "primitive",
+    "relu",
+    "row_sums",
+    "to_rows",
+    "unfold",
+]
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 

@@ -30,6 +30,8 @@ from compare.backends.base import (
 )
 from compare.errors import RunError, UsageError
 
+__all__ = ["HALVES", "PATIENCE", "WORK_ALONE", "Tensor", "TorchBackend", "memory_errors"]
+
 Tensor = torch.Tensor
 HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 """The precisions of 16 bits, as PyTorch's types."""

@@ -27,6 +27,8 @@ from compare.errors import (
     terminations_raised,
 )
 
+__all__ = ["COMMANDS", "main", "make_parser"]
+
 COMMANDS = {
     "run": "run solvers on a task and print how exact each is, and at what cost",
     "prove": "prove that the handcrafted networks are exact",

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from compare.learned.training import Progress
     from compare.tasks.base import Task
 
+__all__ = ["DESCRIPTION", "T", "add_arguments", "rest_point", "run", "text"]
+
 T = TypeVar("T")
 
 DESCRIPTION = (

@@ -11,6 +11,8 @@ from compare.cli.options import add_place, add_solvers, add_task
 from compare.errors import choice
 from compare.experiments.values import names
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Time each solver's prediction on larger and larger canvases and batches on this machine; "
     "learned networks with their first weights, which cost what trained ones do."

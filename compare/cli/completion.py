@@ -12,6 +12,8 @@ from compare.errors import choice
 from compare.learned.recipe import OPTIONS
 from compare.solvers.catalogue import PRESETS, solvers_of
 
+__all__ = ["DESCRIPTION", "add_arguments", "run", "script"]
+
 DESCRIPTION = (
     "Print a completion script. For bash, once and for all:  compare completion bash > "
     "~/.local/share/bash-completion/completions/compare"

@@ -16,6 +16,8 @@ from compare.learned.recipe import OPTIONS
 if TYPE_CHECKING:
     from compare.learned.architecture import Architecture
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Write a network as a file for other libraries: the trained weights of a finished RUN or, with "
     "--task, weights that were computed, or the network that has none. The file's ending decides "

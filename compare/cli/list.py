@@ -7,6 +7,8 @@ import argparse
 from compare.cli import output
 from compare.errors import command
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = "Show tasks and their solvers, and backends with their devices."
 
 

@@ -8,6 +8,21 @@ from typing import Any, TypeAlias
 
 from compare.learned.recipe import OPTIONS, Option
 
+__all__ = [
+    "PRESET",
+    "Group",
+    "add_fields",
+    "add_place",
+    "add_price",
+    "add_recipe",
+    "add_size",
+    "add_solvers",
+    "add_splits",
+    "add_task",
+    "recipe_of",
+    "strict_json",
+]
+
 Group: TypeAlias = argparse._ActionsContainer
 """A parser, or a group of its options."""
 

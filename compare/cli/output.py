@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
+__all__ = ["complain", "discard", "finished", "plain", "prepare", "show", "show_bytes", "width"]
+
 _LONGEST = 2000
 """Characters of a message; longer ones, which quote what was given, are cut."""
 

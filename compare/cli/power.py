@@ -12,6 +12,8 @@ from compare.errors import choice
 from compare.experiments.values import count, read
 from compare.learned.recipe import below_1, positive, whole_number
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Say how small a difference in accuracy a comparison of two networks over seeds could have "
     "shown, on so many test items, and how many runs another one takes. The defaults are about the "

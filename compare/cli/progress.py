@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from compare.experiments.executors import Outcome
     from compare.experiments.plan import Plan
 
+__all__ = ["NORMAL", "QUIET", "VERBOSE", "bar", "detail", "level", "note", "warn", "watch"]
+
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
 level: ContextVar[int] = ContextVar("level", default=NORMAL)

@@ -10,6 +10,8 @@ from compare.cli import output, progress
 from compare.errors import UsageError, choice
 from compare.experiments.values import count, names
 
+__all__ = ["DESCRIPTION", "DTYPES", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Prove that the handcrafted networks are exact: on every canvas by lemmas that an SMT solver "
     "checks, and by trying the cases of the canvases up to --max-size: every one, or as many of "

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from compare.report.plots import Plot
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Write one self-contained page about the finished runs in a directory, with an interactive "
     "figure; and, with --figures, every figure as SVG and PNG."

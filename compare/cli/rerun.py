@@ -8,6 +8,8 @@ from typing import Any
 
 from compare.cli import output
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Repeat a finished run from its run.json, and say whether its scores are the same. The exit "
     "code is 0 if they are and 1 if not."

@@ -9,6 +9,8 @@ from compare.cli import output
 from compare.cli.options import add_price
 from compare.errors import StorageError, choice
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "List, filter, group and sort the runs in a directory. Damaged files are named on standard "
     "error and left out."

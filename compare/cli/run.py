@@ -28,6 +28,8 @@ from compare.experiments.values import MOST_SEEDS, count
 if TYPE_CHECKING:
     from compare.experiments.plan import Plan, Request
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Run solvers on a task and print how exact each is, and at what cost. Finished runs in --out "
     "are not repeated; an interrupted one is resumed."

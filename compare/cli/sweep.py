@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from compare.experiments.executors import Outcome
     from compare.experiments.plan import Plan
 
+__all__ = ["DESCRIPTION", "add_arguments", "run"]
+
 DESCRIPTION = (
     "Carry out every run of a grid in a TOML file, here or on a cluster. Finished runs in --out "
     "are not repeated; an interrupted one is resumed."

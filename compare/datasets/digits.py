@@ -18,6 +18,18 @@ from compare.datasets import Dataset, Split
 from compare.datasets.streams import random_stream
 from compare.errors import UsageError, choice
 
+__all__ = [
+    "CLASSES",
+    "HELD_OUT",
+    "POSITIONS",
+    "SIDE",
+    "SPLITS",
+    "all_samples",
+    "one_hot",
+    "pictures",
+    "split",
+]
+
 SIDE = 8
 """Pixels of a digit's side."""
 

@@ -24,6 +24,24 @@ from compare.errors import UsageError
 if TYPE_CHECKING:  # an extra, imported when a picture is read
     from PIL import Image
 
+__all__ = [
+    "MOST_UNREADABLE",
+    "PARTS",
+    "Crop",
+    "Folder",
+    "Pictures",
+    "UnreadableError",
+    "augmented",
+    "augmented_sample",
+    "central",
+    "open_folder",
+    "quietly",
+    "read_picture",
+    "require_few",
+    "split_of",
+    "unreadable",
+]
+
 PARTS = ("train", "val")
 """The two folders: what is trained on, and what is held out."""
 

@@ -16,6 +16,19 @@ from numpy.typing import NDArray
 from compare.datasets import Dataset, Split
 from compare.errors import UsageError, choice
 
+__all__ = [
+    "RADIUS",
+    "SPLITS",
+    "Draw",
+    "all_samples",
+    "centres",
+    "coordinates",
+    "held_out",
+    "one_hot",
+    "split",
+    "squares",
+]
+
 RADIUS = 4
 """Pixels from the square's centre to its edge."""
 

@@ -6,6 +6,8 @@ import zlib
 
 import numpy as np
 
+__all__ = ["random_stream"]
+
 
 def random_stream(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
     """Return the generator of a seed for a purpose, such as "weights" or "order".

@@ -28,6 +28,23 @@ from handcrafted import two_objects
 from handcrafted.operations import Convolution
 from handcrafted.two_objects import DISTANCE, RADIUS, free_places, nearer_taps
 
+__all__ = [
+    "BLOCKS",
+    "LATENTS",
+    "SCENES",
+    "Distribution",
+    "entropy",
+    "expected_coverage",
+    "expected_distance",
+    "expected_entropy",
+    "latents",
+    "objects",
+    "pictures",
+    "require_room",
+    "samples",
+    "scenes",
+]
+
 SCENES = 50_000
 """In the published training set."""
 

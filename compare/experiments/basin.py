@@ -61,6 +61,28 @@ from compare.solvers.learned import Learned
 from compare.tasks.base import Evaluation, Samples, samples_by_part
 from handcrafted.weights import Weights
 
+__all__ = [
+    "DECONV_EPOCHS",
+    "SCALINGS",
+    "SHARES",
+    "USUAL",
+    "Point",
+    "Row",
+    "carry_out",
+    "computed_weights",
+    "disturbed",
+    "gradients_at",
+    "identity_norms",
+    "load_or_train",
+    "make_points",
+    "mean_losses",
+    "noise_units",
+    "penalty",
+    "read_point",
+    "read_samples",
+    "summarise",
+]
+
 SCALINGS = ("plain", "balanced")
 """plain: weights as they are easiest to read; balanced: the same function by layers of nearly equal
 norm, as far as factors of two allow."""

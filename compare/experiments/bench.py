@@ -14,6 +14,8 @@ from compare.errors import UsageError
 from compare.solvers.base import Setting, SolverSpec
 from compare.tasks.base import Task
 
+__all__ = ["BATCH", "BATCHES", "SIDE", "SIDES", "Costs", "exponent", "measure"]
+
 SIDES = (16, 32, 64, 128, 256, 512, 1024)
 """Square canvases, pixels, each with a batch of `BATCH` samples."""
 

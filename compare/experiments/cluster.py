@@ -23,6 +23,8 @@ from compare.experiments.executors import (
 )
 from compare.experiments.plan import Place, Plan, here
 
+__all__ = ["connect", "lacks_gpu", "measure_on_cluster", "on_cluster", "on_gpu", "on_workers"]
+
 _LOOK = 1.0
 """Seconds without the end of a run after which a cluster's workers are counted."""
 

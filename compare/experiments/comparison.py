@@ -20,6 +20,8 @@ from compare.solvers.catalogue import added_by
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+__all__ = ["OnProgress", "Start", "carry_out", "header", "steps_of", "title", "waiting", "watch"]
+
 OnProgress: TypeAlias = Callable[[Plan, Progress], None]
 """Called with a plan and how far its training has come."""
 

@@ -15,6 +15,8 @@ from typing import Any
 
 from compare import backends
 
+__all__ = ["cores", "environment"]
+
 
 def environment(backend: str) -> dict[str, Any]:
     """Return what a result also depends on: versions, machine, threads, commit."""

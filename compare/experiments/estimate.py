@@ -13,6 +13,16 @@ from typing import Any, TypeAlias
 from compare.experiments.executors import map_on_processes
 from compare.experiments.plan import Plan, plan_of
 
+__all__ = [
+    "Estimate",
+    "Measure",
+    "duration",
+    "estimate",
+    "measure_here",
+    "measure_on_processes",
+    "seconds_a_step",
+]
+
 _OVERHEAD_SECONDS = 0.1
 """What a run takes beside training and predicting, mostly for its files."""
 

@@ -24,6 +24,8 @@ from handcrafted.proofs.cases import positions
 from handcrafted.proofs.claims import Proved, Skipped
 from handcrafted.proofs.symbolic import ProofError
 
+__all__ = ["CASES", "Check", "Claim", "claims", "prove", "prove_all"]
+
 _BATCH = 256
 """Cases whose inputs and answers are in memory at a time."""
 

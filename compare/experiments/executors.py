@@ -36,6 +36,20 @@ from compare.files import make_directory
 from compare.learned.training import Progress
 from compare.results.runs import locked, read_record, write_failure
 
+__all__ = [
+    "PAUSE",
+    "TRIES",
+    "Outcome",
+    "attempt",
+    "attempt_from_arguments",
+    "finished",
+    "in_this_process",
+    "map_on_processes",
+    "on_processes",
+    "unfinished",
+    "write_down",
+]
+
 TRIES = 3
 """How many processes may die of a run before it counts as failed."""
 

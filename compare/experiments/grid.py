@@ -18,6 +18,8 @@ from compare.experiments.values import MOST_RUNS, seeds_of, text_of
 from compare.files import read_input
 from compare.learned.recipe import OPTIONS
 
+__all__ = ["read", "read_plans"]
+
 _JOINED = ("solver", "split", "eval_size")
 """Keys whose lists belong to each point of the grid, as those of the options do."""
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from compare.errors import UsageError
 from compare.tasks.base import Task
 
+__all__ = ["A_PIXEL", "A_PIXEL_OF_ONNX", "LARGEST_ONNX", "of_enumeration", "of_samples", "require"]
+
 A_PIXEL = 64
 """Bytes a pixel that the positions of a split take while it is drawn: each an (x, y) of int64,
 copied, and divided by the canvas's sides in float64."""

@@ -19,6 +19,8 @@ from compare.errors import StorageError
 from compare.files import read_sealed_json, write_sealed_json
 from compare.results.ledger import FILE, UNKNOWN, Ledger, total
 
+__all__ = ["POWERCAP", "devices", "metered"]
+
 POWERCAP = Path("/sys/class/powercap")
 """Where Linux has the counters of RAPL, one a processor and one a processor's memory."""
 

@@ -27,6 +27,20 @@ from compare.solvers.base import Setting, Solver, SolverSpec
 from compare.solvers.catalogue import PRESETS, added_by, solvers_of
 from compare.tasks.base import Task
 
+__all__ = [
+    "MOST_SIZES",
+    "PUBLISHED_SIDE",
+    "TIMED_SAMPLES",
+    "Place",
+    "Plan",
+    "Request",
+    "flag",
+    "here",
+    "load_backend",
+    "make_plans",
+    "plan_of",
+]
+
 MOST_SIZES = 100
 """Other canvases that a solver is scored on: it is built for each before any work starts."""
 

@@ -15,6 +15,8 @@ from compare.experiments.plan import plan_of
 from compare.files import Record
 from compare.results.runs import read_record
 
+__all__ = ["Repetition", "rerun"]
+
 _NOT_COMPARED = ("started", "cores")
 
 

@@ -37,6 +37,8 @@ from compare.solvers.base import Model
 from compare.solvers.catalogue import training_of
 from compare.tasks.base import Scores, samples_by_part
 
+__all__ = ["failure", "load_or_run", "microseconds_a_sample", "warnings_to"]
+
 
 def load_or_run(
     plan: Plan,

@@ -13,6 +13,27 @@ from typing import Any, TypeVar
 from compare.errors import UsageError, choice
 from compare.learned.recipe import LARGEST, Option, whole_number
 
+__all__ = [
+    "MOST_RUNS",
+    "MOST_SEEDS",
+    "MOST_WORKERS",
+    "T",
+    "count",
+    "flag_of",
+    "items_of",
+    "name_of",
+    "names",
+    "option",
+    "option_of",
+    "path_of",
+    "pixels",
+    "read",
+    "seed_of",
+    "seeds_of",
+    "text_of",
+    "whole_of",
+]
+
 T = TypeVar("T")
 
 MOST_SEEDS = 100_000

@@ -20,6 +20,8 @@ from compare.figures.style import (
 )
 from handcrafted import onehot2coord
 
+__all__ = ["four_steps", "point"]
+
 # --- The four steps, and the point ----------------------------------------------------------
 
 

@@ -29,6 +29,8 @@ from compare.figures.style import (
     without_frame,
 )
 
+__all__ = ["Map", "error_maps", "loss_along_line", "success"]
+
 _SCALINGS = {
     "balanced": (colour("coordconv"), "o", 0.1),
     "plain": (colour("handcrafted"), "s", -0.1),

@@ -32,6 +32,18 @@ from compare.figures.style import (
     without_frame,
 )
 
+__all__ = [
+    "PART_TITLES",
+    "Answers",
+    "data",
+    "error_image",
+    "error_map",
+    "error_maps",
+    "largest_finite",
+    "pictures",
+    "predictions",
+]
+
 _MARGIN = 0.1
 """Shown of what lies beyond the canvas, as a share of it."""
 

@@ -26,6 +26,8 @@ from compare.figures.style import (
     suptitle,
 )
 
+__all__ = ["Price", "cost_against_error", "cost_against_size", "learning_curves"]
+
 
 @dataclass(frozen=True)
 class Price:

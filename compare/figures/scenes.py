@@ -23,6 +23,8 @@ from compare.figures.style import (
     without_frame,
 )
 
+__all__ = ["generation_curves", "position_maps", "sample_grids"]
+
 _GAP = 2
 """Pixels between two samples."""
 

@@ -19,6 +19,8 @@ from compare.figures.style import (
     styled,
 )
 
+__all__ = ["Difference", "power_curves", "scores_by_seed"]
+
 Difference = tuple[str, str, float, float, float]
 """Two solvers, and the mean of the first's score less the second's, with its 95 % interval."""
 

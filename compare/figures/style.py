@@ -17,6 +17,27 @@ from matplotlib.figure import Figure
 
 from compare.files import write_output
 
+__all__ = [
+    "EMPTY",
+    "ERROR_COLOURS",
+    "FAINT",
+    "INK",
+    "ONE_COLUMN",
+    "PAPER",
+    "STYLE",
+    "TWO_COLUMNS",
+    "colour",
+    "look",
+    "marker",
+    "new_figure",
+    "plain_text",
+    "save",
+    "styled",
+    "suptitle",
+    "svg",
+    "without_frame",
+]
+
 ONE_COLUMN, TWO_COLUMNS = 3.5, 7.2
 """Widths in inches."""
 

@@ -28,6 +28,8 @@ from compare.learned.recipe import Recipe
 from compare.learned.state import Arrays, State
 from compare.learned.training import Progress, follow, initial_state, out_of_memory
 
+__all__ = ["CURVES", "GENERATOR_STEPS", "Judge", "generator_weights", "steps_an_epoch", "train"]
+
 GENERATOR_STEPS = 2
 """On each batch, after the discriminator's one."""
 

@@ -14,6 +14,8 @@ from compare.backends import Array, Backend
 from compare.datasets.streams import random_stream
 from compare.learned.layers import Layer, Parameter, Shape, mixes_samples
 
+__all__ = ["Adversaries", "Architecture", "initial_deviation"]
+
 
 @dataclass(frozen=True)
 class Architecture:

@@ -25,6 +25,8 @@ from compare.learned.layers import (
     Residual,
 )
 
+__all__ = ["CHANNELS", "FRONT", "VARIANTS", "Variant", "residual_network", "shared_weights"]
+
 Variant: TypeAlias = Literal["conv", "coordconv", "coordconv-first"]
 
 VARIANTS: tuple[Variant, ...] = ("conv", "coordconv", "coordconv-first")

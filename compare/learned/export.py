@@ -19,6 +19,8 @@ from compare.learned.architecture import Architecture
 from compare.learned.layers import Layer, Shape
 from handcrafted.onnx_export import Graph
 
+__all__ = ["FORMATS", "Weights", "state_dict", "to_onnx", "to_pt", "to_safetensors"]
+
 Weights = Mapping[str, NDArray[Any]]
 
 _BATCH_NORM = {

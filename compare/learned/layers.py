@@ -14,6 +14,36 @@ from numpy.typing import NDArray
 
 from compare.backends import Array, Backend, Padding, same_padding, without_negligible
 
+__all__ = [
+    "BatchNorm",
+    "Conv",
+    "ConvTranspose",
+    "CoordConv",
+    "Crop",
+    "Dense",
+    "Flatten",
+    "GlobalMaxPool",
+    "GlobalMeanPool",
+    "Initial",
+    "Layer",
+    "LeakyRelu",
+    "MaxPool",
+    "MeanPool",
+    "Parameter",
+    "Relu",
+    "Reshape",
+    "Residual",
+    "Scale",
+    "Shape",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+    "Tile",
+    "TiledCoordConv",
+    "coordinates",
+    "mixes_samples",
+]
+
 Shape: TypeAlias = tuple[int, ...]
 """Of one picture, (channels, height, width), or of one vector, (features,)."""
 

@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from compare.backends import Array, Backend
 
+__all__ = ["LOSSES", "Loss", "mse", "sigmoid", "softmax"]
+
 Loss: TypeAlias = Callable[[Backend, Array, Array], Array]
 
 

@@ -16,6 +16,8 @@ from compare.learned.architecture import Architecture
 from compare.learned.sparse.batches import from_chunks, microbatch, to_arrays
 from compare.learned.training import forward
 
+__all__ = ["Cost", "History", "Model", "require_batch"]
+
 
 @dataclass(frozen=True)
 class Cost:

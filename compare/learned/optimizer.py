@@ -8,6 +8,8 @@ from typing import Any
 from compare.learned.recipe import Recipe
 from compare.learned.state import Arrays
 
+__all__ = ["adam", "adam_rate", "decay"]
+
 
 def adam(
     recipe: Recipe,

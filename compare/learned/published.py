@@ -33,6 +33,19 @@ from compare.learned.layers import (
 )
 from compare.learned.recipe import Coordinates
 
+__all__ = [
+    "DOUBLINGS",
+    "conv_regressor_quadrant",
+    "conv_regressor_uniform",
+    "coordconv_classifier",
+    "coordconv_g",
+    "coordconv_gd",
+    "coordconv_regressor",
+    "coordconv_renderer",
+    "deconv",
+    "gan",
+]
+
 
 def coordconv_regressor(height: int, width: int) -> Architecture:
     """Bitmap to (x / width, y / height): five linear layers and one maximum over the canvas."""

@@ -11,6 +11,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
+__all__ = [
+    "BRIGHTNESS",
+    "LARGEST",
+    "OPTIONS",
+    "Coordinates",
+    "Option",
+    "Recipe",
+    "Target",
+    "below_1",
+    "changed",
+    "not_negative",
+    "positive",
+    "whole_number",
+]
+
 Coordinates: TypeAlias = Literal["scaled", "pixels"]
 """How a network that is given coordinates gets them: in [-1, 1], or in pixels as published."""
 

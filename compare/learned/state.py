@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from compare.backends import Array, Backend
 from compare.files import read_sealed_arrays, write_sealed_arrays
 
+__all__ = ["Arrays", "HostArrays", "State", "read_checkpoint"]
+
 Arrays: TypeAlias = dict[str, Array]
 HostArrays: TypeAlias = dict[str, NDArray[Any]]
 

@@ -13,6 +13,8 @@ from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import Batch, apply, from_arrays, microbatch
 from compare.learned.state import Arrays
 
+__all__ = ["indexed_step"]
+
 
 @lru_cache(maxsize=16)
 def indexed_step(

@@ -36,6 +36,24 @@ from compare.learned.optimizer import decay
 from compare.learned.recipe import Recipe
 from compare.learned.training import Progress
 
+__all__ = [
+    "CHECKPOINT_SECONDS",
+    "DEVIATION",
+    "MEAN",
+    "Batch",
+    "Batches",
+    "FolderTraining",
+    "Job",
+    "Trained",
+    "autocast",
+    "loader",
+    "normalised",
+    "on_device",
+    "rate",
+    "train",
+    "workers_of",
+]
+
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written when this much training has passed since the last, or 50 times what
 writing one takes, if that is more."""

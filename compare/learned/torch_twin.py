@@ -13,6 +13,16 @@ from compare.learned import layers
 from compare.learned.architecture import Architecture
 from compare.learned.layers import Layer, Shape
 
+__all__ = [
+    "CoordConv2d",
+    "Function",
+    "Residual",
+    "SameConv2d",
+    "SameConvTranspose2d",
+    "TiledCoordConv2d",
+    "twin",
+]
+
 
 def twin(architecture: Architecture) -> nn.Sequential:
     """Return the same network in PyTorch, one module a layer, on full maps.

@@ -25,6 +25,20 @@ from compare.learned.sparse.patches import Patches
 from compare.learned.state import Arrays, State, read_checkpoint
 from compare.learned.steps import indexed_step
 
+__all__ = [
+    "CHECKPOINT_SECONDS",
+    "WORTH_SAVING",
+    "Progress",
+    "follow",
+    "forward",
+    "initial_state",
+    "out_of_memory",
+    "prepared",
+    "state_from_weights",
+    "states",
+    "train",
+]
+
 CHECKPOINT_SECONDS = 10.0
 """A checkpoint is written when this much training has passed since the last."""
 

@@ -13,6 +13,8 @@ from compare.results.statistics import describe, unfinished, wilson
 from compare.solvers.catalogue import solvers_of
 from compare.tasks.base import Column, Task
 
+__all__ = ["CLAIMS", "LATER", "Claim", "answers", "lead", "listed", "summary"]
+
 
 @dataclass(frozen=True)
 class Claim:

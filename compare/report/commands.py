@@ -11,6 +11,8 @@ from compare.report.sections import Section
 from compare.solvers.base import SolverSpec
 from compare.solvers.catalogue import preset_of, solvers_of
 
+__all__ = ["commands"]
+
 
 def commands(section: Section, out: str) -> list[str]:
     """Return the `compare run` commands that make the section's runs again."""

@@ -8,6 +8,8 @@ from typing import Any
 from compare.report.text import Cells, blocks
 from compare.tasks.base import Task
 
+__all__ = ["fragment"]
+
 
 def fragment(
     task: Task,

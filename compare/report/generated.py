@@ -19,6 +19,8 @@ from compare.solvers.catalogue import solvers_of
 from compare.tasks.two_objects import TOLERANCES
 from handcrafted.two_objects import RADIUS
 
+__all__ = ["SAMPLES", "Drawing", "generated"]
+
 SAMPLES = 16
 """Shown of each generator, from the first latents that all are evaluated on."""
 

@@ -26,6 +26,8 @@ from compare.report.text import (
 )
 from compare.results.statistics import compare_all, summarise
 
+__all__ = ["page"]
+
 
 def page(
     found: Sequence[Section],

@@ -19,6 +19,18 @@ from compare.report.sections import Run, Section
 from compare.results.statistics import compare_all
 from compare.solvers.catalogue import solvers_of
 
+__all__ = [
+    "EXAMPLES",
+    "INTERVAL",
+    "Plot",
+    "all_plots",
+    "data_plots",
+    "on_canvas",
+    "plots",
+    "point",
+    "points",
+]
+
 EXAMPLES = 6
 """Pictures shown of those that a task draws."""
 

@@ -25,6 +25,8 @@ from compare.results.statistics import unfinished
 from compare.solvers.catalogue import solvers_of
 from compare.tasks.base import Task
 
+__all__ = ["PARTS", "Run", "Section", "read_runs", "sections"]
+
 
 @dataclass(frozen=True)
 class Run:

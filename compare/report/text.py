@@ -18,6 +18,34 @@ from compare.results.ledger import TAKEN, Ledger, cost, total
 from compare.results.table import COUNTED, Table, hashable, known_columns, plain, score_columns
 from compare.tasks.base import Column, Task
 
+__all__ = [
+    "COST",
+    "FORMATS",
+    "LEDGER_TITLE",
+    "Cells",
+    "blocks",
+    "columns",
+    "comparison",
+    "conclusions",
+    "cost_cells",
+    "counted",
+    "epochs_of",
+    "folded",
+    "heading",
+    "known",
+    "ledger_cells",
+    "legend",
+    "length_of",
+    "median_and_range",
+    "number",
+    "percent",
+    "render",
+    "score_cells",
+    "score_parts",
+    "training",
+    "trainings",
+]
+
 FORMATS = ("table", "csv", "json", "markdown")
 
 

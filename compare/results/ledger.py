@@ -12,6 +12,21 @@ from compare.errors import UsageError
 from compare.files import Record
 from compare.learned.recipe import not_negative
 
+__all__ = [
+    "COLUMNS",
+    "FILE",
+    "TAKEN",
+    "UNITS",
+    "UNKNOWN",
+    "Ledger",
+    "Prices",
+    "as_columns",
+    "cost",
+    "of_record",
+    "read_prices",
+    "total",
+]
+
 FILE = "ledger.json"
 """In a run's directory, as long as the run is not finished: what its attempts took so far."""
 

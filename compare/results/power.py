@@ -10,6 +10,17 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+__all__ = [
+    "LEAST_SEEDS",
+    "LEVEL",
+    "POWER",
+    "item_deviation",
+    "power",
+    "runs_needed",
+    "smallest_difference",
+    "verdict",
+]
+
 LEAST_SEEDS = 5
 """For a verdict."""
 

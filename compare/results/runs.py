@@ -38,6 +38,24 @@ from compare.files import (
 from compare.results import ledger
 from compare.results.schema import FILES, FORMAT, checked
 
+__all__ = [
+    "MESSAGE",
+    "TRACEBACK",
+    "complete_new_files",
+    "digests",
+    "directory_name",
+    "locked",
+    "new_files",
+    "read_record",
+    "records",
+    "require_intact",
+    "run_directories",
+    "write_failure",
+    "write_record",
+    "write_results",
+    "write_run",
+]
+
 
 def directory_name(arguments: Mapping[str, Any], version: str) -> str:
     """Return the name of the directory of a run with these arguments, done by this version."""

@@ -17,6 +17,21 @@ from msgspec import Meta, Struct
 from compare.files import Record
 from compare.learned.recipe import LARGEST, Recipe, below_1, not_negative, positive, whole_number
 
+__all__ = [
+    "FILES",
+    "FORMAT",
+    "LONGEST_NAME",
+    "Amount",
+    "Count",
+    "Digest",
+    "Name",
+    "Part",
+    "Score",
+    "Several",
+    "Size",
+    "checked",
+]
+
 FORMAT = 5
 """Rises when the meaning of a file changes, so that an old one is not taken for a new one."""
 

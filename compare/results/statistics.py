@@ -21,6 +21,8 @@ from compare.results.ledger import of_record, total
 from compare.results.power import verdict
 from compare.tasks.base import Scores
 
+__all__ = ["by_solver", "compare", "compare_all", "describe", "summarise", "unfinished", "wilson"]
+
 
 def by_solver(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
     """Gather runs by their split and solver, in order of appearance."""

@@ -20,6 +20,21 @@ from compare.results.runs import records
 from compare.results.schema import LONGEST_NAME
 from compare.results.statistics import unfinished
 
+__all__ = [
+    "COUNTED",
+    "Table",
+    "group",
+    "hashable",
+    "known_columns",
+    "load",
+    "plain",
+    "preset_text",
+    "score_columns",
+    "sort",
+    "tidy",
+    "where",
+]
+
 
 def load(out: str | Path) -> np.recarray[Any, Any]:
     """Return every run below `out` as one row of a record array; see `tidy` for its columns.

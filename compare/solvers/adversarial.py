@@ -20,6 +20,8 @@ from compare.learned.recipe import Recipe
 from compare.learned.training import Progress
 from compare.tasks.base import Task
 
+__all__ = ["JUDGED", "Adversarial"]
+
 JUDGED = 200
 """Latents, of those that the generator is evaluated on, that it is judged by after each epoch."""
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # `compare list` does without NumPy
     from compare.learned.training import Progress
     from compare.tasks.base import Task
 
+__all__ = ["Model", "Setting", "Solver", "SolverSpec"]
+
 
 class Model(Protocol):
     """What fitting returns: it predicts, and says what it is made of."""

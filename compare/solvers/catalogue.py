@@ -16,6 +16,8 @@ from compare.solvers.fixed import closed_form, handcrafted, scene_generator
 if TYPE_CHECKING:  # `compare list` does without NumPy
     from numpy.typing import NDArray
 
+__all__ = ["PRESETS", "added_by", "preset_of", "published_epochs", "solvers_of", "training_of"]
+
 PRESETS = ("quick", "paper")
 """quick: a first look, stopped long before the published number of epochs; paper: in full."""
 

@@ -17,6 +17,8 @@ from compare.learned.model import Model
 from compare.learned.training import Progress
 from handcrafted.weights import ComputedWeights, Weights
 
+__all__ = ["Computed"]
+
 
 @dataclass(frozen=True)
 class Computed:

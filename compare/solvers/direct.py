@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from compare.datasets import not_so_clevr
 from handcrafted import verified_argmax as search
 
+__all__ = ["argmax", "centroid", "expectation", "indexing", "slicing", "verified_argmax"]
+
 
 def argmax(bitmaps: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
     """Return the (x, y) of the largest pixel, the first of several."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from compare.learned.model import Cost, History
     from compare.learned.training import Progress
 
+__all__ = ["Fixed", "closed_form", "handcrafted", "scene_generator"]
+
 
 def _no_history() -> History:
     # Imported here because it takes longer than everything that `compare list` does.

@@ -20,6 +20,8 @@ from compare.learned.sparse.batches import from_chunks
 from compare.learned.training import Progress
 from compare.tasks.base import Supervision
 
+__all__ = ["Learned"]
+
 
 @dataclass(frozen=True)
 class Learned:

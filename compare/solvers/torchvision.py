@@ -28,6 +28,20 @@ from compare.learned.model import Cost, History
 from compare.learned.recipe import Recipe
 from compare.learned.training import Progress
 
+__all__ = [
+    "FRONT",
+    "NEEDED",
+    "NETWORK",
+    "PREDICTED",
+    "Coordinates",
+    "PictureModel",
+    "Torchvision",
+    "Variant",
+    "models",
+    "multiply_adds",
+    "network",
+]
+
 NETWORK = "resnet50"
 """The function of `torchvision.models` that builds the network."""
 

@@ -14,6 +14,8 @@ from compare.plugins import load as plugin
 from compare.plugins import load_working, plugins
 from compare.tasks.base import Column, Supervision, Task
 
+__all__ = ["BUILT_IN", "known", "load", "summary"]
+
 BUILT_IN = {
     "onehot2coord": "a bitmap with one hot pixel to that pixel's (x, y)",
     "coord2onehot": "(x, y) to the bitmap with that one pixel hot",

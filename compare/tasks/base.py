@@ -11,6 +11,20 @@ if TYPE_CHECKING:  # `compare list` does without NumPy
 
     from compare.datasets import Dataset, Split
 
+__all__ = [
+    "Column",
+    "Evaluation",
+    "Measure",
+    "Predictor",
+    "Samples",
+    "Scores",
+    "Supervision",
+    "Task",
+    "alike",
+    "by_sample",
+    "samples_by_part",
+]
+
 Samples: TypeAlias = "dict[str, NDArray[Any]]"
 """Arrays with a row for each sample, by name."""
 

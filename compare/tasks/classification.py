@@ -20,6 +20,8 @@ from compare.errors import UsageError
 from compare.tasks import BUILT_IN
 from compare.tasks.base import Column, Samples, Scores, Supervision, Task, alike, by_sample
 
+__all__ = ["TASK", "TOP", "decode", "encode", "measure", "of_folder", "score"]
+
 TOP = 5
 """Classes among which the right one may be; scored where there are more than twice as many."""
 

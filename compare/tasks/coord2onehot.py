@@ -17,6 +17,8 @@ from compare.tasks import BUILT_IN
 from compare.tasks.base import Column, Samples, Scores, Supervision, Task, alike, by_sample
 from compare.tasks.onehot2coord import coordinate_error
 
+__all__ = ["TASK", "brightest", "decode", "encode", "measure", "score"]
+
 
 def _split(name: str, height: int, width: int) -> Split:
     return not_so_clevr.split(name, height, width, not_so_clevr.coordinates, not_so_clevr.one_hot)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from compare.datasets import Dataset, Split, not_so_clevr
 from compare.tasks import BUILT_IN, onehot2coord
 
+__all__ = ["TASK"]
+
 
 def _split(name: str, height: int, width: int) -> Split:
     return not_so_clevr.split(name, height, width, not_so_clevr.squares, not_so_clevr.coordinates)

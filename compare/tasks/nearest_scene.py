@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from compare.datasets.two_objects import require_room
 from handcrafted.two_objects import DISTANCE, RADIUS
 
+__all__ = ["HALF_WIDTHS", "Decoder"]
+
 _ROWS = np.arange(-RADIUS, RADIUS + 1)
 HALF_WIDTHS = np.array([[isqrt(RADIUS**2 - row**2) for row in _ROWS], [RADIUS] * len(_ROWS)])
 """(2, 21): of a disc and a square, row by row from the top."""

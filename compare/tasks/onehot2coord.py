@@ -16,6 +16,8 @@ from compare.datasets import Dataset, Split, not_so_clevr
 from compare.tasks import BUILT_IN
 from compare.tasks.base import Column, Samples, Scores, Supervision, Task, alike, by_sample
 
+__all__ = ["TASK", "coordinate_error", "decode", "encode", "measure", "score"]
+
 
 def _split(name: str, height: int, width: int) -> Split:
     return not_so_clevr.split(name, height, width, not_so_clevr.one_hot, not_so_clevr.coordinates)

@@ -53,6 +53,20 @@ from compare.tasks.base import Column, Evaluation, Predictor, Scores, Task
 from compare.tasks.nearest_scene import Decoder
 from handcrafted.two_objects import DISTANCE, RADIUS
 
+__all__ = [
+    "EVALUATED",
+    "PROBLEMS",
+    "TASK",
+    "TOLERANCES",
+    "Judge",
+    "distribution_scores",
+    "evaluate",
+    "rounded",
+    "score",
+    "succeeded",
+    "validity_curve",
+]
+
 TOLERANCES = (0, 10, 40)
 """Pixels that may be wrong in a valid picture."""
 

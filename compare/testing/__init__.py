@@ -1,1 +1,3 @@
 """Tests that other packages run on what they add."""
+
+__all__ = ["backends"]

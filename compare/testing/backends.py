@@ -40,6 +40,20 @@ from compare.learned.sparse.patches import Patches, gather
 from compare.learned.state import State
 from compare.learned.training import train
 
+__all__ = [
+    "CONVOLUTIONS",
+    "GRADIENT_BOUND",
+    "OUTPUT_BOUND",
+    "Arrays",
+    "BackendContract",
+    "Case",
+    "Parity",
+    "example_inputs",
+    "learning_curve",
+    "parity",
+    "published",
+]
+
 Arrays: TypeAlias = list[NDArray[Any]]
 
 OUTPUT_BOUND = 2e-5

@@ -10,6 +10,21 @@ from numpy.typing import NDArray
 
 from handcrafted import scene_generator, two_objects
 
+__all__ = [
+    "SQUARE",
+    "Draw",
+    "bitmaps",
+    "choices",
+    "chosen_scenes",
+    "latent_count",
+    "pairs",
+    "positions",
+    "scene_count",
+    "scenes",
+    "squares",
+    "themselves",
+]
+
 SQUARE = 9
 """Side of the square that pictures are enumerated with, the published one."""
 

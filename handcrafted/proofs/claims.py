@@ -65,6 +65,18 @@ from handcrafted.proofs.scene_generator_lemmas import scene_generator_lemmas
 from handcrafted.proofs.symbolic import ProofError
 from handcrafted.proofs.two_object_lemmas import image2objects_lemmas, objects2image_lemmas
 
+__all__ = [
+    "CLAIMS",
+    "Claim",
+    "Proved",
+    "Skipped",
+    "enumerate_canvas",
+    "enumeration",
+    "lemmas",
+    "prove",
+    "representable",
+]
+
 _ELEMENTS = 1 << 18
 """Of the inputs generated at a time, so that they and a network's maps stay in the cache."""
 

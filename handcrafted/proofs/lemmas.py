@@ -8,6 +8,17 @@ from handcrafted import coord2image, coord2onehot, image2coord, onehot2coord
 from handcrafted.operations import Operation
 from handcrafted.proofs.symbolic import Canvas, Field, Formula, Impulse
 
+__all__ = [
+    "Change",
+    "coord2image_lemmas",
+    "coord2onehot_lemmas",
+    "image2coord_lemmas",
+    "inner_product_lemmas",
+    "onehot2coord_lemmas",
+    "unchanged",
+    "without_coordinates_lemmas",
+]
+
 Change = Callable[[tuple[Operation, ...]], tuple[Operation, ...]]
 
 

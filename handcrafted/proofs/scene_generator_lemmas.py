@@ -14,6 +14,8 @@ from handcrafted.proofs.symbolic import Canvas, Channel, Field, Formula, Impulse
 from handcrafted.proofs.two_object_lemmas import drawing_lemmas, table_of
 from handcrafted.two_objects import DISTANCE, RADIUS
 
+__all__ = ["scene_generator_lemmas"]
+
 
 def scene_generator_lemmas(change: Change = unchanged) -> int:
     """Prove every step from random numbers to a scene; return the number of lemmas."""

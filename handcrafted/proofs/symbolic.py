@@ -19,6 +19,8 @@ from handcrafted.operations import (
     Tile,
 )
 
+__all__ = ["Canvas", "Channel", "Field", "Formula", "Impulse", "ProofError"]
+
 Formula = Any
 """A z3 expression; z3 is imported when a lemma is proved."""
 

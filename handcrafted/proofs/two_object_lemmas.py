@@ -9,6 +9,8 @@ from handcrafted.operations import Operation
 from handcrafted.proofs.lemmas import Change, unchanged
 from handcrafted.proofs.symbolic import Canvas, Channel, Field, Formula, Impulse
 
+__all__ = ["drawing_lemmas", "image2objects_lemmas", "objects2image_lemmas", "table_of"]
+
 
 def table_of(c: Canvas, distance: Formula, lengths: list[int]) -> Formula:
     """Return lengths[|distance|], and -1 beyond the table."""

@@ -21,7 +21,7 @@ from handcrafted.weights import deconv
 from handcrafted.weights.coordinate_inputs import balance
 from handcrafted.weights.regression import CORRECTLY_ROUNDED, LONGEST_SIDE, RADIUS, Weights
 
-__all__ = ["WEIGHTS", "ComputedWeights", "Weights"]
+__all__ = ["WEIGHTS", "ComputedWeights", "Positions", "Weights"]
 
 Positions = list[tuple[int, int]]
 """(x, y) in pixels."""

@@ -12,6 +12,18 @@ import numpy as np
 
 from handcrafted.weights.regression import RADIUS, Weights, reciprocal, require_picture
 
+__all__ = [
+    "CELL",
+    "EPSILON",
+    "LARGEST_SIDE",
+    "MARK",
+    "ONE",
+    "X",
+    "Y",
+    "conv_quadrant_image2coord",
+    "conv_quadrant_onehot2coord",
+]
+
 CELL = 32
 """Pixels that five strides of 2 make one of."""
 

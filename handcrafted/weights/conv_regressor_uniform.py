@@ -27,6 +27,16 @@ from numpy.typing import NDArray
 
 from handcrafted.weights.regression import RADIUS, Weights, reciprocal, require_picture
 
+__all__ = [
+    "ABOVE",
+    "BELOW",
+    "CELL",
+    "HIDDEN",
+    "Offset",
+    "conv_uniform_image2coord",
+    "conv_uniform_onehot2coord",
+]
+
 CELL = 8
 """Pixels that three pools make one of."""
 

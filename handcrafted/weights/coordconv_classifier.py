@@ -11,6 +11,8 @@ from handcrafted.weights.coordinate_inputs import (
     to_pixels,
 )
 
+__all__ = ["LONGEST_SIDE", "coordconv_classifier", "square_logits"]
+
 LONGEST_SIDE = 2**16
 """Up to this, float32 leaves the logits far enough apart; see `square_logits`."""
 

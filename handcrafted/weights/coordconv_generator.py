@@ -64,6 +64,19 @@ from handcrafted.domains import require_canvas
 from handcrafted.two_objects import DISTANCE, RADIUS, free_places
 from handcrafted.weights.coordinate_inputs import Weights, to_pixels
 
+__all__ = [
+    "CHANNELS",
+    "LATENTS",
+    "PROPOSALS",
+    "SHORTEST_SIDE",
+    "VALUES",
+    "Point",
+    "chances",
+    "coordconv_generator",
+    "distance_from_published",
+    "proposals",
+]
+
 LATENTS = 256
 
 SHORTEST_SIDE = 2 * RADIUS + 1

@@ -8,6 +8,8 @@ import numpy as np
 
 from handcrafted.weights.regression import RADIUS, Weights, reciprocal, require_picture
 
+__all__ = ["BITMAP", "CHANNELS", "X", "Y", "coordconv_image2coord", "coordconv_onehot2coord"]
+
 CHANNELS = 8
 BITMAP, X, Y = 0, 1, 2
 """The input's channels, and what they are turned into."""

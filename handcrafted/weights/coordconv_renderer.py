@@ -15,6 +15,8 @@ from handcrafted.weights.coordinate_inputs import (
     require_options,
 )
 
+__all__ = ["balanced_coordconv_renderer", "coordconv_renderer"]
+
 
 def coordconv_renderer(
     height: int,

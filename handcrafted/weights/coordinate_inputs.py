@@ -9,6 +9,17 @@ from numpy.typing import NDArray
 
 from handcrafted.domains import require_canvas
 
+__all__ = [
+    "PICTURES",
+    "RADIUS",
+    "Coordinates",
+    "Loss",
+    "Weights",
+    "balance",
+    "require_options",
+    "to_pixels",
+]
+
 Weights: TypeAlias = dict[str, NDArray[np.float32]]
 """Arrays by name: "3.weight" is the weight of layer 3 of the architecture."""
 

@@ -15,6 +15,15 @@ from handcrafted.weights.coordinate_inputs import (
     to_pixels,
 )
 
+__all__ = [
+    "SIDE",
+    "deconv_coord2image",
+    "deconv_coord2onehot",
+    "square_picture",
+    "unsolved_pixels",
+    "unsolved_squares",
+]
+
 SIDE = 64
 """Pixels that six doublings make of one."""
 

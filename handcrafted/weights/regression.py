@@ -9,6 +9,16 @@ from numpy.typing import NDArray
 
 from handcrafted.domains import require_canvas
 
+__all__ = [
+    "CORRECTLY_ROUNDED",
+    "LONGEST_SIDE",
+    "RADIUS",
+    "Weights",
+    "reciprocal",
+    "require_picture",
+    "undecodable",
+]
+
 Weights: TypeAlias = dict[str, NDArray[np.float32]]
 """Every array of an architecture by name, "3.weight" for the weight of layer 3."""
 

@@ -4,3 +4,5 @@
 rules need beyond the backend's contract, and `batches` its way through a compiled step. Layers and
 backends know nothing of it.
 """
+
+__all__ = ["batches", "kernels", "numpy_kernels", "patches", "rules"]

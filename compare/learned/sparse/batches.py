@@ -14,6 +14,8 @@ from compare.learned.architecture import Architecture
 from compare.learned.sparse import rules
 from compare.learned.sparse.patches import Patches, gather
 
+__all__ = ["Batch", "apply", "from_arrays", "from_chunks", "microbatch", "to_arrays"]
+
 Batch: TypeAlias = Patches | Array
 """Pictures as patches, or inputs of any kind as one array, (n, ...)."""
 

@@ -13,6 +13,8 @@ from importlib import import_module
 
 from compare.backends import Array, Backend
 
+__all__ = ["KERNELS", "Kernels", "batch_norm", "crop", "inside", "kernels", "relu", "window"]
+
 
 def inside(
     backend: Backend,

@@ -21,6 +21,8 @@ from compare.backends.numpy_primitives import (
 )
 from compare.learned.sparse.kernels import Kernels
 
+__all__ = ["KERNELS", "batch_norm", "crop", "relu", "window"]
+
 
 class _Windows:
     """The pixels of a batch's windows, found once for reading them and for the gradient.

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from compare.backends import Array, Backend
 from compare.learned.sparse.kernels import inside, kernels
 
+__all__ = ["Patches", "ReceptiveFields", "gather", "localise", "receptive_fields"]
+
 
 @dataclass(frozen=True)
 class Patches:

@@ -29,6 +29,22 @@ from compare.learned.layers import (
 from compare.learned.sparse.kernels import kernels
 from compare.learned.sparse.patches import Patches, receptive_fields
 
+__all__ = [
+    "RULES",
+    "Rule",
+    "apply",
+    "batch_norm",
+    "conv",
+    "coord_conv",
+    "global_max_pool",
+    "global_mean_pool",
+    "in_full",
+    "max_pool",
+    "mean_pool",
+    "pointwise",
+    "relu",
+]
+
 Rule: TypeAlias = Callable[
     [Any, Backend, dict[str, Array], Patches, dict[str, Array] | None], Patches | Array
 ]
