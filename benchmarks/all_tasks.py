@@ -92,7 +92,7 @@ def main() -> None:
         sections.append({"arguments": arguments, **answer})
     minutes = (time.perf_counter() - started) / 60
     trained = sum(
-        json.loads(path.read_text())["timing"]["train_seconds"]
+        json.loads(path.read_text(encoding="utf-8"))["timing"]["train_seconds"]
         for path in Path(options.out).glob("*/run.json")
     )
     record = {

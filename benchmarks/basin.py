@@ -255,7 +255,7 @@ rows beside them are the balanced weights here (K = 1)."""
 def measured() -> dict[tuple[str, ...], dict[str, Any]]:
     """Return the studies that this version has measured already, by their arguments."""
     path = DOCS / "results" / "basin.json"
-    before = json.loads(path.read_text()) if path.exists() else {}
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if before.get("version") != version("handcrafted"):
         return {}
     return {tuple(study["arguments"]): study for study in before["studies"].values()}

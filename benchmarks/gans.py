@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument("--out", default="runs/gans")
     options = parser.parse_args()
     out, path = Path(options.out), DOCS / "results" / "two_objects.json"
-    rows: list[Row] = json.loads(path.read_text()) if path.exists() else []
+    rows: list[Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     known = {(row["preset"], row["solver"], row["seed"]) for row in rows}
     wanted = plans(options.preset, options.seeds, options.backend, options.device)
     missing = [p for p in wanted if (options.preset, p.solver, p.seed) not in known]

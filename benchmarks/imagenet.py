@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import platform
 import statistics
 import tempfile
@@ -27,6 +26,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
+from compare.experiments.environment import cores
 
 SIDES = (375, 500)
 CLASSES = 16
@@ -236,7 +237,7 @@ def measure(options) -> None:
         rates["computing"] = [computing(options, backend)]
     device = backend.about().get("device", platform.machine())
     print(
-        f"{device}, {len(os.sched_getaffinity(0))} cores, PyTorch {torch.__version__}, "
+        f"{device}, {cores()} cores, PyTorch {torch.__version__}, "
         f"{options.precision}; ResNet-50, batch {options.batch}, {options.size}x{options.size}; "
         f"{options.pictures:,} JPEG pictures of {SIDES[1]}x{SIDES[0]} and {size:.0f} kB "
         f"(made in {made:.0f} s), {options.workers} reading processes; {options.steps} steps after "
@@ -292,9 +293,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224, help="side of the network's input, pixels")
     parser.add_argument("--device", default="auto", help="of PyTorch")
     parser.add_argument("--precision", default="bf16", help="float32, tf32, bf16 or fp16")
-    parser.add_argument(
-        "--workers", type=int, default=len(os.sched_getaffinity(0)), help="reading processes"
-    )
+    parser.add_argument("--workers", type=int, default=cores(), help="reading processes")
     parser.add_argument("--estimate", type=float, metavar="RATE", help="pictures a second on a GPU")
     parser.add_argument("--price", help="gpu=X, of an hour of one GPU")
     parser.add_argument("--inside", type=float, default=0.95, help="efficiency on 8 GPUs")

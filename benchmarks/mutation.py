@@ -172,13 +172,13 @@ def run_tests(tree: Path, tests: list[Path], seconds: float = 0) -> CompletedPro
         env=environment,
         timeout=120 + 20 * seconds if seconds else None,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
 
 
 def noticed(tree: Path, module: Path, mutant: Mutant, tests: list[Path], seconds: float) -> bool:
     """Say whether the tests fail, or hang, with a mutant in the module's place."""
-    (tree / module).write_text(mutant.source)
+    (tree / module).write_text(mutant.source, encoding="utf-8")
     try:
         # 5: no test was collected, so none failed
         return run_tests(tree, tests, seconds).returncode not in (0, 5)
@@ -214,7 +214,7 @@ def survey(module: Path, count: int, seed: int) -> str:
     tests = own_tests(module)
     if not tests:
         return f"## {module.as_posix()}\n\nNo tests of its own.\n"
-    mutants = sample((ROOT / module).read_text(), count, seed)
+    mutants = sample((ROOT / module).read_text(encoding="utf-8"), count, seed)
     cores = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as scratch:
         trees: SimpleQueue[Path] = SimpleQueue()
@@ -247,7 +247,7 @@ def section(module: Path, count: int, survivors: list[Mutant]) -> str:
 
 def explained(name: str, text: str) -> str:
     """Return a module's part of the page with the reasons that there are now."""
-    reasons = tomllib.loads(REASONS.read_text()).get(name, {})
+    reasons = tomllib.loads(REASONS.read_text(encoding="utf-8")).get(name, {})
 
     def line(match: re.Match[str]) -> str:
         return f"- `{match[1]}`: {reasons.get(match[1], 'not explained')}"
@@ -258,7 +258,7 @@ def explained(name: str, text: str) -> str:
 def write_page(sections: dict[str, str]) -> None:
     """Write the page, with what it has of other modules, and the table of all."""
     if PAGE.exists():
-        _, *old = re.split(r"^(?=## )", PAGE.read_text(), flags=re.MULTILINE)
+        _, *old = re.split(r"^(?=## )", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
         sections = {part.split()[1]: part.rstrip() + "\n" for part in old} | sections
         sections = {name: explained(name, text) for name, text in sections.items()}
     sections = {name: sections[name] for name in sorted(sections) if (ROOT / name).exists()}
@@ -269,7 +269,7 @@ def write_page(sections: dict[str, str]) -> None:
             table.append(f"| `{name}` | {count} | {right} | {right / count:.0%} |")
         else:
             table.append(f"| `{name}` | no tests of its own | | |")
-    PAGE.write_text("\n".join([HEAD, *table, "", *sections.values()]))
+    PAGE.write_text("\n".join([HEAD, *table, "", *sections.values()]), encoding="utf-8")
 
 
 def modules(path: str) -> list[Path]:
@@ -279,7 +279,7 @@ def modules(path: str) -> list[Path]:
     return [
         file.relative_to(ROOT)
         for file in files
-        if file.is_relative_to(full) and any(all_mutations(file.read_text()))
+        if file.is_relative_to(full) and any(all_mutations(file.read_text(encoding="utf-8")))
     ]
 
 

@@ -592,7 +592,7 @@ def fault(message: str) -> int:
 def head_of(repo: Path) -> str:
     """Return the commit that is checked out, in ten digits; "not known" without git."""
     command = ["git", "-C", str(repo), "rev-parse", "--show-toplevel", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    found = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     lines = found.stdout.split("\n")
     known = found.returncode == 0 and Path(lines[0]) == repo.resolve()
     return lines[1][:10] if known else "not known"

@@ -196,7 +196,7 @@ def read_row(path: Path, plan: Plan | None = None) -> dict[str, Any] | None:
     """Return what is known of a training; None if nothing is, or not of the plan's recipe."""
     if not path.exists():
         return None
-    row: dict[str, Any] = json.loads(path.read_text())
+    row: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if plan and any(getattr(plan.recipe, key) != value for key, value in row["recipe"].items()):
         return None
     return row

@@ -31,7 +31,9 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 def output(*command: str) -> str:
     """Return what a command prints; modules are compiled at its first start, as for a user."""
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=env).stdout
+    return subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", env=env
+    ).stdout
 
 
 def peak() -> float:

@@ -68,7 +68,7 @@ def main() -> int:
             for _ in range(3):
                 started = time.perf_counter()
                 command = [sys.executable, "-m", "compare", "results", name, *options]
-                answer = subprocess.run(command, capture_output=True, text=True, check=True)
+                answer = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
                 times.append(time.perf_counter() - started)
             lines = answer.stdout.count("\n")
             print(

@@ -119,7 +119,7 @@ def main() -> None:
         if f"{task} {solver}" in NAMES
         for row in rows(task, solver)
     ]
-    before, _, after = PAGE.read_text().partition(f"{HEAD}\n")
+    before, _, after = PAGE.read_text(encoding="utf-8").partition(f"{HEAD}\n")
     _, _, after = after.partition("\n\n")
     page = "\n".join((before + HEAD, "| --- | --- | --- | --- | --- |", *table)) + f"\n\n{after}"
     write_whole(PAGE, lambda file: file.write(page.encode()))

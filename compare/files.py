@@ -13,6 +13,7 @@ import secrets
 import stat
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -39,6 +40,7 @@ __all__ = [
     "read_sealed_json",
     "refused",
     "remove",
+    "replace",
     "unreadable",
     "writable_directory",
     "writable_file",
@@ -74,13 +76,13 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
 def _write_whole(path: Path, write: Callable[[IO[bytes]], Any], mode: int) -> None:
     beside = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, mode)
         try:
             with open(descriptor, "wb") as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(beside, path)
+            replace(beside, path)
         except BaseException:
             with suppress(OSError):
                 beside.unlink(missing_ok=True)
@@ -128,7 +130,8 @@ def write_output(path: Path, content: bytes) -> None:
     if stat.S_ISREG(mode):
 
         def write(file: IO[bytes]) -> None:
-            os.chmod(file.fileno(), stat.S_IMODE(mode))
+            if os.chmod in os.supports_fd:  # Windows knows no more than read-only, which it is not
+                os.chmod(file.fileno(), stat.S_IMODE(mode))
             file.write(content)
 
         _write_whole(target, write, 0o600)
@@ -149,7 +152,7 @@ def read_file(path: str | Path, most: int = sys.maxsize) -> bytes:
     """
     try:
         # Ten thousand of these are read at once, so this takes the short way to the bytes.
-        file = os.open(path, os.O_RDONLY | _NOT_FOLLOWED)
+        file = os.open(path, os.O_RDONLY | _NOT_FOLLOWED | _BINARY)
         try:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
@@ -171,7 +174,10 @@ def read_file(path: str | Path, most: int = sys.maxsize) -> bytes:
 
 
 _NOT_FOLLOWED = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-"""Neither a link is followed nor a pipe without a writer waited for."""
+"""Neither a link is followed nor a pipe without a writer waited for; Windows has no such flags."""
+
+_BINARY = getattr(os, "O_BINARY", 0)
+"""Windows changes line ends on the way and stops at a byte 26 without it."""
 
 
 def read_input(path: Path, most: int) -> bytes:
@@ -181,7 +187,7 @@ def read_input(path: Path, most: int) -> bytes:
     directory, a device or a pipe, which might never end.
     """
     try:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
         with open(file, "rb") as stream:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise UsageError(f"'{path}' is not a regular file; give one")
@@ -223,6 +229,21 @@ def make_directory(path: Path) -> None:
         path.mkdir(exist_ok=True)
     except OSError as error:
         raise refused(path, error) from error
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file over another, as `os.replace` does.
+
+    Windows refuses while some process has the other open, as who reads a record or looks for
+    viruses has for a moment; it is asked again for about a second.
+    """
+    for wait in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.3) if sys.platform == "win32" else ():
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            time.sleep(wait)
+    os.replace(source, target)
 
 
 def flush_directory(path: Path) -> None:

@@ -280,12 +280,14 @@ def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
 
 
 def host_memory() -> int:
-    """Bytes of main memory that this process can still take; half of a gigabyte if nothing says.
+    """Return the bytes of main memory that this process can still take.
 
     The least of what is free, of what the process's own limits leave (`ulimit -v`, `ulimit -d`)
     and of what its control groups' leave, as of a container or a batch job.
     """
-    free = _fields("/proc/meminfo").get("MemAvailable", 1 << 29)
+    import psutil
+
+    free = psutil.virtual_memory().available
     return max(0, min([free, *_left_by_limits(), *_left_by_groups()]))
 
 
@@ -314,11 +316,13 @@ def _left_by_limits() -> Iterator[int]:
         import resource
     except ImportError:  # not on Windows
         return
-    taken = _fields("/proc/self/status")
-    for kind, field in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
+    import psutil
+
+    taken = psutil.Process().memory_info()
+    for kind, used in ((resource.RLIMIT_AS, "vms"), (resource.RLIMIT_DATA, "data")):
         limit, _ = resource.getrlimit(kind)
         if limit != resource.RLIM_INFINITY:
-            yield limit - taken.get(field, 0)
+            yield limit - getattr(taken, used, 0)  # not every system counts the data alone
 
 
 _GROUP_FILES = {

@@ -41,7 +41,7 @@ def environment(backend: str) -> dict[str, Any]:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    if sys.platform == "linux":
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
@@ -70,7 +70,17 @@ def _processor() -> str:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:
             return next(line.split(":")[1].strip() for line in lines if "model name" in line)
     except (OSError, StopIteration):
-        return platform.processor()
+        return _named_by_macos() or platform.processor() or platform.machine()
+
+
+def _named_by_macos() -> str:
+    """Return "Apple M2" for one; nothing on other systems. Python's own says "arm" there."""
+    if sys.platform != "darwin":
+        return ""
+    question = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    return subprocess.run(
+        question, capture_output=True, encoding="utf-8", check=False
+    ).stdout.strip()
 
 
 @cache
@@ -78,7 +88,10 @@ def _gpus() -> list[str]:
     """Names of the machine's GPUs: what their driver says, or else what PyTorch does."""
     described = Path("/proc/driver/nvidia/gpus").glob("*/information")
     try:
-        models = [re.search(r"Model:\s*(.+)", path.read_text()) for path in sorted(described)]
+        models = [
+            re.search(r"Model:\s*(.+)", path.read_text(encoding="utf-8"))
+            for path in sorted(described)
+        ]
     except OSError:
         models = []
     if models:
@@ -100,7 +113,7 @@ def _commit() -> dict[str, Any]:
 
     def ask(*question: str) -> str:
         return subprocess.run(
-            [git, "-C", str(root), *question], capture_output=True, text=True, check=False
+            [git, "-C", str(root), *question], capture_output=True, encoding="utf-8", check=False
         ).stdout.strip()
 
     if not ask("ls-files", "__init__.py"):

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import signal
+import sys
 import threading
 import time
 from collections import deque
@@ -178,8 +179,14 @@ class _Worker:
             raise EOFError from error
 
     def ask_to_end(self) -> None:
-        """Let the process save how far it has come, and end."""
-        self.process.terminate()
+        """Let the process save how far it has come, and end.
+
+        On Windows it would end at once, unsaved; but there it gets Ctrl-C as well, and saves then.
+        """
+        if sys.platform == "win32":
+            self.connection.close()
+        else:
+            self.process.terminate()
 
     def end(self) -> None:
         """Wait a moment for a process that was asked to end; then end it."""
@@ -226,6 +233,8 @@ def _serve(connection: Connection, function: Callable[[dict[str, Any]], Any], th
         return
     except TerminatedError as error:
         os._exit(128 + error.number)  # what it was at is saved
+    except KeyboardInterrupt:  # on Windows, where Ctrl-C is for all processes of a window
+        os._exit(130)
 
 
 def map_on_processes(

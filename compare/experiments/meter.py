@@ -186,7 +186,7 @@ class _Packages:
 def _whole(path: Path) -> bool:
     """Whether a zone is a processor or its memory, and not a part of one or all of them."""
     try:
-        name = (path / "name").read_text().strip()
+        name = (path / "name").read_text(encoding="utf-8").strip()
     except OSError:
         return False
     return name.startswith("package") or name == "dram"
@@ -201,11 +201,11 @@ class _Zone:
         self._sum = 0
 
     def joules(self) -> float:
-        now = int((self._path / "energy_uj").read_text())
+        now = int((self._path / "energy_uj").read_text(encoding="utf-8"))
         if self._last is not None:
             step = now - self._last
             if step < 0:
-                step += int((self._path / "max_energy_range_uj").read_text())
+                step += int((self._path / "max_energy_range_uj").read_text(encoding="utf-8"))
             self._sum += step
         self._last = now
         return self._sum / 1e6

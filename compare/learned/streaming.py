@@ -507,9 +507,9 @@ def _signals_between_steps() -> Iterator[Callable[[], None]]:
 
     if threading.current_thread() is threading.main_thread():
         for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-            handler = signal.getsignal(getattr(signal, name, signal.SIGINT))
-            if callable(handler):
-                kept[getattr(signal, name)] = handler
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and callable(handler := signal.getsignal(number)):
+                kept[number] = handler
         for number in kept:
             signal.signal(number, lambda number, frame: waiting.append(number))
     try:

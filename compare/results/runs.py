@@ -30,6 +30,7 @@ from compare.files import (
     read_sealed_json,
     refused,
     remove,
+    replace,
     unreadable,
     write_arrays,
     write_csv,
@@ -113,7 +114,7 @@ def complete_new_files(directory: Path) -> None:
         names = [name for name in FILES if (folder / name).exists()]
         for name in (*names, "run.json"):
             try:
-                os.replace(folder / name, directory / name)
+                replace(folder / name, directory / name)
             except OSError as error:
                 raise refused(directory / name, error) from error
         shutil.rmtree(folder)

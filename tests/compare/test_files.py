@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import stat
+import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -632,3 +634,68 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 def test_a_table_has_its_header(tmp_path):
     write_csv(tmp_path / "h.csv", ("epoch", "loss"), [(1, 0.5)])
     assert (tmp_path / "h.csv").read_text().split() == ["epoch,loss", "1,0.5"]
+
+
+# --- Other systems --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("refusals", [0, 2, 99])
+def test_windows_is_asked_again_while_somebody_reads_a_file(tmp_path, monkeypatch, refusals):
+    left, replaced, waited = [refusals], os.replace, []
+
+    def open_elsewhere(source, target):
+        left[0] -= 1
+        if left[0] >= 0:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        replaced(source, target)
+
+    (tmp_path / "file").write_bytes(b"old")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "replace", open_elsewhere)
+        elsewhere.setattr("time.sleep", waited.append)
+        elsewhere.setattr(sys, "platform", "win32")
+        if refusals == 99:
+            with pytest.raises(StorageError, match="what was there before is intact"):
+                write_whole(tmp_path / "file", lambda file: file.write(b"new"))
+        else:
+            write_whole(tmp_path / "file", lambda file: file.write(b"new"))
+    assert (tmp_path / "file").read_bytes() == (b"old" if refusals == 99 else b"new")
+    assert len(waited) == min(refusals, 7)
+
+
+def test_every_file_is_opened_for_bytes_where_text_is_the_default(tmp_path, monkeypatch):
+    """As on Windows, which else writes CR LF for LF and reads no further than a byte 26."""
+    binary, opened, flags_seen = 1 << 30, os.open, []
+
+    def watched(path, flags, *mode):
+        if not os.path.isdir(path):
+            flags_seen.append(flags)
+        return opened(path, flags & ~binary, *mode)
+
+    monkeypatch.setattr("compare.files._BINARY", binary)
+    monkeypatch.setattr(os, "open", watched)
+    write_whole(tmp_path / "file", lambda file: file.write(b"\n\x1a\n"))
+    assert read_file(tmp_path / "file") == b"\n\x1a\n" == read_input(tmp_path / "file", 9)
+    assert len(flags_seen) == 3
+    assert all(flags & binary for flags in flags_seen)
+
+
+def test_commands_name_every_encoding_and_print_on_a_narrow_one(store, tmp_path):
+    """Windows reads and writes cp1252 where no encoding is named; Python can warn of it."""
+    program = (
+        "import sys, warnings\n"
+        "warnings.simplefilter('ignore', EncodingWarning)\n"  # of libraries
+        "warnings.filterwarnings('error', '.*encoding', EncodingWarning, 'compare|subprocess')\n"
+        "sys.exit(__import__('compare.cli').cli.main(sys.argv[1:]))"
+    )
+    strict = [sys.executable, "-X", "warn_default_encoding", "-c", program]
+    narrow = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "cp1252:strict"}
+    for words in (
+        ["results", str(store)],
+        ["report", str(store), "-o", str(tmp_path / "report.html")],
+        [*RUN, "--force", "--out", str(tmp_path / "runs")],
+        ["list"],
+        ["run", "--help"],
+    ):
+        ended = subprocess.run([*strict, *words], env=narrow, capture_output=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, b""), words

@@ -3,8 +3,11 @@
 import builtins
 import io
 import resource
+import sys
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from scipy.special import log_softmax, softmax
 
@@ -104,7 +107,7 @@ def test_a_backend_alone_is_the_only_and_the_first():
 
 @pytest.fixture
 def kernel(monkeypatch):
-    """Let the kernel's files be those of a table, and the process have no limits of its own."""
+    """Let the kernel's files be those of a table, 9 KiB be free, and the process have no limits."""
     files = {}
 
     def opened(path, **_):
@@ -113,29 +116,27 @@ def kernel(monkeypatch):
         return io.StringIO(files[path])
 
     monkeypatch.setattr(builtins, "open", opened)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=9 * 1024))
+    nothing = SimpleNamespace(memory_info=SimpleNamespace)
+    monkeypatch.setattr(psutil, "Process", lambda: nothing)
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY,) * 2)
     return files
 
 
-MEMORY = "MemTotal:       16 kB\nMemFree:         2 kB\nMemAvailable:    3 kB\n"
+def test_free_memory_is_what_the_system_says(kernel):
+    assert host_memory() == 9 * 1024
 
 
-def test_free_memory_is_what_linux_says_in_kibibytes(kernel):
-    kernel["/proc/meminfo"] = MEMORY
-    assert host_memory() == 3 * 1024
+def test_free_memory_needs_neither_proc_nor_limits(kernel, monkeypatch):
+    """As on Windows, which has no module `resource`."""
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert host_memory() == 9 * 1024
 
 
-@pytest.mark.parametrize("text", [None, "MemTotal: 16 kB\n"])
-def test_free_memory_is_half_a_gigabyte_where_nothing_says(kernel, text):
-    if text is not None:
-        kernel["/proc/meminfo"] = text
-    assert host_memory() == 2**29
-
-
-@pytest.mark.parametrize(("limit", "field"), [("RLIMIT_AS", "VmSize"), ("RLIMIT_DATA", "VmData")])
+@pytest.mark.parametrize(("limit", "field"), [("RLIMIT_AS", "vms"), ("RLIMIT_DATA", "data")])
 def test_free_memory_ends_at_the_limits_of_the_process(kernel, monkeypatch, limit, field):
-    kernel["/proc/meminfo"] = MEMORY
-    kernel["/proc/self/status"] = f"Name:\tpython\n{field}:\t    5 kB\n"
+    taken = SimpleNamespace(memory_info=lambda: SimpleNamespace(**{field: 5 * 1024}))
+    monkeypatch.setattr(psutil, "Process", lambda: taken)
     kind = getattr(resource, limit)
     own = {kind: (7 * 1024, resource.RLIM_INFINITY)}
     none = (resource.RLIM_INFINITY,) * 2
@@ -158,7 +159,6 @@ GROUPS = {
 @pytest.mark.parametrize("version", GROUPS)
 def test_free_memory_ends_at_the_limits_of_control_groups(kernel, version):
     groups, root, limit, usage, cache = GROUPS[version]
-    kernel["/proc/meminfo"] = MEMORY
     kernel["/proc/self/cgroup"] = groups
     for folder, most in ((f"{root}/jobs/42", "max"), (f"{root}/jobs", "5000")):
         kernel[f"{folder}/{limit}"] = f"{most}\n"

@@ -54,6 +54,33 @@ def test_cores_are_those_that_this_process_may_use():
         os.sched_setaffinity(0, allowed)
 
 
+def test_without_affinities_all_cores_count(monkeypatch):
+    """As on macOS and Windows."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert cores() == os.cpu_count()
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert cores() == 1
+
+
+@pytest.mark.parametrize(("system", "expected"), [("darwin", "M2"), ("win32", "machine")])
+def test_without_proc_the_processor_has_a_name_still(monkeypatch, tmp_path, system, expected):
+    def absent(*_, **__):
+        raise FileNotFoundError
+
+    script = '#!/bin/sh\n[ "$*" = "-n machdep.cpu.brand_string" ] && echo M2\n'
+    (tmp_path / "sysctl").write_text(script)
+    (tmp_path / "sysctl").chmod(0o755)
+    environment_module._processor.cache_clear()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        elsewhere.setattr(platform, "processor", lambda: "")
+        elsewhere.setattr(platform, "machine", lambda: "machine")
+        elsewhere.setattr(environment_module, "open", absent, raising=False)
+        elsewhere.setattr(environment_module.sys, "platform", system)
+        assert environment_module._processor() == expected
+    environment_module._processor.cache_clear()
+
+
 def git(directory, *words):
     identity = ["-c", "user.name=n", "-c", "user.email=e"]
     answer = subprocess.run(

@@ -285,3 +285,14 @@ def test_other_threads_can_train_too(job, backend):
     thread.start()
     thread.join()
     assert len(results[0][1]) == 3
+
+
+def test_signals_wait_between_steps_where_there_is_no_sighup(monkeypatch):
+    """As on Windows."""
+    monkeypatch.delattr(signal, "SIGHUP", raising=False)
+    before = signal.getsignal(signal.SIGINT)
+    with streaming._signals_between_steps() as handle:
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            handle()
+    assert signal.getsignal(signal.SIGINT) is before
