@@ -1,6 +1,7 @@
 """PyTorch on the CPU, on CUDA and on MPS; under `torchrun`, on one device a process.
 
-Everything runs eagerly: what that costs against `torch.compile` is measured in docs/backends.md.
+On a CUDA device what `jit` returns is replayed as a CUDA graph; all else runs eagerly. What that
+costs against `torch.compile` is measured in docs/backends.md.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from compare.backends.base import (
     unknown_device,
     unknown_precision,
 )
+from compare.backends.cuda_graph import Recorded
 from compare.errors import RunError, UsageError
 
 __all__ = ["HALVES", "PATIENCE", "WORK_ALONE", "Tensor", "TorchBackend", "memory_errors"]
@@ -67,6 +69,7 @@ class TorchBackend(SingleDevice):
         if precision == "tf32" and self._device.type != "cuda":
             raise UsageError(unknown_precision(self.device, precision, ("float32", "bf16", "fp16")))
         self.xp: Any = _NumpyNames(self._device, self._product)
+        self._constants: dict[Any, Tensor] | None = None
         if _launched():
             self.rank = _joined(self._device)
             self.first = self.rank == 0
@@ -122,6 +125,14 @@ class TorchBackend(SingleDevice):
 
     def asarray(self, array: NDArray[Any], like: Tensor | None = None) -> Tensor:
         """Copy; to a GPU from pinned memory, so that nobody waits."""
+        if self._constants is not None:  # in a function that may be recorded
+            key = (array.tobytes(), array.shape, array.dtype, like is not None and like.dtype)
+            if key not in self._constants:
+                self._constants[key] = self._copied(array, like)
+            return self._constants[key]
+        return self._copied(array, like)
+
+    def _copied(self, array: NDArray[Any], like: Tensor | None) -> Tensor:
         host = torch.from_numpy(np.array(array))  # a copy: PyTorch would share the array's memory
         if like is not None:
             host = host.to(like.dtype)
@@ -211,16 +222,27 @@ class TorchBackend(SingleDevice):
         return differentiated
 
     def jit(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function, with TF32 switched as the precision asks and errors named."""
+        """Return the function, with TF32 switched as the precision asks and errors named.
 
-        def run(*args: Any) -> Any:
+        One process on a CUDA device replays it as a CUDA graph. Arrays of the host that it uses
+        are copied to the device once: a graph would copy them from where they were.
+        """
+        recorded = self._device.type == "cuda" and self.processes == 1
+        run = Recorded(function) if recorded else function
+        constants: dict[Any, Tensor] = {}
+
+        def compiled(*args: Any) -> Any:
             # The switches belong to the process, and another backend in it may want them otherwise.
             torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
             torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
-            with memory_errors():
-                return function(*args)
+            self._constants = constants if recorded else None
+            try:
+                with memory_errors():
+                    return run(*args)
+            finally:
+                self._constants = None
 
-        return run
+        return compiled
 
     def map(self, function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
         """One after the other: PyTorch takes all cores by itself."""
