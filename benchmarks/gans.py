@@ -1,81 +1,129 @@
 """The three published GANs of two objects, over seeds, judged alike.
 
     python benchmarks/gans.py [--preset quick] [--seeds 3] [--workers 2] [--out runs/gans]
+                              [--hours 2] [--results docs/results]
 
 Carries out what is missing of `compare run --task two-objects`, a process with one BLAS thread for
 each of the workers, and writes docs/results/two_objects.json and two_objects.md. Rows that are in
-two_objects.json already are kept and not made again. The nine runs of the quick preset take about
-half an hour on two free cores. By the published recipe in full, one seed of each on a GPU:
+two_objects.json already are kept and not made again, unless they are unfinished. The nine runs of
+the quick preset take half an hour on two free cores. By the published recipe, one seed of each
+on a GPU:
 
-    python benchmarks/gans.py --preset paper --seeds 1 --workers 1 --backend torch --device cuda:0
+    python benchmarks/gans.py --preset paper --seeds 1 --workers 3 --hours 0.2 \\
+        --backend torch --device cuda:0 --precision tf32
 
-What was stopped goes on from its checkpoint the next time. `--workers 0` runs nothing: it writes
-the page from the rows and from what is finished in --out, and the figures in docs/figures/.
+What was stopped, or is when the hours are over, goes on from its checkpoint the next time; its row
+is of the checkpoint and says how far it has come. `--workers 0` runs nothing: it writes the page
+from the rows and from what is in --out, and the figures in docs/figures/.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
+import signal
 import sys
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from compare.experiments.environment import environment as environment_of
 from compare.experiments.executors import on_processes, unfinished
 from compare.experiments.plan import Plan, Request, make_plans
 from compare.figures.style import save
-from compare.files import make_directory, write_whole
+from compare.files import make_directory, read_sealed_arrays, write_whole
+from compare.learned.adversarial import generator_weights
 from compare.report.plots import plots
 from compare.report.sections import read_runs, sections
 from compare.results.runs import read_record
-from compare.solvers.catalogue import PRESETS
+from compare.solvers.catalogue import PRESETS, training_of
 from compare.tasks import load
 
 DOCS = Path(__file__).parent.parent / "docs"
 TASK = load("two-objects")
 VERSIONS = ("gan", "coordconv-g", "coordconv-gd")
-DRAWN = ("samples", "positions", "training")
+DRAWN = {
+    "samples": "Real scenes beside what each version draws",
+    "positions": "Where the centres of each object are, beside the truth",
+    "training": "Shares of valid pictures and of places covered after each epoch",
+}
+"""The figures of the page, by their names in the report, with what they show."""
 
 Row = dict[str, Any]
 
 
-def plans(preset: str, seeds: int, backend: str, device: str) -> list[Plan]:
+def plans(preset: str, seeds: int, place: dict[str, Any]) -> list[Plan]:
     """Return every run, the versions with coordinates first: they take longest."""
     request = Request(
         TASK.name,
         tuple(range(seeds)),
         solver=",".join(reversed(VERSIONS)),
         preset=preset,
-        backend=backend,
-        device=device,
+        **place,
     )
     return make_plans(request)
 
 
-def row_of(preset: str, plan: Plan, record: dict[str, Any]) -> Row:
-    """Return what is kept of a finished run."""
+def row_of(preset: str, plan: Plan, out: Path) -> Row | None:
+    """Return what is kept of a run, finished or on its way; None if it has not begun."""
+    directory = plan.directory(out)
+    record = read_record(directory) if directory.is_dir() else None
     assert plan.recipe is not None
-    environment = record["environment"]
-    return {
+    row: Row = {
         "preset": preset,
         "solver": plan.solver,
         "seed": plan.seed,
         "size": list(plan.size),
         "recipe": plan.arguments()["recipe"],
-        "steps": plan.recipe.steps,
-        "published_steps": record["published_steps"],
-        "status": record["status"],
-        "scores": {
-            name: None if value != value else value  # JSON has no NaN
-            for name, value in record["scores"]["test"].items()
-        },
-        "success": record["success"],
-        "samples": record["samples"]["test"],
-        "parameters": record["cost"]["parameters"],
-        "train_seconds": record["timing"]["train_seconds"],
         "backend": plan.backend,
+        "precision": plan.precision,
+    }
+    if record is not None:
+        row |= {
+            "steps": plan.recipe.steps,
+            "status": record["status"],
+            "scores": record["scores"]["test"],
+            "success": record["success"],
+            "samples": record["samples"]["test"],
+            "parameters": record["cost"]["parameters"],
+            "train_seconds": record["timing"]["train_seconds"],
+        }
+        environment = record["environment"]
+        with (directory / "history.csv").open(encoding="utf-8") as file:
+            curve = [float(line["valid_40"]) for line in csv.DictReader(file)]
+    elif (directory / "checkpoint.npz").exists():
+        arrays = read_sealed_arrays(directory / "checkpoint.npz")
+        weights = {
+            name.removeprefix("weights/"): array
+            for name, array in arrays.items()
+            if name.startswith("weights/")
+        }
+        generator: Any = plan.build()
+        model = generator.load(generator_weights(weights))
+        test = plan.evaluated_on(TASK.split(plan.split, *plan.size).test)
+        evaluation = TASK.evaluate(model, test)
+        row |= {
+            "steps": int(arrays["steps"]),
+            "status": "unfinished",
+            "scores": evaluation.scores,
+            "success": evaluation.success,
+            "samples": len(test),
+            "parameters": model.cost.parameters,
+            "train_seconds": float(arrays["seconds"]),
+        }
+        environment = environment_of(plan.backend)
+        curve = arrays["curves/valid_40"].tolist()
+    else:
+        return None
+    row["scores"] = {
+        name: None if value != value else value  # JSON has no NaN
+        for name, value in row["scores"].items()
+    }
+    return row | {
+        "published_steps": training_of(TASK.name, plan.solver, plan.recipe)["published_steps"],
+        "valid_40_after_epochs": [round(share, 4) for share in curve],
         "device": environment.get("device", plan.device),
         "processor": environment["processor"],
         "threads": environment["threads"],
@@ -90,21 +138,34 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--backend", default="numpy")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision")
+    parser.add_argument("--hours", type=float, help="default: until all is done")
     parser.add_argument("--out", default="runs/gans")
+    parser.add_argument("--results", default=str(DOCS / "results"), help="where the page goes")
     options = parser.parse_args()
-    out, path = Path(options.out), DOCS / "results" / "two_objects.json"
+    out, path = Path(options.out), Path(options.results) / "two_objects.json"
     rows: list[Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    known = {(row["preset"], row["solver"], row["seed"]) for row in rows}
-    wanted = plans(options.preset, options.seeds, options.backend, options.device)
+    known = {_key(row) for row in rows if row["status"] != "unfinished"}
+    place = {name: getattr(options, name) for name in ("backend", "device", "precision")}
+    wanted = plans(options.preset, options.seeds, place)
     missing = [p for p in wanted if (options.preset, p.solver, p.seed) not in known]
     if options.workers and missing:
         make_directory(out)
-        for plan, outcome in on_processes(unfinished(missing, out), out, False, options.workers):
-            print(plan.solver, plan.seed, outcome.status, outcome.error, flush=True)
+        if options.hours is not None:
+            # Workers keep what they have done when they are told to end.
+            signal.signal(signal.SIGALRM, signal.default_int_handler)
+            signal.setitimer(signal.ITIMER_REAL, 3600 * options.hours)
+        try:
+            waiting = unfinished(missing, out)
+            for plan, outcome in on_processes(waiting, out, False, options.workers):
+                print(plan.solver, plan.seed, outcome.status, outcome.error, flush=True)
+        except KeyboardInterrupt:
+            print("stopped")
+        signal.setitimer(signal.ITIMER_REAL, 0)
     for plan in missing:
-        record = read_record(plan.directory(out)) if out.is_dir() else None
-        if record is not None:
-            rows.append(row_of(options.preset, plan, record))
+        row = row_of(options.preset, plan, out)
+        if row is not None:
+            rows = [other for other in rows if _key(other) != _key(row)] + [row]
     rows.sort(key=lambda row: (PRESETS.index(row["preset"]), *_order(row)))
     if not rows:
         sys.exit("there are no rows yet")
@@ -114,6 +175,10 @@ def main() -> None:
     page = "\n".join(pages(rows)) + "\n"
     write_whole(path.with_suffix(".md"), lambda file: file.write(page.encode()))
     print(f"{len(rows)} rows, {len(drawn)} figures")
+
+
+def _key(row: Row) -> tuple[Any, ...]:
+    return row["preset"], row["solver"], row["seed"]
 
 
 def _order(row: Row) -> tuple[int, int]:
@@ -175,33 +240,35 @@ def _preset(preset: str, rows: list[Row]) -> list[str]:
     first = rows[0]
     height, width = first["size"]
     recipe = first["recipe"]
-    unfinished = first["steps"] < first["published_steps"]
-    state = ", so **unfinished**" if unfinished else ", the published number"
     seconds = [row["train_seconds"] for row in rows]
-    machines = sorted({f"{row['backend']} on {row['device']} ({row['processor']})" for row in rows})
+    machines = sorted(
+        {
+            f"{row['backend']} on {row['device']}, {row['precision']} ({row['processor']})"
+            for row in rows
+        }
+    )
     lines = [
         f"## {preset}",
         "",
         f"{height}x{width}, {recipe['scenes']:,} scenes, {recipe['channels']} channels (published: "
-        f"64x64, 50,000 scenes, 64 channels). All versions train {first['steps']:,} of "
-        f"{first['published_steps']:,} steps{state}; {min(seconds) / 60:.1f} to "
+        f"64x64, 50,000 scenes, 64 channels). {_length(rows)} {min(seconds) / 60:.1f} to "
         f"{max(seconds) / 60:.1f} minutes a run with what is judged on the way. "
         f"{'; '.join(machines)}.",
         "",
-        _line("", "seed", *COLUMNS.values()),
-        _line("---", *["---:"] * (1 + len(COLUMNS))),
+        _line("", "seed", "steps", *COLUMNS.values()),
+        _line("---", *["---:"] * (2 + len(COLUMNS))),
     ]
     for row in rows:
         cells = [_cell(name, row["scores"][name]) for name in COLUMNS]
         name = row["solver"] + (", diverged" if row["status"] == "diverged" else "")
-        lines.append(_line(name, row["seed"], *cells))
+        lines.append(_line(name, row["seed"], f"{row['steps']:,}", *cells))
     if clear := [row for row in rows if _clear(row)]:
         most = max(clear, key=lambda row: float(row["scores"]["valid_40"]))
         cells = [
             _cell(name, most["scores"].get(f"{name}_true", 1.0 if "valid" in name else None))
             for name in COLUMNS
         ]
-        lines.append(_line(f"true, for as many as {most['solver']}", most["seed"], *cells))
+        lines.append(_line(f"true, for as many as {most['solver']}", most["seed"], "", *cells))
     lines += [
         "",
         "valid: the picture is a scene after rounding to three colours; 10 and 40 px: but for so "
@@ -223,11 +290,25 @@ def _preset(preset: str, rows: list[Row]) -> list[str]:
             middle = [median(row["scores"][name] for row in own) for name in shown]
             lines.append(_line(version, *(f"{100 * share:.0f} %" for share in middle)))
     lines += ["", "### What may be concluded", "", *(f"- {line}" for line in _concluded(rows))]
-    figures = [f"two-objects-{height}x{width}-{part}.png" for part in DRAWN]
-    for name in figures:
+    for part, shown_in_it in DRAWN.items():
+        name = f"two-objects-{height}x{width}-{part}.png"
         if (DOCS / "figures" / name).exists():
-            lines += ["", f"![{name}](../figures/{name})"]
+            lines += ["", f"![{shown_in_it}](../figures/{name})"]
     return lines
+
+
+def _length(rows: list[Row]) -> str:
+    """Say how far the trainings came, of how many published steps."""
+    published = rows[0]["published_steps"]
+    steps = sorted({row["steps"] for row in rows})
+    if steps == [published]:
+        return f"All versions trained the published {published:,} steps."
+    if len(steps) == 1:
+        return f"All versions trained {steps[0]:,} of {published:,} steps, so **unfinished**."
+    return (
+        f"The versions trained {steps[0]:,} to {steps[-1]:,} of {published:,} steps; "
+        "fewer are **unfinished**."
+    )
 
 
 def _concluded(rows: list[Row]) -> list[str]:
@@ -248,8 +329,15 @@ def _concluded(rows: list[Row]) -> list[str]:
             f"Nothing about {version}: of its pictures {shares} % are valid at 40 px, and below "
             f"{100 * least:.0f} % in any seed the rest is of too few scenes."
         )
+    alike = len({row["steps"] for row in rows}) == 1
     clear = [version for version in by_version if version not in unclear]
     for first, second in pairwise(clear):
+        if min(len(by_version[first]), len(by_version[second])) < 2:
+            lines.append(f"{first} and {second} are not compared: one seed has no spread.")
+            continue
+        if not alike:
+            lines.append(f"{first} and {second} are not compared: their steps are not as many.")
+            continue
         for name in ("valid_40", "distance", "blue_coverage"):
             a = [row["scores"][name] for row in by_version[first]]
             b = [row["scores"][name] for row in by_version[second]]
@@ -265,7 +353,17 @@ def _concluded(rows: list[Row]) -> list[str]:
                     f"{first} and {second} do not differ in {COLUMNS[name]} by more than their "
                     "seeds do."
                 )
-    if rows[0]["steps"] < rows[0]["published_steps"]:
+    common = min(len(row["valid_40_after_epochs"]) for row in rows)
+    if not alike and common:
+        shares = "; ".join(
+            f"{version} {100 * median(row['valid_40_after_epochs'][common - 1] for row in own):.1f}"
+            for version, own in by_version.items()
+        )
+        lines.append(
+            f"After {common} epochs of {rows[0]['recipe']['epochs']}, by all versions, "
+            f"of 200 pictures are valid at 40 px, in %: {shares}."
+        )
+    if rows[0]["recipe"]["channels"] < 64:
         lines.append(
             "Nothing here is about the published trainings, which are longer, wider and on a "
             "larger canvas."
