@@ -129,12 +129,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         "CoordConv renderer, coordinates to grey picture",
         "coord2image",
         "coordconv",
-        1,
-        "the log's grid at width 1, loss ours: the log names none, and the released code stops "
-        "without",
+        3,
+        "the README's rate, which is in the log's grid, with the README's L2 and without; loss "
+        "ours: the log names none, and the released code stops without",
         "CoordConv draws the squares better than transposed convolutions do",
         ("mean_iou", "authors_iou"),
-        grid={"learning_rate": (0.005, 0.001), "l2": (0.001, 0.0)},
+        grid={"learning_rate": (0.005,), "l2": (0.001, 0.0)},
     ),
     "coordconv-renderer-white": Experiment(
         "CoordConv renderer, coordinates to white picture",
