@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import torch
+from torch import Tensor
 
 __all__ = ["EAGER_CALLS", "Recorded", "leaves", "with_leaves"]
 
-Tensor = torch.Tensor
-Kind: TypeAlias = tuple[tuple[tuple[int, ...], torch.dtype], ...]
+_Kind: TypeAlias = tuple[tuple[tuple[int, ...], torch.dtype], ...]
 
 EAGER_CALLS = 3
 """Calls before one is recorded: libraries choose their kernels in them, and what is called less
@@ -32,8 +32,8 @@ class Recorded:
     def __init__(self, function: Callable[..., Any]) -> None:
         """Record nothing yet."""
         self._function = function
-        self._calls: Counter[Kind] = Counter()
-        self._graphs: dict[Kind, _Graph] = {}
+        self._calls: Counter[_Kind] = Counter()
+        self._graphs: dict[_Kind, _Graph] = {}
 
     def __call__(self, *args: Any) -> Any:
         """Replay the function, or call it if it was not called often enough to be recorded."""
