@@ -73,11 +73,12 @@ class _Parser(argparse.ArgumentParser):
             if word == "--" or (self._subparsers and not word.startswith("-")):
                 return  # what follows is no option, or a command's own
             name = word.partition("=")[0]
-            if (
-                name.startswith("--")
-                and " " not in name
-                and name not in self._option_string_actions
-            ):
+            if name.startswith("--"):
+                known = " " in name or name in self._option_string_actions
+            else:  # -1 is a number, and - a file
+                known = not word[1:2].isalpha() or not word.startswith("-")
+                known = known or word[:2] in self._option_string_actions
+            if not known:
                 # Without the dashes, which any two options have in common.
                 options = {each.lstrip("-"): each for each in self._option_string_actions}
                 near = nearest(name.lstrip("-"), options)

@@ -113,6 +113,15 @@ def run(options: argparse.Namespace) -> int:
     out = writable_directory(Path(options.out))
     figures = writable_directory(Path(options.figures)) if options.figures is not None else None
 
+    if progress.level.get() > progress.QUIET:
+        from compare.experiments.basin import unfinished
+        from compare.experiments.estimate import estimate, measure_here
+        from compare.report.text import counted
+
+        missing = unfinished(points, out)
+        found = estimate([point.plan for point in missing], measure_here)
+        what = f"{counted(len(missing), 'training')} to carry out"
+        progress.announce(None if found.unknown else found.seconds, what)
     results: dict[Point, Record] = {}
     ended = 0
     with progress.bar(sum(point.plan.epochs + 1 for point in points), "epoch") as bar:

@@ -37,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from compare import backends, tasks
-    from compare.experiments.bench import BATCH, SIDE, exponent, measure
-    from compare.report.text import columns
+    from compare.experiments.bench import BATCH, SIDE, expected_seconds, exponent, measure
+    from compare.report.text import columns, counted
     from compare.solvers.catalogue import solvers_of
 
     task = tasks.load(options.task)
@@ -51,6 +51,7 @@ def run(options: argparse.Namespace) -> int:
         choice("--figure", figure.suffix, (".svg", ".png", ".pdf"))
         writable_file(figure)
     backend = backends.load(options.backend, options.device)
+    progress.announce(expected_seconds(len(chosen)), counted(len(chosen), "solver"))
     with progress.bar(len(chosen), "solver") as bar:
         started = iter(range(len(chosen)))
 

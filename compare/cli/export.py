@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from compare.cli import progress
 from compare.cli.options import add_fields, recipe_of
-from compare.errors import UsageError, command
+from compare.errors import UsageError, command, unknown
 from compare.experiments.values import names, pixels
 from compare.learned.recipe import OPTIONS
 
@@ -126,9 +126,10 @@ def _computed(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
     offered = solvers_of(task.name, options.solver)
     computed = [name for name, spec in offered.items() if spec.variants]
     if options.solver not in computed:
-        spec = offered.get(options.solver)
         others = [*(["handcrafted"] if task.name in NETWORKS else []), *computed]
-        tips = ["give a RUN of it"] if spec and spec.recipes else []
+        if options.solver not in offered:
+            raise unknown("solver", options.solver, others or offered)
+        tips = ["give a RUN of it"] if offered[options.solver].recipes else []
         tips += [f"choose from: {', '.join(others)}"] if others else []
         raise UsageError(
             f"there are no computed weights for solver '{options.solver}' of task '{task.name}'"

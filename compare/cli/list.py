@@ -25,13 +25,15 @@ def run(options: argparse.Namespace) -> int:
 
     from compare import backends, tasks
     from compare.errors import UsageError
-    from compare.solvers.catalogue import solvers_of
+    from compare.experiments.values import duration
+    from compare.solvers.catalogue import preset_times, solvers_of
 
     def show(line: str, indent: int) -> None:
         output.show(
             fill(line, output.width(), subsequent_indent=indent * " ", break_on_hyphens=False)
         )
 
+    times = preset_times()
     output.show("tasks and their solvers")
     for name in tasks.known():
         show(f"  {name}: {tasks.summary(name)}", 4)
@@ -41,7 +43,16 @@ def run(options: argparse.Namespace) -> int:
                 whose = f" ({spec.whose[preset]})" if spec.whose.get(preset) else ""
                 marked = ", the default" if preset == spec.preset else ""
                 length = f"{recipe.epochs:,} epoch{'s' if recipe.epochs > 1 else ''}"
+                seconds = times["seconds"].get(name, {}).get(solver, {}).get(preset)
+                if seconds is not None:
+                    length += f", about {duration(max(1, seconds))} a seed"
                 show(f"{26 * ' '}preset {preset}{whose}: {length}{marked}", 28)
+    output.show()
+    show(
+        f"Times are estimates for NumPy on {times['cores']} cores ({times['processor']}); "
+        "'--dry-run' of run and sweep measures here.",
+        0,
+    )
     output.show("\nbackends")
     for backend in backends.available().values():
         # Importing PyTorch or JAX takes seconds, so the quick answer leaves all of them alone.

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         found = {"deviation": deviation, "runs_needed": needed, "rows": rows}
         output.show(json.dumps({**facts, **found}, indent=2))
         return 0
-    from compare.report.text import columns
+    from compare.report.text import columns, folded
 
     shown = f"{100 * difference:g} points"
     cells = [
@@ -111,7 +111,8 @@ def run(options: argparse.Namespace) -> int:
     )
     before, after = (fill(text, output.width()) for text in texts)
     head = ("runs of each", "smallest difference shown, points", f"chance to show {shown}")
-    output.show("\n\n".join((before, columns([head, *cells], left=0), after)))
+    parts = folded([head, *cells], 1, output.width())
+    output.show("\n\n".join((before, *(columns(part, left=0) for part in parts), after)))
     return 0
 
 

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from compare.experiments.executors import Outcome
     from compare.experiments.plan import Plan
 
-__all__ = ["NORMAL", "QUIET", "VERBOSE", "bar", "detail", "level", "note", "warn", "watch"]
+__all__ = [
+    "NORMAL",
+    "QUIET",
+    "VERBOSE",
+    "announce",
+    "bar",
+    "detail",
+    "level",
+    "note",
+    "warn",
+    "watch",
+]
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 
@@ -57,6 +68,14 @@ def warn(message: str) -> None:
 
     with tqdm.external_write_mode():
         output.complain(message)
+
+
+def announce(seconds: float | None, what: str) -> None:
+    """Say about how long work takes, unless it is a minute or less, or not known."""
+    if seconds is not None and seconds > 60 and level.get() > QUIET:
+        from compare.experiments.values import duration
+
+        warn(f"{what}, about {duration(seconds)} on this machine; Ctrl-C keeps what is done")
 
 
 def watch(

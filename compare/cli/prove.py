@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Prove and print each claim; the exit code is 1 unless all is proved."""
     from compare.experiments import exactness
-    from handcrafted.proofs.claims import CLAIMS, Proved, prove
+    from handcrafted.proofs.claims import CLAIMS, Proved, expected_seconds, prove
     from handcrafted.proofs.symbolic import ProofError
 
     tasks = names("task with proofs", options.task, tuple(CLAIMS))
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         needed = memory.of_enumeration(max_size, claim.every_size)
         memory.require("--max-size", options.max_size, needed, "give a smaller one")
 
-    from textwrap import wrap
+    from textwrap import fill, wrap
 
     counted = {"cases": 0, "lemmas": 0, "integers": 0}
     skipped, gaps, started = 0, 0, time.perf_counter()
@@ -68,6 +68,12 @@ def run(options: argparse.Namespace) -> int:
     computed = [
         claim for task in tasks if task in exactness.CASES for claim in exactness.claims(task)
     ]
+    seconds = sum(
+        expected_seconds(claim, max_size, options.dtype) for task in tasks for claim in CLAIMS[task]
+    )
+    if options.dtype == "float32":
+        seconds += sum(exactness.expected_seconds(claim, max_size) for claim in computed)
+    progress.announce(seconds, "proofs")
     # Each network by lemmas and by enumeration, computed weights by enumeration, and the dtype.
     proofs = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks) + len(computed)
     results = chain(
@@ -104,7 +110,10 @@ def run(options: argparse.Namespace) -> int:
     if gaps:
         verdict = "Not everything was proved (see SKIPPED)"
     output.show(
-        f"{verdict}: {counted['lemmas']:,} lemmas, {counted['cases']:,} cases tried, "
-        f"in {time.perf_counter() - started:.1f} s."
+        fill(
+            f"{verdict}: {counted['lemmas']:,} lemmas, {counted['cases']:,} cases tried, "
+            f"in {time.perf_counter() - started:.1f} s.",
+            width,
+        )
     )
     return 1 if gaps else 0

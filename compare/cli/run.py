@@ -86,9 +86,10 @@ def run(options: argparse.Namespace) -> int:
     missing = waiting(plans, out, options.force)
     awaited = set(missing)
     if first and progress.level.get() > progress.QUIET:
-        seconds = _seconds(missing)
-        if seconds is not None and seconds > 60:
-            progress.warn(f"{_about(missing, seconds)}; Ctrl-C keeps what is done")
+        from compare.report.text import counted
+
+        what = f"{counted(len(missing), 'run')} to carry out"
+        progress.announce(_seconds(missing), what)
     for plan in plans:
         if plan not in awaited:
             progress.detail(f"finished: {plan.directory(out)}")
@@ -136,7 +137,7 @@ def _seconds(plans: list[Plan]) -> float | None:
 
 
 def _about(plans: list[Plan], seconds: float | None) -> str:
-    from compare.experiments.estimate import duration
+    from compare.experiments.values import duration
     from compare.report.text import counted
 
     time = "for a time not known" if seconds is None else f"about {duration(seconds)}"

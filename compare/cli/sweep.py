@@ -126,7 +126,7 @@ def _announce(
     client: Any,
 ) -> None:
     """Say how many runs there are and about how long they take."""
-    from compare.experiments.estimate import duration
+    from compare.experiments.values import duration
     from compare.report.text import counted
 
     done = len(plans) - len(waiting)
@@ -156,7 +156,7 @@ def _announce(
 
 def _summary(options: argparse.Namespace, plans: list[Plan], out: Path, seconds: float) -> int:
     """Print what the sweep's runs came to; returns the exit code."""
-    from compare.experiments.estimate import duration
+    from compare.experiments.values import duration
     from compare.report.text import render
     from compare.results.runs import records
     from compare.results.table import group, plain, tidy

@@ -25,7 +25,7 @@ from compare import tasks
 from compare.backends import Backend, load
 from compare.datasets import Dataset
 from compare.datasets.streams import random_stream
-from compare.errors import UsageError, choice
+from compare.errors import UsageError, choice, unknown
 from compare.experiments.environment import environment
 from compare.experiments.executors import PAUSE
 from compare.experiments.plan import Plan, Request, make_plans
@@ -81,6 +81,7 @@ __all__ = [
     "read_point",
     "read_samples",
     "summarise",
+    "unfinished",
 ]
 
 SCALINGS = ("plain", "balanced")
@@ -246,6 +247,8 @@ def make_points(
     task = tasks.load(request.task)
     known = _solvers_with(task.name)
     if request.solver not in known:
+        if known and request.solver and request.solver not in solvers_of(task.name):
+            raise unknown("solver", request.solver, known)
         others = ", ".join(name for name in tasks.known() if _solvers_with(name))
         raise UsageError(
             f"solver '{request.solver}' of {task.name} has no computed weights, or is not trained "
@@ -353,6 +356,18 @@ def read_point(directory: Path) -> Record | None:
         return None
     require_intact(directory, record["files"])
     return record
+
+
+def unfinished(points: Sequence[Point], out: Path) -> list[Point]:
+    """Return the points that have no record yet; those whose record is damaged have none."""
+
+    def finished(point: Point) -> bool:
+        try:
+            return read_point(point.directory(out)) is not None
+        except ValueError:
+            return False
+
+    return [point for point in points if not finished(point)]
 
 
 def read_samples(directory: Path) -> tuple[Samples, Samples]:

@@ -14,7 +14,7 @@ from compare.errors import UsageError
 from compare.solvers.base import Setting, SolverSpec
 from compare.tasks.base import Task
 
-__all__ = ["BATCH", "BATCHES", "SIDE", "SIDES", "Costs", "exponent", "measure"]
+__all__ = ["BATCH", "BATCHES", "SIDE", "SIDES", "Costs", "expected_seconds", "exponent", "measure"]
 
 SIDES = (16, 32, 64, 128, 256, 512, 1024)
 """Square canvases, pixels, each with a batch of `BATCH` samples."""
@@ -29,6 +29,15 @@ _SECONDS = 0.3
 
 _PATIENCE = 1.0
 """A solver that took longer than this, in seconds, is not asked for the next size."""
+
+
+def expected_seconds(solvers: int) -> float:
+    """Return about how long so many solvers take.
+
+    Besides being measured, each size has its samples drawn and its first call made, which on
+    average takes as long again.
+    """
+    return solvers * (len(SIDES) + len(BATCHES)) * 2 * _SECONDS
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from compare.experiments.plan import Plan, plan_of
 __all__ = [
     "Estimate",
     "Measure",
-    "duration",
     "estimate",
     "measure_here",
     "measure_on_processes",
@@ -63,14 +62,6 @@ def estimate(plans: Sequence[Plan], measure: Measure) -> Estimate:
         predicting = (an_epoch + len(split.test) / plan.recipe.batch) / 3
         total += (batches + predicting) * step + _OVERHEAD_SECONDS
     return Estimate(total, unknown)
-
-
-def duration(seconds: float) -> str:
-    """Write a time in the unit that suits it."""
-    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
 
 
 def _of_equal_steps(plan: Plan) -> Plan:

@@ -24,7 +24,7 @@ from handcrafted.proofs.cases import positions
 from handcrafted.proofs.claims import Proved, Skipped
 from handcrafted.proofs.symbolic import ProofError
 
-__all__ = ["CASES", "Check", "Claim", "claims", "prove", "prove_all"]
+__all__ = ["CASES", "Check", "Claim", "claims", "expected_seconds", "prove", "prove_all"]
 
 _BATCH = 256
 """Cases whose inputs and answers are in memory at a time."""
@@ -78,6 +78,20 @@ def claims(task: str) -> list[Claim]:
                 each = [replace(each[0], by_split=False)]
             found.update(dict.fromkeys(each))
     return list(found)
+
+
+def expected_seconds(claim: Claim, size: int) -> float:
+    """Estimate how long `prove` takes on the canvas of size x size, from the time of one batch."""
+    try:
+        solver = claim.build(size, size)
+        cases = CASES[claim.task][0](size, size)
+    except ValueError:
+        return 0.0
+    model = solver.model()
+    inputs = CASES[claim.task][1](cases[:_BATCH], size, size)
+    started = time.perf_counter()
+    model.predict(inputs)
+    return (time.perf_counter() - started) * len(cases) / len(inputs)
 
 
 def prove(claim: Claim, height: int, width: int) -> Proved | Skipped:

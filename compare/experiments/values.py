@@ -19,6 +19,7 @@ __all__ = [
     "MOST_WORKERS",
     "T",
     "count",
+    "duration",
     "flag_of",
     "items_of",
     "name_of",
@@ -94,6 +95,14 @@ def names(what: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...
     for name in given:
         choice(what, name, known)
     return given
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the unit that suits it."""
+    for unit, length in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def text_of(what: str, value: Any) -> str:

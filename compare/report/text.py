@@ -114,9 +114,13 @@ def render(table: Table, style: str, chosen: Sequence[str] | None = None, width:
         )
     else:
         left = max(1, _leading_texts(table, cells))
+        texts = {"row", *rows[0][:left]}
         results = "runs" if "runs" in cells else "success"
         keys = list(cells).index(results) if results in cells and not chosen else left
-        body = "\n\n".join(columns(part, left=left) for part in folded(rows, keys, width))
+        body = "\n\n".join(
+            columns(part, left=sum(name in texts for name in part[0]))
+            for part in folded(rows, keys, width)
+        )
         above = fill(above, width)
     return f"{above}\n\n{body}" if above else body
 
@@ -126,7 +130,16 @@ def _in_order(texts: NDArray[Any]) -> list[str]:
 
 
 def folded(rows: Sequence[Sequence[str]], keys: int, width: int) -> list[list[list[str]]]:
-    """Cut a table between columns so that each part fits; its first columns stand in each."""
+    """Cut a table between columns so that each part fits; its first columns stand in each.
+
+    Where these leave no room for another column, its rows are numbered, and the number stands in
+    each part instead.
+    """
+    lengths = [2 + max(map(len, column)) for column in zip(*rows, strict=True)]
+    if len(lengths) > keys > 0 and sum(lengths[:keys]) + max(lengths[keys:]) - 2 > width:
+        numbers = ["row", *(f"{row:,}" for row in range(1, len(rows)))]
+        rows = [[number, *row] for number, row in zip(numbers, rows, strict=True)]
+        keys = 1
     wide = [2 + max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     parts: list[list[int]] = [[]]
     for index in range(keys, len(wide)):

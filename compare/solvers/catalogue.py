@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.learned.recipe import OPTIONS, Recipe, Target
@@ -16,7 +17,15 @@ from compare.solvers.fixed import closed_form, handcrafted, scene_generator
 if TYPE_CHECKING:  # `compare list` does without NumPy
     from numpy.typing import NDArray
 
-__all__ = ["PRESETS", "added_by", "preset_of", "published_epochs", "solvers_of", "training_of"]
+__all__ = [
+    "PRESETS",
+    "added_by",
+    "preset_of",
+    "preset_times",
+    "published_epochs",
+    "solvers_of",
+    "training_of",
+]
 
 PRESETS = ("quick", "paper")
 """quick: a first look, stopped long before the published number of epochs; paper: in full."""
@@ -114,6 +123,20 @@ def training_of(
         "published_epochs": published.epochs if published else None,
         **({} if steps is None else {"published_steps": steps}),
     }
+
+
+@cache
+def preset_times() -> dict[str, Any]:
+    """Return what presets take, as benchmarks/preset_times.py has estimated it.
+
+    `seconds` is by task, solver and preset, of one seed, on NumPy with so many `cores` of a
+    `processor`.
+    """
+    import json
+
+    path = Path(__file__).parent / "preset_times.json"
+    times: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return times
 
 
 def _keywords(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,6 +72,7 @@ __all__ = [
     "Skipped",
     "enumerate_canvas",
     "enumeration",
+    "expected_seconds",
     "lemmas",
     "prove",
     "representable",
@@ -154,6 +155,29 @@ def _check(
         where = f"on {height}x{width} in {np.dtype(dtype).name}"
         raise ProofError(f"{network.name} {where} is wrong at ({case})")
     return len(cases)
+
+
+def expected_seconds(claim: Claim, max_size: int, dtype: str) -> float:
+    """Estimate how long the enumeration of a claim takes, from the time of one part of it.
+
+    It is 0 for a canvas that the network cannot do.
+    """
+    try:
+        network = claim.build(max_size, max_size)
+        require_exact(dtype, network.domain.largest)
+    except ValueError:
+        return 0.0
+    cases = claim.cases(max_size, max_size)
+    part = cases[_parts(len(cases), max_size, max_size)[0]]
+    started = time.perf_counter()
+    # Whether it is right is for the proof to say.
+    network.run(claim.inputs(part, max_size, max_size, np.dtype(dtype)))
+    a_pixel = (time.perf_counter() - started) / (len(part) * max_size**2)
+    sides = range(1, max_size + 1) if claim.every_size else (max_size,)
+    pixels = sum(
+        len(claim.cases(height, width)) * height * width for height in sides for width in sides
+    )
+    return a_pixel * pixels / (os.cpu_count() or 1)
 
 
 def enumeration(claim: Claim, max_size: int, dtype: Any) -> Proved:

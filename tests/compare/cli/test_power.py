@@ -27,6 +27,13 @@ def test_a_deviation_that_was_measured_counts(compare):
     assert answer["rows"][0]["power"] > 0.9
 
 
+def test_the_table_is_as_wide_as_the_terminal(compare, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    _, out, _ = compare("power")
+    assert max(map(len, out.splitlines())) <= 60
+    assert out.count("runs of each  ") == 2
+
+
 def test_the_figure_is_drawn(compare, tmp_path):
     code, _, _ = compare("power", "--figure", tmp_path / "power.svg")
     assert code == 0

@@ -78,3 +78,14 @@ def test_prove_without_the_solver_says_what_is_missing(compare, monkeypatch):
         in out
     )
     assert "Not everything was proved (see SKIPPED)" in out
+
+
+def test_more_than_a_minute_is_announced(compare, monkeypatch):
+    from compare.experiments import exactness
+
+    arguments = ("prove", "--task", "onehot2coord", "--max-size", "9")
+    monkeypatch.setattr(exactness, "expected_seconds", lambda claim, size: 100.0)
+    assert "proofs, about 5 min on this machine" in compare(*arguments)[2]
+    assert compare("-q", *arguments)[2] == ""
+    monkeypatch.setattr(exactness, "expected_seconds", lambda claim, size: 1.0)
+    assert compare(*arguments)[2] == ""

@@ -7,7 +7,6 @@ import pytest
 from compare.experiments.estimate import (
     _OVERHEAD_SECONDS,
     Estimate,
-    duration,
     estimate,
     measure_here,
     measure_on_processes,
@@ -158,12 +157,3 @@ def test_processes_measure_as_this_one_does():
     assert 1e-5 < found[0] < 10
     assert found[1] is None
     assert measure_on_processes(1, []) == []
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"),
-     (172_799, "48 h"), (172_800, "2 days")],
-)  # fmt: skip
-def test_durations_in_the_unit_that_suits(seconds, text):
-    assert duration(seconds) == text

@@ -8,6 +8,7 @@ from compare.errors import UsageError
 from compare.experiments.values import (
     MOST_SEEDS,
     count,
+    duration,
     names,
     pixels,
     read,
@@ -181,3 +182,12 @@ def test_seeds_are_how_many_or_which(value, seeds):
 )
 def test_what_are_no_seeds(value):
     assert refusal(seeds_of, "seeds", value).startswith(f"seeds is {value!r}; give how many, 1 to")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"),
+     (172_799, "48 h"), (172_800, "2 days")],
+)  # fmt: skip
+def test_durations_in_the_unit_that_suits(seconds, text):
+    assert duration(seconds) == text

@@ -418,3 +418,14 @@ def test_the_widest_rows_fit_80_columns(name):
     assert max(map(len, text.splitlines())) <= 80
     for expected in ("37/100", "28..47 %", "4 runs diverged", "of a 128x1024 canvas", "cannot"):
         assert expected in text
+
+
+def test_rows_are_numbered_where_the_first_columns_leave_no_room():
+    from compare.report.text import folded
+
+    rows = [["solver", "preset", "error"], ["a" * 12, "b" * 12, "1"], ["c" * 12, "d" * 12, "2"]]
+    assert folded(rows, 2, 40) == [rows]
+    assert folded(rows, 2, 30) == [
+        [["row", "solver"], ["1", "a" * 12], ["2", "c" * 12]],
+        [["row", "preset", "error"], ["1", "b" * 12, "1"], ["2", "d" * 12, "2"]],
+    ]
