@@ -29,15 +29,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from compare import backends
 from compare.experiments.environment import environment as environment_of
 from compare.experiments.executors import on_processes, unfinished
 from compare.experiments.plan import Plan, Request, make_plans
 from compare.figures.style import save
 from compare.files import make_directory, read_sealed_arrays, write_whole
 from compare.learned.adversarial import generator_weights
+from compare.learned.state import State
 from compare.report.plots import plots
 from compare.report.sections import read_runs, sections
 from compare.results.runs import read_record
+from compare.solvers.adversarial import JUDGED
 from compare.solvers.catalogue import PRESETS, training_of
 from compare.tasks import load
 
@@ -94,27 +97,22 @@ def row_of(preset: str, plan: Plan, out: Path) -> Row | None:
         with (directory / "history.csv").open(encoding="utf-8") as file:
             curve = [float(line["valid_40"]) for line in csv.DictReader(file)]
     elif (directory / "checkpoint.npz").exists():
-        arrays = read_sealed_arrays(directory / "checkpoint.npz")
-        weights = {
-            name.removeprefix("weights/"): array
-            for name, array in arrays.items()
-            if name.startswith("weights/")
-        }
+        state = State.of(read_sealed_arrays(directory / "checkpoint.npz"), backends.load("numpy"))
         generator: Any = plan.build()
-        model = generator.load(generator_weights(weights))
+        model = generator.load(generator_weights(state.weights))
         test = plan.evaluated_on(TASK.split(plan.split, *plan.size).test)
         evaluation = TASK.evaluate(model, test)
         row |= {
-            "steps": int(arrays["steps"]),
+            "steps": state.steps,
             "status": "unfinished",
             "scores": evaluation.scores,
             "success": evaluation.success,
             "samples": len(test),
             "parameters": model.cost.parameters,
-            "train_seconds": float(arrays["seconds"]),
+            "train_seconds": state.seconds,
         }
         environment = environment_of(plan.backend)
-        curve = arrays["curves/valid_40"].tolist()
+        curve = [*state.curves["valid_40"]]
     else:
         return None
     row["scores"] = {
@@ -171,7 +169,7 @@ def main() -> None:
         sys.exit("there are no rows yet")
     text = json.dumps(rows, indent=1) + "\n"
     write_whole(path, lambda file: file.write(text.encode()))
-    drawn = draw(out) if out.is_dir() else []
+    drawn = draw(out) if len(unfinished(wanted, out)) < len(wanted) else []
     page = "\n".join(pages(rows)) + "\n"
     write_whole(path.with_suffix(".md"), lambda file: file.write(page.encode()))
     print(f"{len(rows)} rows, {len(drawn)} figures")
@@ -361,7 +359,7 @@ def _concluded(rows: list[Row]) -> list[str]:
         )
         lines.append(
             f"After {common} epochs of {rows[0]['recipe']['epochs']}, by all versions, "
-            f"of 200 pictures are valid at 40 px, in %: {shares}."
+            f"of {JUDGED} pictures are valid at 40 px, in %: {shares}."
         )
     if rows[0]["recipe"]["channels"] < 64:
         lines.append(
