@@ -26,9 +26,9 @@ def main() -> None:
     for task in tasks.BUILT_IN:
         split = tasks.load(task).splits[0]
         for solver, spec in catalogue.solvers_of(task).items():
+            if catalogue.added_by(task, solver):
+                continue
             for preset in spec.recipes:
-                if catalogue.added_by(task, solver):
-                    continue
                 plans = make_plans(Request(task, (0,), solver, split, preset))
                 found = estimate(plans, measure_here)
                 own = seconds.setdefault(task, {}).setdefault(solver, {})

@@ -104,6 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     clock = time.perf_counter if options.clock == "wall" else time.process_time
     ways = tuple(options.ways.split(";"))
+    usual = cuda_graph.EAGER_CALLS
     print("| step of | " + " | ".join(ways) + " |")
     print("| --- |" + " ---: |" * len(ways))
     cases = CASES if options.only is None else CASES[options.only : options.only + 1]
@@ -113,7 +114,7 @@ def main() -> None:
             name = way.split(",")[0].split(".")[0].replace("CUDA graph", "torch")
             device = "auto" if name == "numpy" else options.device
             # Never, but for the one way.
-            cuda_graph.EAGER_CALLS = 3 if way == "CUDA graph" else sys.maxsize
+            cuda_graph.EAGER_CALLS = usual if way == "CUDA graph" else sys.maxsize
             backend, step, arguments = prepared(task, solver, options.size, name, device)
             try:
                 if way == "torch.compile":

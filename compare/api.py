@@ -164,12 +164,12 @@ def run(
         seeds=chosen,
         solver=_names("solver", solver),
         split=_names("split", split),
-        preset=_name("preset", preset),
+        preset=preset,
         data=None if data is None else path_of("data", data),
-        backend=_name("backend", backend),
-        device=name_of("device", device),
-        precision=_name("precision", precision),
-        size=None if size is None else _canvas("size", size),
+        backend=backend,
+        device=device,
+        precision=precision,
+        size=size,
         eval_size=None if eval_size is None else _canvases("eval_size", eval_size),
         recipe=recipe,
     )
@@ -222,12 +222,12 @@ def fit(
         split=tasks.load(task, folder or "").splits[0]
         if split is None
         else name_of("split", split),
-        preset=_name("preset", preset),
+        preset=preset,
         data=folder,
-        backend=_name("backend", backend),
-        device=name_of("device", device),
-        precision=_name("precision", precision),
-        size=None if size is None else _canvas("size", size),
+        backend=backend,
+        device=device,
+        precision=precision,
+        size=size,
         recipe=recipe,
     )
     if len(plans) > 1:
@@ -266,7 +266,17 @@ def load_task(name: str, *, data: str | Path | None = None) -> Task:
     return tasks.load(name_of("task", name), "" if data is None else path_of("data", data))
 
 
-def _plans(of: Callable[..., Any], *, recipe: Mapping[str, Any], **request: Any) -> list[Plan]:
+def _plans(
+    of: Callable[..., Any],
+    *,
+    recipe: Mapping[str, Any],
+    preset: Any = None,
+    backend: Any = None,
+    device: Any = "auto",
+    precision: Any = None,
+    size: Any = None,
+    **request: Any,
+) -> list[Plan]:
     """Check everything and return the runs; `UsageError` names an argument that is none."""
     options = {option.name: option for option in OPTIONS}
     known = (*(name for name in signature(of).parameters if name != "recipe"), *options)
@@ -276,7 +286,16 @@ def _plans(of: Callable[..., Any], *, recipe: Mapping[str, Any], **request: Any)
             raise unknown("argument", name, known)
         if value is not None:
             texts[name] = option_of(options[name], value)
-    return make_plans(Request(**request, recipe=texts), str, warn=_warn)
+    asked = Request(
+        **request,
+        preset=_name("preset", preset),
+        backend=_name("backend", backend),
+        device=name_of("device", device),
+        precision=_name("precision", precision),
+        size=None if size is None else _canvas("size", size),
+        recipe=texts,
+    )
+    return make_plans(asked, str, warn=_warn)
 
 
 def _name(what: str, value: Any) -> str | None:

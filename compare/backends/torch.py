@@ -227,15 +227,16 @@ class TorchBackend(SingleDevice):
         One process on a CUDA device replays it as a CUDA graph. Arrays of the host that it uses
         are copied to the device once: a graph would copy them from where they were.
         """
-        recorded = self._device.type == "cuda" and self.processes == 1
-        run = Recorded(function) if recorded else function
-        constants: dict[Any, Tensor] = {}
+        run: Callable[..., Any] = function
+        constants: dict[Any, Tensor] | None = None
+        if self._device.type == "cuda" and self.processes == 1:
+            run, constants = Recorded(function), {}
 
         def compiled(*args: Any) -> Any:
             # The switches belong to the process, and another backend in it may want them otherwise.
             torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
             torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
-            self._constants = constants if recorded else None
+            self._constants = constants
             try:
                 with memory_errors():
                     return run(*args)

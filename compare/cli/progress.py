@@ -29,6 +29,7 @@ __all__ = [
     "detail",
     "level",
     "note",
+    "on_this_machine",
     "warn",
     "watch",
 ]
@@ -73,9 +74,15 @@ def warn(message: str) -> None:
 def announce(seconds: float | None, what: str) -> None:
     """Say about how long work takes, unless it is a minute or less, or not known."""
     if seconds is not None and seconds > 60 and level.get() > QUIET:
-        from compare.experiments.values import duration
+        warn(f"{on_this_machine(seconds, what)}; Ctrl-C keeps what is done")
 
-        warn(f"{what}, about {duration(seconds)} on this machine; Ctrl-C keeps what is done")
+
+def on_this_machine(seconds: float | None, what: str) -> str:
+    """Write what is to be done with about how long it takes; None where that is not known."""
+    from compare.experiments.values import duration
+
+    time = "for a time not known" if seconds is None else f"about {duration(seconds)}"
+    return f"{what}, {time} on this machine"
 
 
 def watch(

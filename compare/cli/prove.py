@@ -68,12 +68,15 @@ def run(options: argparse.Namespace) -> int:
     computed = [
         claim for task in tasks if task in exactness.CASES for claim in exactness.claims(task)
     ]
-    seconds = sum(
-        expected_seconds(claim, max_size, options.dtype) for task in tasks for claim in CLAIMS[task]
-    )
-    if options.dtype == "float32":
-        seconds += sum(exactness.expected_seconds(claim, max_size) for claim in computed)
-    progress.announce(seconds, "proofs")
+    if progress.level.get() > progress.QUIET:
+        seconds = sum(
+            expected_seconds(claim, max_size, options.dtype)
+            for task in tasks
+            for claim in CLAIMS[task]
+        )
+        if options.dtype == "float32":
+            seconds += sum(exactness.expected_seconds(claim, max_size) for claim in computed)
+        progress.announce(seconds, "proofs")
     # Each network by lemmas and by enumeration, computed weights by enumeration, and the dtype.
     proofs = 1 + 2 * sum(len(CLAIMS[task]) for task in tasks) + len(computed)
     results = chain(

@@ -86,10 +86,7 @@ def run(options: argparse.Namespace) -> int:
     missing = waiting(plans, out, options.force)
     awaited = set(missing)
     if first and progress.level.get() > progress.QUIET:
-        from compare.report.text import counted
-
-        what = f"{counted(len(missing), 'run')} to carry out"
-        progress.announce(_seconds(missing), what)
+        progress.announce(_seconds(missing), _to_carry_out(missing))
     for plan in plans:
         if plan not in awaited:
             progress.detail(f"finished: {plan.directory(out)}")
@@ -136,12 +133,10 @@ def _seconds(plans: list[Plan]) -> float | None:
     return None if found.unknown else found.seconds
 
 
-def _about(plans: list[Plan], seconds: float | None) -> str:
-    from compare.experiments.values import duration
+def _to_carry_out(plans: list[Plan]) -> str:
     from compare.report.text import counted
 
-    time = "for a time not known" if seconds is None else f"about {duration(seconds)}"
-    return f"{counted(len(plans), 'run')} to carry out, {time} on this machine"
+    return f"{counted(len(plans), 'run')} to carry out"
 
 
 def _request(options: argparse.Namespace) -> Request:
@@ -182,7 +177,9 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
         return 0
     first = plans[0]
     missing = [plan for plan, row in zip(plans, rows, strict=True) if row["state"] != "finished"]
-    about = f"\n{_about(missing, _seconds(missing))}." if missing else ""
+    about = ""
+    if missing:
+        about = f"\n{progress.on_this_machine(_seconds(missing), _to_carry_out(missing))}."
     where = f"{first.backend}, {first.device}"
     output.show(f"{counted(len(rows), 'run')} on {where}; none was started.{about}\n")
     for plan, row in zip(plans, rows, strict=True):

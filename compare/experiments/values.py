@@ -124,7 +124,7 @@ def name_of(what: str, value: Any) -> str:
 
 def items_of(what: str, value: Any, item: str) -> list[Any]:
     """Return the items of a list, a tuple or an array that is not empty."""
-    items = list(value) if _is_list(value) else []
+    items = _listed(value)
     if not items:
         raise UsageError(f"{what} is {_shown(value)}; give {item}, or a list of them")
     return items
@@ -163,7 +163,7 @@ def option_of(option: Option, value: Any) -> str:
 
 def seed_of(what: str, value: Any) -> int:
     """Return one seed."""
-    if not _is_whole(value) or not 0 <= value <= LARGEST:
+    if not _is_seed(value):
         raise UsageError(f"{what} is {_shown(value)}; give a whole number, 0 to {LARGEST}")
     return int(value)
 
@@ -172,8 +172,8 @@ def seeds_of(what: str, value: Any) -> tuple[int, ...]:
     """Read how many seeds, which then are 0, 1, ..., or a list of seeds."""
     if _is_whole(value) and 0 < value <= MOST_SEEDS:
         return tuple(range(value))
-    seeds = list(value) if _is_list(value) else []
-    if not seeds or not all(_is_whole(seed) and 0 <= seed <= LARGEST for seed in seeds):
+    seeds = _listed(value)
+    if not seeds or not all(map(_is_seed, seeds)):
         raise UsageError(
             f"{what} is {_shown(value)}; give how many, 1 to {MOST_SEEDS}, "
             "or a list of whole numbers"
@@ -181,8 +181,14 @@ def seeds_of(what: str, value: Any) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, seeds)))
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1
+def _listed(value: Any) -> list[Any]:
+    """Return the items of a list, a tuple, a range or an array; of anything else, none."""
+    several = isinstance(value, list | tuple | range) or getattr(value, "ndim", 0) == 1
+    return list(value) if several else []
+
+
+def _is_seed(value: Any) -> bool:
+    return _is_whole(value) and 0 <= value <= LARGEST
 
 
 def _is_whole(value: Any) -> bool:
