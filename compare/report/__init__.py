@@ -1,3 +1,13 @@
 """The report: runs on disk to tables, figures and one page."""
 
-__all__ = ["answers", "commands", "fragment", "generated", "page", "plots", "sections", "text"]
+__all__ = [
+    "answers",
+    "commands",
+    "fragment",
+    "generated",
+    "page",
+    "plots",
+    "sections",
+    "tables",
+    "text",
+]

@@ -8,12 +8,12 @@ from typing import Any
 
 from compare.files import Record
 from compare.report.sections import Section
-from compare.report.text import counted, median_and_range, percent, training
-from compare.results.statistics import describe, unfinished, wilson
+from compare.report.tables import lead, scores_of, shown
+from compare.report.text import counted, percent, training
+from compare.results.statistics import unfinished, wilson
 from compare.solvers.catalogue import solvers_of
-from compare.tasks.base import Column, Task
 
-__all__ = ["CLAIMS", "LATER", "Claim", "answers", "lead", "listed", "summary"]
+__all__ = ["CLAIMS", "LATER", "Claim", "answers", "listed"]
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,6 @@ LATER = {
 """What the authors wrote later (ml-retrospectives.github.io), by task."""
 
 
-def lead(task: Task) -> Column:
-    """Return the score that can be won: the first that is not equality with nothing rounded.
-
-    The output of a trained softmax is practically never equal to a bitmap of 0 and 1.
-    """
-    return next(column for column in task.columns if column.score != "exact")
-
-
 def answers(section: Section, repeat: Sequence[str] = ()) -> list[tuple[str, list[str]]]:
     """Return headings, each with its sentences; headings without any are left out.
 
@@ -101,26 +93,19 @@ def _is_told(section: Section) -> bool:
     return section.task.name in LATER
 
 
-def _scores(section: Section, solver: str, split: str, score: str) -> list[float]:
-    """Return a score on held-out samples of each seed; empty where there is none."""
-    seeds = section.of(split).get(solver, [])
-    found = [run.record["scores"]["test"].get(score) for run in seeds]
-    return [] if None in found else [float(value) for value in found]
-
-
 def _nothing_learned(section: Section, solver: str) -> str:
     """Say whether a solver that learns nothing is exact, on which splits."""
     exact = {
         split: values[0]
         for split in section.splits()
-        if (values := _scores(section, solver, split, "exact"))
+        if (values := scores_of(section, solver, split, "exact"))
     }
     if not exact:
         column = lead(section.task)
         texts = [
-            f"{split} split {_shown(column, values)}"
+            f"{split} split {shown(column, values)}"
             for split in section.splits()
-            if (values := _scores(section, solver, split, column.score))
+            if (values := scores_of(section, solver, split, column.score))
         ]
         return f"{solver}, nothing learned: {column.title} {', '.join(texts)}."
     if all(value == 1 for value in exact.values()):
@@ -138,14 +123,6 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _shown(column: Column, values: Sequence[float]) -> str:
-    numbers = describe(values)
-    if column.share:
-        low, middle, high = (percent(numbers[key]) for key in ("min", "median", "max"))
-        return middle if low == high else f"{middle} ({low}..{high})"
-    return median_and_range(numbers, column.digits)
-
-
 def _trained(section: Section, solver: str) -> str:
     """Say what the paper claims of a trained network, what was found, and if they agree."""
     column = lead(section.task)
@@ -160,8 +137,8 @@ def _trained(section: Section, solver: str) -> str:
         successes = sum(run.record["success"] for run in seeds)
         counts.append((successes, len(seeds)))
         low, high = wilson(successes, len(seeds))
-        if score := _scores(section, solver, split, column.score):
-            medians.append(f"{_shown(column, score).partition(' (')[0]} ({split} split)")
+        if score := scores_of(section, solver, split, column.score):
+            medians.append(f"{shown(column, score).partition(' (')[0]} ({split} split)")
         texts.append(
             f"{successes} of {counted(len(seeds), 'seed')} ({100 * low:.0f} to {100 * high:.0f} %)"
         )
@@ -190,35 +167,3 @@ def _verdict(
     if agreeing == of:
         return f"All {counted(of, 'run')} agree."
     return f"{agreeing} of {counted(of, 'run')} agree."
-
-
-def summary(section: Section) -> tuple[list[str], list[dict[str, Any]]]:
-    """Return the titles of each split's columns, and a row for each solver.
-
-    A row has `solver`, `training`, `learned` and `cells`: for each split the lead score, the first
-    score that is no share, each with its range, and the seeds that succeed; dashes for no run.
-    """
-    task, splits = section.task, section.splits()
-    columns = [lead(task)]
-    columns += [c for c in task.columns if not c.share and c not in columns][:1]
-    rows = []
-    for solver in dict.fromkeys(run.solver for run in section.runs):
-        first = next(run for run in section.runs if run.solver == solver)
-        recipe = first.arguments["recipe"]
-        cells = []
-        for split in splits:
-            seeds = section.of(split).get(solver, [])
-            for column in columns:
-                values = _scores(section, solver, split, column.score)
-                cells.append(_shown(column, values).partition(" (")[::2] if values else ("-", ""))
-            successes = sum(run.record["success"] for run in seeds)
-            won = f"{successes} of {len(seeds)}" if recipe else "yes" if successes else "no"
-            cells.append((won if seeds else "-", ""))
-        learned = first.record["cost"]["parameters"]
-        rows.append({
-            "solver": solver,
-            "training": training({**first.record, "recipe": recipe}) if recipe else "",
-            "learned": f"{learned:,}" if learned else "nothing",
-            "cells": cells,
-        })  # fmt: skip
-    return [*(column.title for column in columns), "success"], rows

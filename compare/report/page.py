@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 
 from compare.figures.style import EMPTY, INK, ONE_COLUMN, PAPER, TWO_COLUMNS, colour, svg
 from compare.files import Record
-from compare.report.answers import answers, summary
+from compare.report.answers import answers
 from compare.report.commands import commands
 from compare.report.plots import Plot, data_plots, plots, points
 from compare.report.sections import Run, Section
+from compare.report.tables import every_run, summary, table
 from compare.report.text import (
     COST,
     LEDGER_TITLE,
@@ -22,7 +23,6 @@ from compare.report.text import (
     legend,
     score_cells,
     score_parts,
-    trainings,
 )
 from compare.results.statistics import compare_all, summarise
 
@@ -94,14 +94,13 @@ def page(
                 "commands": commands(section, source),
                 "answers": answers(section, commands(section, source)),
                 "summary": summary(section),
+                "runs": every_run(section),
                 "legend": legend(section.task),
             }
             for section in found
         ],
         complaints=complaints,
         environments=_environments(found),
-        cost_header=COST,
-        ledger_title=LEDGER_TITLE,
         solvers={
             run.solver.partition(",")[0]: colour(run.solver)
             for section in found
@@ -120,18 +119,18 @@ def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> 
         if all(part in row["scores"] for row in rows)
     }
     pairs = compare_all(records, section.task.verdict)[split]
+    scores = {
+        title: score_cells(section.task, [(row["solver"], row["scores"][part]) for row in rows])
+        for part, title in parts.items()
+    }
+    cost, ledger = [COST, *map(cost_cells, rows)], ledger_cells(rows, prices)
     return {
         "name": split,
-        "trainings": trainings(rows),
-        "scores": [
-            (
-                title,
-                score_cells(section.task, [(row["solver"], row["scores"][part]) for row in rows]),
-            )
-            for part, title in parts.items()
+        "tables": [
+            *(table(title, cells) for title, cells in scores.items()),
+            table("cost, and success over seeds", cost),
+            table(LEDGER_TITLE, ledger, foot=len(ledger) - 1 - len(rows)),
         ],
-        "cost": [cost_cells(row) for row in rows],
-        "ledger": ledger_cells(rows, prices),
         "conclusions": conclusions(section.task, rows, pairs),
         "diverged": sum(row["diverged"] for row in rows),
     }

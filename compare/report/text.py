@@ -42,6 +42,7 @@ __all__ = [
     "render",
     "score_cells",
     "score_parts",
+    "seeds_of",
     "training",
     "trainings",
 ]
@@ -295,7 +296,7 @@ def trainings(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     groups: dict[tuple[str, str], dict[str, None]] = {}
     for row in summaries:
         if row["recipe"]:
-            key = training(row), _seeds(row["seeds"])
+            key = training(row), seeds_of(row["seeds"])
             groups.setdefault(key, {})[row["solver"]] = None
     return [
         f"{', '.join(solvers)}: {how}; {seeds}." for (how, seeds), solvers in groups.items()
@@ -335,7 +336,8 @@ def epochs_of(epochs: int, published: int | None, noun: str = "epoch") -> str:
     return f"{text}, unfinished" if epochs < published else text
 
 
-def _seeds(seeds: Sequence[int]) -> str:
+def seeds_of(seeds: Sequence[int]) -> str:
+    """Name the seeds of a training, in order."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     if list(seeds) == list(range(seeds[0], seeds[0] + len(seeds))):

@@ -1,12 +1,13 @@
 """Runs that several modules report on."""
 
-from dataclasses import asdict
+import shutil
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from compare import cli
-from compare.report.sections import Run
+from compare.report.sections import Run, sections
 from compare.solvers.catalogue import solvers_of
 
 
@@ -45,6 +46,8 @@ def made():
                 "recipe": default and {**default, **dict(recipe)}, "eval_sizes": [],
                 "backend": "numpy", "device": "cpu", "precision": "float32", **arguments,
             },
+            "status": "finished",
+            "timing": {"train_seconds": 1.5, "predict_microseconds": 2.0},
             "published_epochs": published,
             "environment": {"started": started},
             "cost": {"parameters": 7, "constants": 0, "multiply_adds": 99 if default else 0},
@@ -60,3 +63,87 @@ def made():
         return Run(record, np.array([2.0, 1.0] if default else []), known, solver)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def scored():
+    """Return what gives a made-up run scores and a preset."""
+    paper = {"name": "paper", "whose": "the log's", "changed": []}
+
+    def give(run, exact=0.0, rounded=0.5, mean=2.0, success=False, preset=paper):
+        scores = {"exact": exact, "rounded": rounded, "mean_error": mean, "worst_error": 3.0}
+        record = {**run.record, "scores": {"test": scores, "train": scores}, "success": success}
+        return replace(run, record={**record, "preset": preset})
+
+    return give
+
+
+@pytest.fixture
+def section(made, scored):
+    """A section of one task: by hand, computed and trained, two seeds and one."""
+    (found,) = sections([
+        *(
+            scored(made(name, split=split), exact=1.0, rounded=1.0, mean=0.0, success=True)
+            for name in ("handcrafted", "handcrafted-conv", "argmax")
+            for split in ("uniform", "quadrant")
+        ),
+        scored(made("conv"), rounded=0.25),
+        scored(made("conv", seed=1), rounded=0.75, success=True),
+        scored(made("conv", split="quadrant")),
+    ])  # fmt: skip
+    return found
+
+
+# --- A browser: Debian's chromium, without a window; apt-get install chromium chromium-driver ---
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+--disable-background-networking --disable-component-update --disable-sync
+--disable-dev-shm-usage"""
+WINDOWS = {"desktop": (1280, "light"), "phone": (390, "dark")}
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A browser that is driven by commands."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    from selenium.webdriver.chrome.service import Service
+
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("no browser: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def prefer(browser):
+    """Return what makes the browser one of a reader who prefers light or dark.
+
+    And no smooth scrolling, to wait for.
+    """
+
+    def set_(scheme):
+        wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+        features = [{"name": name, "value": value} for name, value in wishes.items()]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    return set_
+
+
+@pytest.fixture(params=WINDOWS.values(), ids=WINDOWS)
+def window(request, browser, prefer):
+    """The browser with a window of the width of a desk or of a phone; nothing may be logged."""
+    width, scheme = request.param
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    prefer(scheme)
+    browser.get("about:blank")
+    browser.get_log("browser")
+    yield browser
+    assert browser.get_log("browser") == []

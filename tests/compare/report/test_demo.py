@@ -1,29 +1,15 @@
-"""The interactive figure in a real browser: Debian's chromium, without a window.
-
-apt-get install chromium chromium-driver
-"""
+"""The interactive figure in a real browser."""
 
 import random
-import shutil
 import time
 
 import pytest
 
 from compare import cli
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None,
-    reason="no browser: apt-get install chromium chromium-driver",
-)
-FLAGS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
---disable-background-networking --disable-component-update --disable-sync
---disable-dev-shm-usage"""
+pytest.importorskip("selenium.webdriver")
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 LAST = 63
 EDGES = [(0, 0), (LAST, 0), (0, LAST), (LAST, LAST), (31, 0), (31, LAST), (0, 31), (LAST, 31)]
@@ -50,36 +36,11 @@ def address(tmp_path_factory):
     return page.as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
-def page(request, browser, address):
-    """The page in a window of the width of a desk or of a phone; nothing may be logged."""
-    width, scheme = request.param
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    prefer(browser, scheme)
-    browser.get("about:blank")
-    browser.get(f"{address}#try")  # which unfolds it on a phone
-    yield browser
-    assert browser.get_log("browser") == []
-
-
-def prefer(browser, scheme):
-    """Be a reader who prefers light or dark, and no smooth scrolling to wait for."""
-    wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
-    features = [{"name": name, "value": value} for name, value in wishes.items()]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+@pytest.fixture
+def page(window, address):
+    """The page, with the figure unfolded."""
+    window.get(f"{address}#try")
+    return window
 
 
 def choose(page, network):
@@ -182,10 +143,10 @@ def test_all_of_a_task_is_within_six_screens(page, address):
     assert height < 6
 
 
-def test_dark_and_light_differ(browser, address):
+def test_dark_and_light_differ(browser, prefer, address):
     seen = set()
     for scheme in ("light", "dark"):
-        prefer(browser, scheme)
+        prefer(scheme)
         browser.get(address)
         seen.add(browser.execute_script("return getComputedStyle(document.body).backgroundColor"))
     assert len(seen) == 2
