@@ -236,6 +236,8 @@ class TorchBackend(SingleDevice):
             # The switches belong to the process, and another backend in it may want them otherwise.
             torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
             torch.backends.cudnn.allow_tf32 = self.precision == "tf32"
+            # Otherwise cuDNN may add a gradient's terms in an order that differs from run to run.
+            torch.backends.cudnn.deterministic = True
             self._constants = constants
             try:
                 with memory_errors():

@@ -8,12 +8,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from compare import backends  # noqa: E402
 from compare.backends import cuda_graph  # noqa: E402
 from compare.backends.cuda_graph import EAGER_CALLS, Recorded, leaves, with_leaves  # noqa: E402
+from compare.learned import published, training  # noqa: E402
+from compare.learned.recipe import Recipe  # noqa: E402
 
 
 def test_leaves_and_back() -> None:
@@ -101,3 +105,36 @@ def test_what_is_the_same_array_is_copied_once(function: Function) -> None:
     own.zero_()  # a sign: it would be overwritten by another copy
     assert recorded(x, {"a": a})[1].item() == 0
     assert recorded(x.clone(), {"a": a})[1].item() == 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        ("coordconv_regressor", (2,)),
+        ("conv_regressor_quadrant", (2,)),
+        ("coordconv_classifier", (1, 64, 64)),
+        ("deconv", (1, 64, 64)),
+    ],
+)
+def test_a_graph_gives_the_bits_of_eager_steps(
+    name: str, outputs: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a GPU, over three epochs whose last batch is not whole; and so do two trainings alike."""
+    architecture = getattr(published, name)(64, 64)
+    random = np.random.default_rng(0)
+    inputs = random.random((155, *architecture.inputs), np.float32)
+    targets = random.random((155, *outputs), np.float32)
+
+    def trained() -> dict[str, Any]:
+        backend = backends.load("torch", "cuda:0")
+        recipe = Recipe(1e-3, epochs=3, batch=16)
+        state = training.train(architecture, inputs, targets, recipe, seed=0, backend=backend)
+        return {key: backend.to_numpy(array) for key, array in state.weights.items()}
+
+    graphs = trained(), trained()
+    monkeypatch.setattr(cuda_graph, "EAGER_CALLS", 1_000_000)
+    eager = trained()
+    for key, array in eager.items():
+        np.testing.assert_array_equal(graphs[0][key], array, err_msg=key)
+        np.testing.assert_array_equal(graphs[1][key], array, err_msg=key)
