@@ -1,7 +1,7 @@
 """The three published GANs of two objects, over seeds, judged alike.
 
     python benchmarks/gans.py [--preset quick] [--seeds 3] [--workers 2] [--out runs/gans]
-                              [--hours 2] [--results docs/results]
+                              [--hours 2] [--epochs N] [--results docs/results]
 
 Carries out what is missing of `compare run --task two-objects`, a process with one BLAS thread for
 each of the workers, and writes docs/results/two_objects.json and two_objects.md. Rows that are in
@@ -12,6 +12,7 @@ on a GPU:
     python benchmarks/gans.py --preset paper --seeds 1 --workers 3 --hours 0.2 \\
         --backend torch --device cuda:0 --precision tf32
 
+With --epochs, a training ends after so many of the preset's; the page says how few they are.
 What was stopped, or is when the hours are over, goes on from its checkpoint the next time; its row
 is of the checkpoint and says how far it has come. `--workers 0` runs nothing: it writes the page
 from the rows and from what is in --out, and the figures in docs/figures/.
@@ -57,13 +58,14 @@ DRAWN = {
 Row = dict[str, Any]
 
 
-def plans(preset: str, seeds: int, place: dict[str, Any]) -> list[Plan]:
+def plans(preset: str, seeds: int, place: dict[str, Any], recipe: dict[str, str]) -> list[Plan]:
     """Return every run, the versions with coordinates first: they take longest."""
     request = Request(
         TASK.name,
         tuple(range(seeds)),
         solver=",".join(reversed(VERSIONS)),
         preset=preset,
+        recipe=recipe,
         **place,
     )
     return make_plans(request)
@@ -138,15 +140,21 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision")
     parser.add_argument("--hours", type=float, help="default: until all is done")
+    parser.add_argument("--epochs", help="in place of the preset's")
     parser.add_argument("--out", default="runs/gans")
     parser.add_argument("--results", default=str(DOCS / "results"), help="where the page goes")
     options = parser.parse_args()
     out, path = Path(options.out), Path(options.results) / "two_objects.json"
     rows: list[Row] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    known = {_key(row) for row in rows if row["status"] != "unfinished"}
+    known = [(*_key(row), row["recipe"]) for row in rows if row["status"] != "unfinished"]
     place = {name: getattr(options, name) for name in ("backend", "device", "precision")}
-    wanted = plans(options.preset, options.seeds, place)
-    missing = [p for p in wanted if (options.preset, p.solver, p.seed) not in known]
+    recipe = {"epochs": options.epochs} if options.epochs else {}
+    wanted = plans(options.preset, options.seeds, place, recipe)
+    missing = [
+        plan
+        for plan in wanted
+        if (options.preset, plan.solver, plan.seed, plan.arguments()["recipe"]) not in known
+    ]
     if options.workers and missing:
         make_directory(out)
         if options.hours is not None:
