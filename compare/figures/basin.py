@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from compare.figures.style import (
     EMPTY,
     ERROR_COLOURS,
+    FAINT,
+    HELD_OUT,
     INK,
     STYLE,
     TWO_COLUMNS,
-    colour,
     new_figure,
     without_frame,
 )
@@ -32,10 +33,10 @@ from compare.figures.style import (
 __all__ = ["Map", "error_maps", "loss_along_line", "success"]
 
 _SCALINGS = {
-    "balanced": (colour("coordconv"), "o", 0.1),
-    "plain": (colour("handcrafted"), "s", -0.1),
+    "balanced": (HELD_OUT, "o", 0.1),
+    "plain": (FAINT, "s", -0.1),
 }
-"""A colour, a marker and a shift to the side each, so that none hides the other."""
+"""A tone, a marker and a shift to the side each, so that none hides the other."""
 
 _USUAL = "usual"
 
@@ -167,18 +168,18 @@ def loss_along_line(
 ) -> Figure:
     """Draw the loss on the straight line from the computed to the trained weights.
 
-    A panel for each split and scaling, a colour for each of `noises`; the median over seeds.
+    A panel for each split and scaling, darker lines for more of `noises`; the median over seeds.
     Solid: the mean loss of the samples trained on; dashed: with the L2 penalty. The axis is
     logarithmic, so a loss of 0 is not drawn.
     """
     panels = list(
         dict.fromkeys((row["split"], row["scaling"]) for row in rows if row["line"] is not None)
     )
-    tones = [colour("coordconv"), colour("conv"), colour("handcrafted"), INK]
+    tones = np.linspace(0.3, 1, len(noises))
     figure = new_figure(TWO_COLUMNS, 2.9)
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (split, scaling) in zip(axes, panels, strict=True):
-        for tone, noise in zip(tones, noises, strict=False):
+        for tone, noise in zip(tones, noises, strict=True):
             for row in rows:
                 wanted = (split, scaling, noise, 0)
                 key = row["split"], row["scaling"], row["noise"], row["flips"]
@@ -188,8 +189,9 @@ def loss_along_line(
                 share, loss, penalty = line["share"], line["train"], line["penalty"]
                 positive = loss > 0
                 label = f"noise {noise:g}"
-                ax.plot(share[positive], loss[positive], color=tone, label=label)
-                ax.plot(share, loss + penalty, color=tone, linestyle=(0, (3, 2)), linewidth=0.9)
+                look = {"color": INK, "alpha": tone}
+                ax.plot(share[positive], loss[positive], label=label, **look)
+                ax.plot(share, loss + penalty, linestyle=(0, (3, 2)), linewidth=0.9, **look)
         ax.set(yscale="log", title=f"{split} split,\n{scaling} weights")
         ax.set_xticks([0, 1], ["computed", "trained"])
         ax.get_xticklabels()[0].set_horizontalalignment("left")

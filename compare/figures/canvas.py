@@ -22,7 +22,9 @@ from compare.figures.style import (
     EMPTY,
     ERROR_COLOURS,
     FAINT,
+    HELD_OUT,
     INK,
+    TARGET,
     TWO_COLUMNS,
     colour,
     new_figure,
@@ -105,32 +107,51 @@ def error_maps(
 ) -> Figure:
     """Draw the error of several solvers over the canvas, a column each, on one scale.
 
-    The upper row has the positions trained on, the lower one those held out. `size` is
-    (height, width). The scale ends at the canvas's diagonal if an error is beyond it.
+    The upper row has the positions trained on, the lower one those held out; of more than
+    `MOST_COLUMNS` solvers there are several pairs of rows. `size` is (height, width). The scale
+    ends at the canvas's diagonal if an error is beyond it.
     """
     diagonal = float(np.hypot(*size))
     everything = largest_finite([run.errors[part] for run in runs for part in PART_TITLES])
     largest = min(everything, diagonal)
-    columns = len(runs)
+    rows, columns = _grid(len(runs))
     side = (TWO_COLUMNS - 1.1) / max(columns, 3)
     figure = new_figure(
-        1.1 + side * columns, 1.1 + 2 * (side * size[0] / size[1] + 0.33), "compressed"
+        1.1 + side * columns,
+        0.6 + rows * (0.5 + 2 * (side * size[0] / size[1] + 0.33)),
+        "compressed",
     )
-    axes = figure.subplots(2, columns, sharex=True, sharey=True, squeeze=False)
-    for run, column in zip(runs, axes.T, strict=True):
+    grid = figure.subplots(2 * rows, columns, sharex=True, sharey=True, squeeze=False)
+    # A pair of rows after the other: (2, rows * columns).
+    axes = grid.reshape(rows, 2, columns).swapaxes(0, 1).reshape(2, -1)
+    for ax in axes[:, len(runs) :].ravel():
+        ax.set_visible(False)
+    for run, column in zip(runs, axes.T, strict=False):
         for part, ax in zip(PART_TITLES, column, strict=True):
             image = error_image(ax, run.positions[part], run.errors[part], size, largest)
             words = plain_text(_in_words(run.errors[part]), side)
             name = plain_text(run.solver, side)
             ax.set_title(f"{name}\n{words}" if part == "train" else words)
         column[1].set_xlabel("x (pixels)")
-    for part, ax in zip(PART_TITLES, axes[:, 0], strict=True):
-        ax.set_ylabel(f"{PART_TITLES[part]}\ny (pixels)")
+        column[1].tick_params(labelbottom=True)
+    for pair in axes[:, ::columns].T:
+        for part, ax in zip(PART_TITLES, pair, strict=True):
+            ax.set_ylabel(f"{PART_TITLES[part]}\ny (pixels)")
     figure.colorbar(
-        image, ax=axes, label=label, extend="max" if everything > largest else "neither"
+        image, ax=grid, label=label, extend="max" if everything > largest else "neither"
     )
     suptitle(figure, title)
     return figure
+
+
+MOST_COLUMNS = 5
+"""Panels beside each other, for which there is room for their titles."""
+
+
+def _grid(panels: int) -> tuple[int, int]:
+    """Return the rows and columns that panels stand in, about as many in each row."""
+    rows = -(-panels // MOST_COLUMNS)
+    return rows, -(-panels // rows)
 
 
 def error_image(
@@ -174,7 +195,7 @@ def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]
     """
     figure = new_figure(min(0.4 + 1.75 * len(splits), TWO_COLUMNS), 2.5, "compressed")
     axes = figure.subplots(1, len(splits), sharey=True, squeeze=False)[0]
-    tones = ListedColormap([FAINT, colour("coordconv")])
+    tones = ListedColormap([FAINT, HELD_OUT])
     for ax, (name, positions) in zip(axes, splits.items(), strict=True):
         canvas = np.full(size, np.nan)
         for part, value in (("train", 0), ("test", 1)):
@@ -187,7 +208,7 @@ def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]
         ax.set_title(f"{plain_text(name)} split\n{trained:,} trained on, {held_out:,} held out")
         ax.set_xlabel("x (pixels)")
     axes[0].set_ylabel("y (pixels)")
-    figure.supxlabel("grey: trained on; blue: held out", fontsize=7)
+    figure.supxlabel("light: trained on; dark: held out", fontsize=7)
     return figure
 
 
@@ -195,22 +216,27 @@ def data(splits: Mapping[str, Mapping[str, NDArray[Any]]], size: tuple[int, int]
 def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> Figure:
     """Draw predicted coordinates beside the targets, a panel for each solver.
 
-    Predictions are (n, 2), (x, y) in pixels. Those for positions trained on are grey, those for
+    Predictions are (n, 2), (x, y) in pixels. Those for positions trained on are light, those for
     held-out ones in the solver's colour. The canvas has a frame; what is predicted far
     outside it is not shown, but counted.
     """
-    columns = len(runs) + 1
+    rows, columns = _grid(len(runs) + 1)
     side = (TWO_COLUMNS - 0.5) / max(columns, 3)
-    figure = new_figure(0.5 + side * columns, 1.1 + side * size[0] / size[1], "compressed")
-    axes = figure.subplots(1, columns, sharex=True, sharey=True)
+    figure = new_figure(
+        0.5 + side * columns, 0.5 + rows * (0.6 + side * size[0] / size[1]), "compressed"
+    )
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    axes = grid.ravel()
     targets = Answers("targets", runs[0].positions, runs[0].positions, {})
     height, width = size
-    for ax, run in zip(axes, (targets, *runs), strict=True):
+    for ax in axes[len(runs) + 1 :]:
+        ax.set_visible(False)
+    for ax, run in zip(axes, (targets, *runs), strict=False):
         _canvas(ax, size, margin=_MARGIN)
         outside = 0
         for part, tone in (
             ("train", FAINT),
-            ("test", "#6b6b73" if run is targets else colour(run.solver)),
+            ("test", HELD_OUT if run is targets else colour(run.solver)),
         ):
             _dots(ax, run.predictions[part], tone, size)
             x, y = run.predictions[part].T
@@ -221,7 +247,9 @@ def predictions(runs: Sequence[Answers], size: tuple[int, int], title: str) -> F
         words = plain_text(f"{outside:,} lie further out", side) if outside else ""
         ax.set_title(f"{plain_text(run.solver, side)}\n{words}")
         ax.set_xlabel("x (pixels)")
-    axes[0].set_ylabel("y (pixels)")
+        ax.tick_params(labelbottom=True)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("y (pixels)")
     suptitle(figure, title)
     return figure
 
@@ -245,7 +273,7 @@ def pictures(examples: Mapping[str, NDArray[Any]], positions: NDArray[Any], titl
     for row, (name, drawn) in zip(axes, examples.items(), strict=True):
         for ax, picture, target in zip(row, drawn, examples["target"], strict=True):
             ax.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            ax.contour(target, [0.5], colors=colour("handcrafted"), linewidths=0.7)
+            ax.contour(target, [0.5], colors=TARGET, linewidths=0.7)
             ax.set(xticks=[], yticks=[])
             without_frame(ax)
         row[0].set_ylabel(plain_text(name), rotation=0, ha="right", va="center")

@@ -94,14 +94,13 @@ def power_curves(
         chances = [power(size, deviation, count) for size in sizes]
         ax.plot(100 * sizes, chances, color=INK, alpha=tone, linewidth=1, label=f"{count:,}")
     ax.axhline(enough, color=FAINT, linewidth=0.6)
-    ax.axvline(100 * difference, color=colour("handcrafted"), linewidth=1)
+    ax.axvline(100 * difference, color=INK, linewidth=1, linestyle=":")
     ax.annotate(
         f"{100 * difference:g} points",
         (100 * difference, 0.97),
         (3, 0),
         textcoords="offset points",
         fontsize=7,
-        color=colour("handcrafted"),
         verticalalignment="top",
     )
     ax.set(xscale="log", ylim=(0, 1), xlabel="difference in accuracy (points)")

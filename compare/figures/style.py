@@ -21,10 +21,14 @@ __all__ = [
     "EMPTY",
     "ERROR_COLOURS",
     "FAINT",
+    "HELD_OUT",
     "INK",
+    "LINES",
+    "MOST_ALIKE",
     "ONE_COLUMN",
     "PAPER",
     "STYLE",
+    "TARGET",
     "TWO_COLUMNS",
     "colour",
     "look",
@@ -32,6 +36,7 @@ __all__ = [
     "new_figure",
     "plain_text",
     "save",
+    "solver_of",
     "styled",
     "suptitle",
     "svg",
@@ -48,21 +53,30 @@ PAPER, INK, EMPTY, FAINT = "#fffffe", "#1b1b1f", "#ececee", "#a6a6ac"
 """What is drawn on; text and lines; canvas without a sample; what only gives context. The report
 gives the first three the colours of its page."""
 
-_READY_MADE = ("#767676", "D")
+HELD_OUT, TARGET = "#6b6b73", "#e6007e"
+"""Positions that are held out, beside those trained on, which are `FAINT`; what was to be drawn."""
+
+LINES = ("-", "--", ":")
+MOST_ALIKE = len(LINES)
+"""Recipes of one solver that are told apart, by a line each: they have its colour and marker."""
+
+_READY_MADE = ("#b58900", "D")
 _SOLVERS = {
     # Okabe & Ito 2008 for the three of the paper; a marker each for those who see no colours.
     "handcrafted": ("#d55e00", "*"),
     "coordconv": ("#0072b2", "o"),
     "conv": ("#009e73", "s"),
     "deconv": ("#9a5fb5", "^"),
-    # The three versions of the GAN: those with coordinates near the blue of CoordConv.
-    "gan": ("#9a5fb5", "^"),
-    "coordconv-g": ("#0072b2", "o"),
-    "coordconv-gd": ("#009e73", "s"),
+    # The three versions of the GAN, and the classifier's second CoordConv.
+    "gan": ("#a3195b", "^"),
+    "coordconv-g": ("#33448f", "o"),
+    "coordconv-gd": ("#128f9c", "s"),
+    "coordconv-first": ("#5a4fcf", "v"),
     # The same architectures with computed weights: lighter, and the markers turned.
     "handcrafted-coordconv": ("#56b4e9", "p"),
     "handcrafted-conv": ("#6cc4a1", "d"),
     "handcrafted-deconv": ("#c59ad6", "<"),
+    "handcrafted-coordconv-g": ("#8f9bd6", "p"),
     **dict.fromkeys(
         ("argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid"), _READY_MADE
     ),
@@ -120,8 +134,13 @@ _CHARACTER = 0.065
 """Inches: the mean width of a character of 8 points, roundly."""
 
 
+def solver_of(name: str) -> str:
+    """Return a solver's name, of "NAME, anything" too."""
+    return name.partition(",")[0]
+
+
 def colour(solver: str) -> str:
-    """Return a solver's colour, the same in every figure; "NAME, anything" has that of "NAME"."""
+    """Return a solver's colour, which means nothing else in any figure; see `solver_of`."""
     return look(solver)[0]
 
 
@@ -132,7 +151,7 @@ def marker(solver: str) -> str:
 
 def look(solver: str) -> tuple[str, str]:
     """Return a solver's colour and marker."""
-    name = solver.partition(",")[0]
+    name = solver_of(solver)
     return _SOLVERS.get(name) or _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)]
 
 

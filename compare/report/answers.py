@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from compare.figures.style import MOST_ALIKE
 from compare.files import Record
-from compare.report.sections import Section
-from compare.report.tables import lead, scores_of, shown
+from compare.report.sections import Section, lead
+from compare.report.tables import scores_of, shown
 from compare.report.text import counted, percent, training
 from compare.results.statistics import unfinished, wilson
 from compare.solvers.catalogue import solvers_of
@@ -62,35 +62,31 @@ def answers(section: Section, repeat: Sequence[str] = ()) -> list[tuple[str, lis
     repeat: the commands that make the section's runs again.
     """
     specs = solvers_of(section.task.name, of_folder=bool(section.folder))
-    groups: dict[str, dict[str, None]] = {"hand": {}, "computed": {}, "trained": {}}
+    groups: dict[str, dict[str, None]] = {"hand": {}, "computed": {}}
+    trained: dict[str, str] = {}
     for run in section.runs:
         name = run.arguments["solver"]
         if run.arguments["recipe"]:
-            groups["trained"][run.solver] = None
+            ways = section.ways(run)
+            if len(ways) > MOST_ALIKE:
+                trained.setdefault(name, _of_many(section, name, ways))
+            elif run.solver not in trained:
+                trained[run.solver] = _trained(section, run.solver)
         elif name in specs and specs[name].variants:
             groups["computed"][run.solver] = None
         elif name == "handcrafted":
             groups["hand"][run.solver] = None
+    later = [LATER[section.task.name]] if section.task.name in LATER else []
     found = [
         ("By hand", [_nothing_learned(section, name) for name in groups["hand"]]),
         (
             "The paper's own networks, by hand",
             [_nothing_learned(section, name) for name in groups["computed"]],
         ),
-        (
-            "Trained",
-            [
-                *(_trained(section, name) for name in groups["trained"]),
-                *([LATER[section.task.name]] if groups["trained"] and _is_told(section) else []),
-            ],
-        ),
+        ("Trained", [*trained.values(), *(later if trained else [])]),
         ("Repeat it", list(repeat)),
     ]
     return [(heading, lines) for heading, lines in found if lines]
-
-
-def _is_told(section: Section) -> bool:
-    return section.task.name in LATER
 
 
 def _nothing_learned(section: Section, solver: str) -> str:
@@ -147,21 +143,53 @@ def _trained(section: Section, solver: str) -> str:
     claim = CLAIMS.get((section.task.name, first.arguments["solver"]))
     if claim is None:
         return text
-    preset = first.record.get("preset") or {}
-    return f"{text} The paper: {claim.text}. {_verdict(claim, counts, first.record, preset)}"
+    reason = _no_verdict(first.record)
+    verdict = f"{reason}, so this is no verdict on it." if reason else _verdict(claim, counts)
+    return f"{text} The paper: {claim.text}. {verdict}"
 
 
-def _verdict(
-    claim: Claim,
-    counts: Sequence[tuple[int, int]],
-    record: Record,
-    preset: Mapping[str, Any],
-) -> str:
-    """Say whether what was found agrees with a claim, where it was trained as published."""
+def _of_many(section: Section, solver: str, ways: Sequence[str]) -> str:
+    """Say the same of a network that was trained by many recipes, of all of them together."""
+    column = lead(section.task)
+    medians, texts = [], []
+    for split in section.splits():
+        seeds = [run for name in ways for run in section.of(split).get(name, [])]
+        if not seeds:
+            continue
+        successes = sum(run.record["success"] for run in seeds)
+        texts.append(f"{successes} of {counted(len(seeds), 'run')} ({split} split)")
+        (best,) = (name for name in section.few(split) if name in ways)
+        if score := scores_of(section, best, split, column.score):
+            medians.append(f"{shown(column, score).partition(' (')[0]} ({split} split)")
+    scored = f"{column.title} {', '.join(medians)} at the median seed of the best; "
+    text = (
+        f"{solver}, {len(ways)} recipes: {scored if medians else ''}{section.task.criterion} in "
+        f"{listed(texts)}."
+    )
+    claim = CLAIMS.get((section.task.name, solver))
+    if claim is None:
+        return text
+    published = [run for run in section.runs if run.solver in ways and not _no_verdict(run.record)]
+    if not published:
+        verdict = "None of the recipes is the published one in full, so this is no verdict on it."
+    else:
+        won = sum(run.record["success"] for run in published)
+        verdict = f"By the published recipe: {_verdict(claim, [(won, len(published))]).lower()}"
+    return f"{text} The paper: {claim.text}. {verdict}"
+
+
+def _no_verdict(record: Record) -> str:
+    """Say why a training is not as published; nothing if it is."""
+    preset = record.get("preset") or {}
     if unfinished(record):
-        return "Unfinished, so this is no verdict on it."
+        return "Unfinished"
     if preset.get("name") != "paper" or set(preset.get("changed", ())) - {"epochs"}:
-        return "Another recipe, so this is no verdict on it."
+        return "Another recipe"
+    return ""
+
+
+def _verdict(claim: Claim, counts: Sequence[tuple[int, int]]) -> str:
+    """Say whether what was found agrees with a claim."""
     agreeing = sum(won if claim.succeeds else of - won for won, of in counts)
     of = sum(each for _, each in counts)
     if agreeing == of:

@@ -31,12 +31,14 @@ Drawing: TypeAlias = tuple[str, str, Callable[[], Figure]]
 def generated(section: Section) -> Iterator[Drawing]:
     """Yield the figures of a section's generators; none for a task that generates nothing."""
     for split in section.splits():
-        solvers = {name: seeds for name, seeds in section.of(split).items() if _generates(seeds[0])}
+        few = section.few(split)
+        solvers = {name: seeds for name, seeds in few.items() if _generates(seeds[0])}
         if not solvers:
             continue
         chosen = [_median(seeds) for seeds in solvers.values()]
         title = f"{section.task.name}, {section.size[0]}x{section.size[1]}"
         seed = "A learned generator is shown at its median seed, by valid pictures."
+        seed += section.of_many()
         yield (
             f"{split}-samples",
             "Scenes of the test set, and what each generator makes of the first "

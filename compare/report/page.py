@@ -8,11 +8,10 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from compare.figures.style import EMPTY, INK, ONE_COLUMN, PAPER, TWO_COLUMNS, colour, svg
-from compare.files import Record
 from compare.report.answers import answers
 from compare.report.commands import commands
 from compare.report.plots import Plot, data_plots, plots, points
-from compare.report.sections import Run, Section
+from compare.report.sections import Section
 from compare.report.tables import every_run, summary, table
 from compare.report.text import (
     COST,
@@ -93,6 +92,7 @@ def page(
                 ],
                 "commands": commands(section, source),
                 "answers": answers(section, commands(section, source)),
+                "left_out": section.of_many(),
                 "summary": summary(section),
                 "runs": every_run(section),
                 "legend": legend(section.task),
@@ -110,7 +110,7 @@ def page(
 
 
 def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> dict[str, Any]:
-    records = [_labelled(run) for seeds in section.of(split).values() for run in seeds]
+    records = [run.labelled() for seeds in section.of(split).values() for run in seeds]
     rows = summarise(records)
     # Only what every solver of the split was scored on stands in one table.
     parts = {
@@ -118,7 +118,9 @@ def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> 
         for part, title in score_parts(rows[0]).items()
         if all(part in row["scores"] for row in rows)
     }
-    pairs = compare_all(records, section.task.verdict)[split]
+    few = section.few(split)
+    compared = [record for record in records if record["arguments"]["solver"] in few]
+    pairs = compare_all(compared, section.task.verdict)[split]
     scores = {
         title: score_cells(section.task, [(row["solver"], row["scores"][part]) for row in rows])
         for part, title in parts.items()
@@ -131,14 +133,11 @@ def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> 
             table("cost, and success over seeds", cost),
             table(LEDGER_TITLE, ledger, foot=len(ledger) - 1 - len(rows)),
         ],
-        "conclusions": conclusions(section.task, rows, pairs),
+        "conclusions": conclusions(
+            section.task, [row for row in rows if row["solver"] in few], pairs
+        ),
         "diverged": sum(row["diverged"] for row in rows),
     }
-
-
-def _labelled(run: Run) -> Record:
-    """Return a run's record with the solver's name as the page has it."""
-    return {**run.record, "arguments": {**run.arguments, "solver": run.solver}}
 
 
 def _environments(found: Sequence[Section]) -> list[str]:

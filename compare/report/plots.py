@@ -62,7 +62,8 @@ def plots(section: Section) -> Iterator[Plot]:
         yield Plot(
             f"{name}-{split}-errors",
             "The error at every position, trained on above and held out below, on one scale. "
-            "A learned solver is shown at its median seed." + section.trainings(),
+            f"A learned solver is shown at its median seed.{section.of_many()}"
+            + section.trainings(),
             lambda answers=answers, title=title: error_maps(  # type: ignore[misc]
                 answers, size, title, task.error
             ),
@@ -111,9 +112,10 @@ def _predictions(
     shapes = {run.predictions["test"].shape[1:] for run in answers}
     if shapes == {(2,)}:
         return (
-            "Predicted positions beside the targets: grey for positions trained on, in the "
-            "solver's colour for those held out. The frame is the canvas. "
-            "A learned solver is shown at its median seed." + section.trainings(),
+            "Predicted positions beside the targets: light for positions trained on, in the "
+            "solver's colour, and dark for targets, for those held out. The frame is the canvas. "
+            f"A learned solver is shown at its median seed.{section.of_many()}"
+            + section.trainings(),
             lambda: predictions(answers, section.size, title),
         )
     bits = all(run.predictions["test"].dtype == np.uint8 for run in answers)
@@ -132,14 +134,20 @@ def _predictions(
     return (
         "Held-out pictures, rounded to black and white, beside the targets, whose outline is "
         "drawn into each; above them the centre's (x, y). A learned solver is shown at its "
-        "median seed." + section.trainings(),
+        f"median seed.{section.of_many()}{section.trainings()}",
         lambda: pictures(drawn, positions[chosen], title),
     )
 
 
 def _by_seed(section: Section, score: str) -> tuple[str, Callable[[], Figure]] | None:
     """Return the caption and the drawing of a score by seed; None where nothing learns."""
-    learned = [run.record for run in section.runs if run.arguments["recipe"]]
+    learned = [
+        run.labelled()
+        for split in section.splits()
+        for seeds in section.few(split).values()
+        for run in seeds
+        if run.arguments["recipe"]
+    ]
     if not learned:
         return None
     scores: dict[str, dict[str, dict[int, float]]] = {}
@@ -158,6 +166,7 @@ def _by_seed(section: Section, score: str) -> tuple[str, Callable[[], Figure]] |
     return (
         f"The {title} of each seed on held-out samples; a line joins what was trained with one "
         "seed. Below, the mean differences over seeds, with their 95 % intervals."
+        + section.of_many()
         + section.trainings(),
         lambda: scores_by_seed(scores, differences, title),
     )
@@ -203,7 +212,7 @@ def point(section: Section) -> Plot | None:
         "point",
         "Above, the handcrafted network's four steps find x; below, the error of every solver. "
         "A learned solver is shown at its median seed. Computed: with weights that were computed "
-        "instead of learned." + section.trainings(),
+        f"instead of learned.{section.of_many()}{section.trainings()}",
         lambda: argument.point(
             [run.answers() for run in runs],
             {run.answers().solver: run.record["cost"]["parameters"] for run in runs},

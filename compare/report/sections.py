@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,16 @@ from compare import tasks
 from compare.backends.base import host_memory
 from compare.errors import StorageError, UsageError, command
 from compare.figures.canvas import Answers
+from compare.figures.style import MOST_ALIKE
 from compare.files import Record, read_arrays, read_file
 from compare.learned.recipe import Recipe
 from compare.report.text import training
 from compare.results.runs import read_record, run_directories
 from compare.results.statistics import unfinished
 from compare.solvers.catalogue import solvers_of
-from compare.tasks.base import Task
+from compare.tasks.base import Column, Task
 
-__all__ = ["PARTS", "Run", "Section", "read_runs", "sections"]
+__all__ = ["PARTS", "Run", "Section", "lead", "read_runs", "sections"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Run:
             return f"{Recipe(**recipe).steps or 0:,} of {steps:,} steps"
         return f"{recipe['epochs']} of {published} epochs"
 
+    def labelled(self) -> Record:
+        """Return its record with the solver's name as the page has it."""
+        return {**self.record, "arguments": {**self.arguments, "solver": self.solver}}
+
     def answers(self) -> Answers:
         """Return what it came to at each sample."""
         name = ", ".join(filter(None, (self.solver, self.unfinished())))
@@ -101,8 +106,28 @@ class Section:
         for run in self.runs:
             if recipe := run.arguments["recipe"]:
                 how = training({**run.record, "recipe": recipe})
-                solvers.setdefault(how, {})[run.solver] = None
+                if (ways := len(self.ways(run))) > MOST_ALIKE:
+                    how = f"{ways} recipes, all in the tables"
+                    solvers.setdefault(how, {})[run.arguments["solver"]] = None
+                else:
+                    solvers.setdefault(how, {})[run.solver] = None
         return "".join(f" {', '.join(names)}: {how}." for how, names in solvers.items())
+
+    def ways(self, run: Run) -> tuple[str, ...]:
+        """Return the names of all ways that a run's solver was trained in."""
+        return self._ways[run.arguments["solver"]]
+
+    @cached_property
+    def _ways(self) -> dict[str, tuple[str, ...]]:
+        names: dict[str, dict[str, None]] = {}
+        for run in self.runs:
+            names.setdefault(run.arguments["solver"], {})[run.solver] = None
+        return {solver: tuple(found) for solver, found in names.items()}
+
+    def of_many(self) -> str:
+        """Say which solvers `few` leaves ways out of, for captions; or nothing."""
+        many = [solver for solver, names in self._ways.items() if len(names) > MOST_ALIKE]
+        return f" Of {', '.join(many)}: the best recipe, held out." if many else ""
 
     def splits(self) -> tuple[str, ...]:
         """Return the splits that there are runs of, in the task's order."""
@@ -117,13 +142,51 @@ class Section:
                 solvers.setdefault(run.solver, []).append(run)
         return solvers
 
+    def few(self, split: str) -> dict[str, list[Run]]:
+        """As `of`; of a solver trained in more than `MOST_ALIKE` ways only the best.
+
+        That is the one with the best median of the `lead` score on held-out samples; of those with
+        the same, the one with the least error at the median seed.
+        """
+        found = self.of(split)
+        best: dict[str, str] = {}
+        for name in sorted(found, key=lambda name: self._rank(found[name])):
+            best.setdefault(found[name][0].arguments["solver"], name)
+        return {
+            name: seeds
+            for name, seeds in found.items()
+            if len(self.ways(seeds[0])) <= MOST_ALIKE or name in best.values()
+        }
+
+    def _rank(self, seeds: Sequence[Run]) -> tuple[float, float]:
+        """Return what is less for better seeds: by the lead score, then by the error."""
+        column = lead(self.task)
+        scores = [run.record["scores"]["test"].get(column.score, np.nan) for run in seeds]
+        score = float(np.median(scores)) * (-1 if column.share else 1)
+        known = all("test_error" in run.samples for run in seeds)
+        error = float(_median_seed(seeds).samples["test_error"].mean()) if known else np.inf
+        return tuple(np.nan_to_num((score, error), nan=np.inf).tolist())
+
     def typical(self, split: str) -> list[Run]:
-        """Return each solver's median seed, by its mean error, of solvers that have one."""
+        """Return the median seed, by its mean error, of each of `few` that has one."""
         return [
-            sorted(seeds, key=lambda run: run.samples["test_error"].mean())[(len(seeds) - 1) // 2]
-            for seeds in self.of(split).values()
+            _median_seed(seeds)
+            for seeds in self.few(split).values()
             if all(run.knows("position", "prediction", "error") for run in seeds)
         ]
+
+
+def lead(task: Task) -> Column:
+    """Return the score that can be won: the first that is not equality with nothing rounded.
+
+    The output of a trained softmax is practically never equal to a bitmap of 0 and 1.
+    """
+    return next(column for column in task.columns if column.score != "exact")
+
+
+def _median_seed(seeds: Sequence[Run]) -> Run:
+    ordered = sorted(seeds, key=lambda run: run.samples["test_error"].mean())
+    return ordered[(len(ordered) - 1) // 2]
 
 
 # --- Reading --------------------------------------------------------------------------------

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from compare.report.sections import Section
+from compare.report.sections import Section, lead
 from compare.report.text import median_and_range, number, percent, seeds_of, training
 from compare.results.statistics import describe
-from compare.tasks.base import Column, Task
+from compare.tasks.base import Column
 
-__all__ = ["Cell", "PageTable", "every_run", "lead", "scores_of", "shown", "summary", "table"]
+__all__ = ["Cell", "PageTable", "every_run", "scores_of", "shown", "summary", "table"]
 
 Cell: TypeAlias = tuple[str, str]
 """What is read first, and what stands below it in small type, if anything."""
@@ -42,14 +42,6 @@ def table(title: str, cells: Sequence[Sequence[str]], foot: int = 0) -> PageTabl
 def _cell(text: str) -> Cell:
     value, _, limits = text.partition(" (")
     return value, f"({limits}" if limits else ""
-
-
-def lead(task: Task) -> Column:
-    """Return the score that can be won: the first that is not equality with nothing rounded.
-
-    The output of a trained softmax is practically never equal to a bitmap of 0 and 1.
-    """
-    return next(column for column in task.columns if column.score != "exact")
 
 
 def scores_of(section: Section, solver: str, split: str, score: str) -> list[float]:

@@ -45,6 +45,23 @@ def test_all_solvers_share_one_scale_that_ends_at_the_diagonal():
     assert scales == {(0, 20)}  # the diagonal of 12 x 16
 
 
+def test_more_than_five_panels_stand_in_several_rows():
+    names = [f"solver {n}" for n in range(7)]
+    figure = error_maps([answers(name, WRONG) for name in names], (12, 16), "title")
+    shown = [ax for ax in figure.axes if ax.get_visible() and ax.images]
+    assert len(shown) == 14
+    for ax in shown:
+        (title,) = ax.get_title().splitlines()[-1:]
+        assert title == ("mean 1, worst 2" if "solver" in ax.get_title() else "mean 8, worst 8")
+    assert len({round(ax.get_position().y0, 2) for ax in shown}) == 4
+    figure = predictions([answers(name, WRONG) for name in names], (12, 16), "title")
+    shown = [ax.get_title().strip() for ax in figure.axes if ax.get_visible()]
+    assert shown == ["targets", *names]
+    figure.draw_without_rendering()
+    boxes = [ax.title.get_window_extent() for ax in figure.axes if ax.get_visible()]
+    assert not any(box.count_overlaps(boxes[:n]) for n, box in enumerate(boxes))
+
+
 def test_predictions_far_out_are_counted():
     far = answers("conv", WRONG)
     far.predictions["test"][:] = [[100.0, 3.0]]

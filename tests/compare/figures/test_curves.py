@@ -29,23 +29,59 @@ def lines(ax):
     return [(line.get_xdata().tolist(), np.asarray(line.get_ydata()).tolist()) for line in ax.lines]
 
 
+def legend(figure):
+    (found,) = figure.legends
+    return [text.get_text().replace("\n", " ") for text in found.get_texts()]
+
+
 def test_each_seed_has_a_line_and_their_median_goes_as_far_as_the_shortest():
     seeds = [np.array([8.0, 4, 1]), np.array([4.0, 2]), np.array([6.0, 3, 2])]
-    (ax,) = learning_curves({"uniform": {"conv": seeds}}).axes
+    figure = learning_curves({"uniform": {"conv": seeds}})
+    (ax,) = figure.axes
     assert lines(ax) == [
         ([1, 2, 3], [8, 4, 1]), ([1, 2], [4, 2]), ([1, 2, 3], [6, 3, 2]), ([1, 2], [6, 3]),
     ]  # fmt: skip
     assert ax.lines[-1].get_marker() == marker("conv")
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["conv, median of 3 seeds"]
+    assert legend(figure) == ["conv, median of 3 seeds"]
     assert (ax.get_yscale(), ax.get_xlabel(), ax.get_title()) == ("log", "epoch", "uniform split")
 
 
 def test_one_seed_is_called_one():
     curves = {"uniform": {"conv": [np.ones(2)]}, "quadrant": {"conv": [np.ones(2)]}}
-    left, right = learning_curves(curves, "training loss (mse)").axes
-    for ax in (left, right):
-        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["conv, 1 seed"]
+    figure = learning_curves(curves, "training loss (mse)")
+    left, right = figure.axes
+    assert legend(figure) == ["conv, 1 seed"]  # once, for both
     assert (left.get_ylabel(), right.get_ylabel()) == ("training loss (mse)", "")
+
+
+def recipes(count, epochs=2):
+    return {f"conv, width {n}": [np.ones(epochs) * n] * 2 for n in range(1, count + 1)}
+
+
+def test_recipes_of_a_solver_have_its_colour_and_a_line_style_each():
+    curves = {**recipes(3), "coordconv": [np.ones(2)]}
+    figure = learning_curves({"uniform": curves})
+    medians = figure.axes[0].lines[2::3][:3]
+    assert [line.get_linestyle() for line in medians] == ["-", "--", ":"]
+    assert {line.get_color() for line in medians} == {colour("conv")}
+    names = [f"conv, width {n}, median of 2 seeds" for n in (1, 2, 3)]
+    assert sorted(legend(figure)) == [*names, "coordconv, 1 seed"]
+
+
+def test_many_recipes_of_a_solver_are_drawn_alike_by_their_medians():
+    figure = learning_curves({"uniform": {**recipes(9), "coordconv": [np.ones(2)]}})
+    assert sorted(legend(figure)) == ["conv, medians of 9 recipes", "coordconv, 1 seed"]
+    drawn = [line for line in figure.axes[0].lines if line.get_color() == colour("conv")]
+    assert [line.get_ydata().tolist() for line in drawn] == [[n, n] for n in range(1, 10)]
+
+
+def test_the_legend_hides_no_line():
+    figure = learning_curves({"uniform": recipes(3), "quadrant": recipes(3)})
+    figure.draw_without_rendering()
+    below = figure.legends[0].get_window_extent()
+    for ax in figure.axes:
+        assert not below.overlaps(ax.get_tightbbox())
+        assert ax.get_window_extent().height > 0.5 * figure.bbox.height
 
 
 def placed(ax):
@@ -77,6 +113,30 @@ def test_labels_of_the_dearer_half_stand_on_the_left():
     above, _ = cost_against_error({"uniform": prices}).axes
     sides = {text.get_text(): text.get_horizontalalignment() for text in above.texts}
     assert sides == {"a": "left", "b": "left", "c": "right"}
+
+
+def test_many_recipes_of_a_solver_have_one_label_at_the_best():
+    prices = [Price(f"conv, width {n}", 1000 * n, (float(n),)) for n in range(1, 6)]
+    above, _ = cost_against_error({"uniform": [*prices, Price("coordconv", 10, (9.0,))]}).axes
+    assert {text.get_text(): text.xy for text in above.texts} == {
+        "conv, 5 recipes": (1000, 1), "coordconv": (10, 9),
+    }  # fmt: skip
+
+
+def test_labels_lie_on_no_other_label_and_on_no_marker():
+    names = ("conv", "coordconv", "coordconv-first", "a longer name than these")
+    prices = [Price(name, 100_000 + 9_000 * n, (1.0, 1.1)) for n, name in enumerate(names)]
+    figure = cost_against_error({"uniform": prices, "quadrant": prices})
+    figure.draw_without_rendering()
+    for ax in (figure.axes[0], figure.axes[1]):
+        boxes = [text.get_window_extent() for text in ax.texts]
+        assert len(boxes) == 4
+        for index, box in enumerate(boxes):
+            assert not box.count_overlaps(boxes[:index])
+            assert ax.bbox.x0 <= box.x0
+            assert box.x1 <= ax.bbox.x1
+            markers = ax.transData.transform([(p.multiply_adds, 1.05) for p in prices])
+            assert not any(box.contains(*at) for at in markers)
 
 
 @pytest.mark.parametrize("prices", [[], [Price("argmax", 0, (0.0,))]])

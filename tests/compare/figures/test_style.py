@@ -8,10 +8,26 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 
+from compare import tasks
 from compare.figures.argument import four_steps, point
+from compare.figures.basin import loss_along_line, success
 from compare.figures.canvas import Answers, data, error_map, error_maps, pictures, predictions
 from compare.figures.curves import Price, cost_against_error, cost_against_size, learning_curves
-from compare.figures.style import ERROR_COLOURS, colour, marker, plain_text, save, svg
+from compare.figures.seeds import power_curves
+from compare.figures.style import (
+    EMPTY,
+    ERROR_COLOURS,
+    FAINT,
+    HELD_OUT,
+    INK,
+    PAPER,
+    TARGET,
+    colour,
+    marker,
+    plain_text,
+    save,
+    svg,
+)
 from compare.report.plots import points
 from compare.solvers.catalogue import solvers_of
 
@@ -121,6 +137,12 @@ def test_solvers_are_told_apart_without_colour():
     assert points([]) == []
 
 
+BASIN_ROW = {
+    "split": "uniform", "scaling": "plain", "noise": 0.0, "flips": 0,
+    "success": {"runs": 1, "of": 2}, "worst_error": {"median": 1.0, "by_seed": [0.5, 1.5]},
+    "line": {"share": [0.0, 1.0], "train": [0.5, 0.1], "penalty": [0.0, 0.1]},
+}  # fmt: skip
+
 ERRORS = {"train": np.array([0.0, 2.0]), "test": np.array([8.0])}
 
 
@@ -169,6 +191,24 @@ USERS = {
     "legend.loc": "upper left",
     "hist.bins": 3,
 }
+
+
+def test_no_colour_means_two_things():
+    """Each built-in solver has one of its own, but closed forms, which share theirs."""
+    every = {solver for task in tasks.known() for solver in solvers_of(task)}
+    closed_forms = {name for name in every if colour(name) == colour("argmax")}
+    assert closed_forms == {
+        "argmax", "verified-argmax", "expectation", "indexing", "slicing", "centroid",
+    }  # fmt: skip
+    colours = [colour(name) for name in sorted(every - closed_forms)]
+    neutral = [PAPER, INK, EMPTY, FAINT, HELD_OUT, TARGET, colour("argmax")]
+    assert len({*colours, *neutral}) == len(colours) + len(neutral)
+    # What is not about a solver is in no solver's colour.
+    drawn = svg(data({"uniform": POSITIONS}, (12, 16)))
+    drawn += svg(power_curves(lambda *_: 0.5, 0.01, [2, 5], 0.004, 0.8))
+    drawn += svg(loss_along_line([BASIN_ROW], [0.0, 1.0], "title"))
+    drawn += svg(success([BASIN_ROW], "title", "criterion", "error"))
+    assert not [tone for tone in colours if tone in drawn]
 
 
 def test_a_users_settings_change_no_figure(tmp_path):

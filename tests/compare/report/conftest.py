@@ -46,7 +46,7 @@ def made():
                 "recipe": default and {**default, **dict(recipe)}, "eval_sizes": [],
                 "backend": "numpy", "device": "cpu", "precision": "float32", **arguments,
             },
-            "status": "finished",
+            "status": "finished", "scores": {"train": {}, "test": {}},
             "timing": {"train_seconds": 1.5, "predict_microseconds": 2.0},
             "published_epochs": published,
             "environment": {"started": started},
@@ -136,14 +136,24 @@ def prefer(browser):
     return set_
 
 
-@pytest.fixture(params=WINDOWS.values(), ids=WINDOWS)
-def window(request, browser, prefer):
-    """The browser with a window of the width of a desk or of a phone; nothing may be logged."""
-    width, scheme = request.param
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    prefer(scheme)
-    browser.get("about:blank")
+@pytest.fixture
+def resize(browser, prefer):
+    """Return what gives the browser a window of the width of a desk or of a phone."""
+
+    def set_(name):
+        width, scheme = WINDOWS[name]
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        prefer(scheme)
+        browser.get("about:blank")
+
+    return set_
+
+
+@pytest.fixture(params=WINDOWS)
+def window(request, browser, resize):
+    """The browser with each window; nothing may be logged."""
+    resize(request.param)
     browser.get_log("browser")
     yield browser
     assert browser.get_log("browser") == []

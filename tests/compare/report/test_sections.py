@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compare import cli
+from compare import cli, tasks
 from compare.errors import UsageError
 from compare.files import read_arrays, write_arrays, write_sealed_json
-from compare.report.sections import read_runs, sections
+from compare.report.sections import lead, read_runs, sections
 from compare.results.runs import read_record, write_record
 from compare.results.schema import FILES
 
@@ -87,6 +87,12 @@ def test_losses_that_do_not_fit_the_epochs_are_named_and_left_out(runs, tmp_path
     found, (complaint,) = read_runs(tmp_path)
     assert [run.solver for run in found] == ["handcrafted"]
     assert complaint.startswith(f"{tmp_path / folder.name / 'history.csv'} ")
+
+
+def test_the_lead_score_is_one_that_can_be_won():
+    titles = {name: lead(tasks.load(name)).title for name in ("onehot2coord", "coord2onehot")}
+    assert titles == {"onehot2coord": "rounded", "coord2onehot": "accuracy"}
+    assert lead(tasks.load("coord2image")).title == "rounded"
 
 
 def test_unfinished_trainings_are_named_once_each(made):
@@ -195,3 +201,35 @@ def test_nothing_to_report_on_is_one_line(tmp_path):
         UsageError, match=r"no finished run in '.*' \(.*run\.json is damaged.*left o"
     ):
         read_runs(tmp_path)
+
+
+def recipes(made, scored, rates, **scores):
+    return [
+        scored(made(recipe={"learning_rate": rate}, error=error), **scores)
+        for rate, error in rates.items()
+    ]
+
+
+def test_up_to_three_recipes_of_a_solver_are_shown(made, scored):
+    (section,) = sections(recipes(made, scored, {0.1: 3.0, 0.2: 1.0, 0.3: 2.0}))
+    assert list(section.few("uniform")) == [f"conv, learning rate 0.{n}" for n in (1, 2, 3)]
+    assert section.of_many() == ""
+
+
+def test_of_more_recipes_of_a_solver_the_best_is_shown_and_that_is_said(made, scored):
+    runs = [
+        *recipes(made, scored, {0.1: 3.0, 0.2: 1.0, 0.3: 2.0, 0.4: np.nan}),
+        scored(made("coordconv")),
+    ]
+    (section,) = sections(runs)
+    assert list(section.few("uniform")) == ["coordconv", "conv, learning rate 0.2"]
+    assert [run.solver for run in section.typical("uniform")] == list(section.few("uniform"))
+    assert section.of_many() == " Of conv: the best recipe, held out."
+    assert section.trainings() == (
+        " coordconv: preset paper (the log's), 100 of 100 published epochs."
+        " conv: 4 recipes, all in the tables."
+    )
+    assert len(section.of("uniform")) == 5
+    # The score that can be won comes before the error.
+    (section,) = sections([*runs, *recipes(made, scored, {0.5: 9.0}, rounded=0.6)])
+    assert "conv, learning rate 0.5" in section.few("uniform")
