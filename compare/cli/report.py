@@ -51,12 +51,12 @@ def run(options: argparse.Namespace) -> int:
     count = len(all_plots(found))
     with progress.bar(count, "figure") as bar:
 
-        def drawn(plot: Plot, figure: Figure, svg: str) -> None:
+        def drawn(plot: Plot, figure: Figure) -> None:
             progress.detail(f"drawn: {plot.name}")
             bar.set_description(plot.name)
             if directory:
-                write_output(directory / f"{plot.name}.svg", svg.encode())
-                save(figure, directory / f"{plot.name}.png")
+                for ending in ("svg", "png"):
+                    save(figure, directory / f"{plot.name}.{ending}")
             bar.update()
 
         text = page(found, complaints, options.runs, drawn, prices)

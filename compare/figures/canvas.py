@@ -108,7 +108,7 @@ def error_maps(
     """Draw the error of several solvers over the canvas, a column each, on one scale.
 
     The upper row has the positions trained on, the lower one those held out; of more than
-    `MOST_COLUMNS` solvers there are several pairs of rows. `size` is (height, width). The scale
+    five solvers there are several pairs of rows. `size` is (height, width). The scale
     ends at the canvas's diagonal if an error is beyond it.
     """
     diagonal = float(np.hypot(*size))
@@ -144,13 +144,13 @@ def error_maps(
     return figure
 
 
-MOST_COLUMNS = 5
+_MOST_COLUMNS = 5
 """Panels beside each other, for which there is room for their titles."""
 
 
 def _grid(panels: int) -> tuple[int, int]:
     """Return the rows and columns that panels stand in, about as many in each row."""
-    rows = -(-panels // MOST_COLUMNS)
+    rows = -(-panels // _MOST_COLUMNS)
     return rows, -(-panels // rows)
 
 

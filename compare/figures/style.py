@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from matplotlib import style
+from matplotlib import rc_context, style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -178,17 +178,21 @@ def save(figure: Figure, path: Path) -> None:
     write_output(path, stream.getvalue())
 
 
-def svg(figure: Figure) -> str:
-    """Return the figure as an SVG document."""
+def svg(figure: Figure, *, text: bool = False) -> str:
+    """Return the figure as an SVG document.
+
+    Its letters are drawn, for any reader to show alike; or `text`, which is smaller, and which
+    browsers search and read aloud.
+    """
     stream = io.BytesIO()
-    _write(figure, stream, "svg")
+    _write(figure, stream, "svg", text=text)
     return stream.getvalue().decode()
 
 
-def _write(figure: Figure, file: IO[bytes], format_: str) -> None:
+def _write(figure: Figure, file: IO[bytes], format_: str, *, text: bool = False) -> None:
     # Without the date, so that the same figure gives the same file.
     dated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    with styled():
+    with styled(), rc_context({"svg.fonttype": "none" if text else "path"}):
         figure.savefig(file, format=format_, metadata=dated.get(format_))
     # It is laid out now; to do it again for another format would take as long as the drawing.
     figure.set_layout_engine("none")

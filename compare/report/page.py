@@ -32,14 +32,14 @@ def page(
     found: Sequence[Section],
     complaints: Sequence[str],
     source: str,
-    on_figure: Callable[[Plot, Figure, str], None] = lambda plot, figure, svg: None,
+    on_figure: Callable[[Plot, Figure], None] = lambda plot, figure: None,
     prices: Mapping[str, float] | None = None,
 ) -> str:
     """Return the report as HTML that refers to nothing outside itself.
 
     prices: as `compare.results.ledger.cost` takes them.
     source: the directory of the runs, as a reader would type it. `on_figure` is called with each
-    figure that was drawn and its SVG, for whoever wants it as a file too.
+    figure that was drawn, for whoever wants it as a file too.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -53,8 +53,8 @@ def page(
 
     def drawn(plot: Plot) -> dict[str, Any]:
         figure = plot.draw()
-        text = svg(figure)
-        on_figure(plot, figure, text)
+        text = svg(figure, text=True)
+        on_figure(plot, figure)
         text = text[text.index("<svg") :]
         # A page in the dark has light ink: the figure's neutral colours become the page's own.
         for tone, own in (

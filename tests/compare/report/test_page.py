@@ -97,6 +97,9 @@ def test_figures_in_the_page_take_its_ink(report):
     drawings = "".join(re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL))
     assert "#1b1b1f" not in drawings
     assert "currentColor" in drawings
+    # Letters are text, which can be searched; in files of figures they are drawn.
+    assert re.search(r"<text [^>]*>worst|<text [^>]*>x \(pixels\)</text>", drawings)
+    assert "<text" not in (directory / "point.svg").read_text()
 
 
 def test_the_same_runs_give_the_same_page(runs):
