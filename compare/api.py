@@ -21,6 +21,7 @@ import numpy as np
 from compare import tasks
 from compare.errors import UsageError, unknown
 from compare.experiments import comparison
+from compare.experiments.events import event_directory
 from compare.experiments.plan import Plan, Request, load_backend, make_plans
 from compare.experiments.values import (
     flag_of,
@@ -123,6 +124,7 @@ def run(
     eval_size: int | str | Sequence[int | str | tuple[int, int]] | None = None,
     out: str | Path = "runs",
     force: bool = False,
+    tensorboard: str | Path | None = None,
     progress: bool | None = None,
     **recipe: Any,
 ) -> Comparison:
@@ -149,6 +151,7 @@ def run(
     backend: "numpy", "torch" or "jax"; by default NumPy, and PyTorch with `data`.
     size: of the canvas, one number of pixels or (height, width); by default as the preset has it.
     eval_size: other canvases to score on.
+    tensorboard: a directory for live training curves, which TensorBoard shows.
     progress: whether to show a bar; by default in a notebook only. Nothing else is printed.
     recipe: fields of `compare.learned.recipe.Recipe`, such as `epochs=15`, instead of the preset's.
 
@@ -173,13 +176,18 @@ def run(
         eval_size=None if eval_size is None else _canvases("eval_size", eval_size),
         recipe=recipe,
     )
+    events = None
+    if tensorboard is not None and _first(plans):
+        events = event_directory("tensorboard", path_of("tensorboard", tensorboard))
     missing = comparison.waiting(plans, place, force)
 
     def watched(start: comparison.Start) -> Iterator[tuple[Plan, Any]]:
         with _bar(comparison.steps_of(missing), progress, plans[0]) as bar:
             yield from comparison.watch(place, start, bar, _warn)
 
-    records = comparison.carry_out(plans, missing, place, force, watched, _warn, solver is None)
+    records = comparison.carry_out(
+        plans, missing, place, force, watched, _warn, solver is None, events
+    )
     return Comparison(comparison.header(plans, preset, len(chosen)), records, place)
 
 
@@ -344,6 +352,11 @@ def _in_notebook() -> bool:
     return "ipykernel" in sys.modules
 
 
+def _first(plans: Sequence[Plan]) -> bool:
+    """Whether this process reports, of several that compute together."""
+    return load_backend(plans[0].backend, plans[0].device, plans[0].precision).first
+
+
 @contextmanager
 def _bar(total: int, progress: bool | None, plan: Plan) -> Iterator[tqdm[Any]]:
     """Yield a bar: a widget in a notebook that has ipywidgets, else a line on standard error."""
@@ -354,6 +367,6 @@ def _bar(total: int, progress: bool | None, plan: Plan) -> Iterator[tqdm[Any]]:
         from tqdm.auto import tqdm
 
     shown = _in_notebook() if progress is None else progress
-    first = load_backend(plan.backend, plan.device, plan.precision).first
-    with tqdm(total=total, unit="epoch", leave=False, disable=not (shown and first)) as bar:
+    hidden = not (shown and _first([plan]))
+    with tqdm(total=total, unit="epoch", leave=False, disable=hidden) as bar:
         yield bar

@@ -11,6 +11,7 @@ from compare.learned.recipe import OPTIONS, Option
 __all__ = [
     "PRESET",
     "Group",
+    "add_events",
     "add_fields",
     "add_place",
     "add_price",
@@ -94,6 +95,16 @@ def add_price(group: Group) -> None:
         metavar="NAME=X",
         help="say what runs cost at prices such as gpu=2.50,kwh=0.30: an hour of one gpu, an hour "
         "of one core where there is no GPU, and kwh of energy",
+    )
+
+
+def add_events(group: Group) -> None:
+    """Add the option for live training curves."""
+    group.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        help="write the loss of each epoch there as it ends, a directory a run; 'tensorboard "
+        "--logdir DIR' draws it live",
     )
 
 

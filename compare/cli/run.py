@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from compare.cli import output, progress
 from compare.cli.options import (
     PRESET,
+    add_events,
     add_place,
     add_price,
     add_recipe,
@@ -59,6 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_place(parser.add_argument_group("where it is computed"), folder=True)
     results = parser.add_argument_group("results")
     results.add_argument("--out", metavar="DIR", default="runs", help="of all runs (default: runs)")
+    add_events(results)
     results.add_argument("--force", action="store_true", help="repeat runs that are finished")
     results.add_argument(
         "--dry-run",
@@ -73,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Carry the runs out and print what they came to."""
     from compare.experiments.comparison import carry_out, header, waiting
+    from compare.experiments.events import event_directory
     from compare.experiments.plan import load_backend, make_plans
     from compare.results.ledger import read_prices
 
@@ -83,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
     place = plans[0]
     first = load_backend(place.backend, place.device, place.precision).first
     out = Path(options.out)
+    events = event_directory("--tensorboard", options.tensorboard) if first else None
     missing = waiting(plans, out, options.force)
     awaited = set(missing)
     if first and progress.level.get() > progress.QUIET:
@@ -94,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     started = time.perf_counter()
     watched = partial(progress.watch, missing, out, shown=first)
     records = carry_out(
-        plans, missing, out, options.force, watched, progress.warn, options.solver is None
+        plans, missing, out, options.force, watched, progress.warn, options.solver is None, events
     )
     if not first:
         return 0  # of several processes that compute together, one reports

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compare.cli import output, progress
+from compare.cli.options import add_events
 from compare.errors import StorageError, UsageError, command
 from compare.experiments.values import MOST_WORKERS, count
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     results = parser.add_argument_group("results")
     results.add_argument("--out", metavar="DIR", default="runs", help="of all runs (default: runs)")
+    add_events(results)
     results.add_argument("--force", action="store_true", help="repeat runs that are finished")
     results.add_argument(
         "--dry-run",
@@ -58,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
 
     from compare.experiments.cluster import connect, lacks_gpu, measure_on_cluster, on_workers
     from compare.experiments.estimate import Measure, estimate, measure_here, measure_on_processes
+    from compare.experiments.events import event_directory
     from compare.experiments.executors import unfinished
     from compare.experiments.grid import read_plans
     from compare.experiments.plan import here
@@ -69,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     waiting = plans if options.force else unfinished(plans, out)
     if waiting and not options.dry_run:
         writable_directory(out)
+    events = None if options.dry_run else event_directory("--tensorboard", options.tensorboard)
     client = connect(options.scheduler) if on_cluster else None
     try:
         measure: Measure = measure_here
@@ -85,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         if options.dry_run:
             return 0
         started = time.perf_counter()
-        start = partial(_start, options, waiting, out, workers, client)
+        start = partial(_start, options, waiting, out, workers, client, events)
         for _, outcome in progress.watch(waiting, out, start):
             if not outcome.stored:
                 raise StorageError(outcome.error)
@@ -104,6 +108,7 @@ def _start(
     out: Path,
     workers: int,
     client: Any,
+    events: Path | None,
     on_progress: OnProgress,
 ) -> Generator[tuple[Plan, Outcome], None, None]:
     """Begin to carry plans out where that was asked for."""
@@ -111,10 +116,10 @@ def _start(
     from compare.experiments.executors import in_this_process, on_processes
 
     if client is not None:
-        return on_cluster(plans, out, options.force, client, progress.warn)
+        return on_cluster(plans, out, options.force, client, progress.warn, events)
     if workers:
-        return on_processes(plans, out, options.force, workers)
-    return in_this_process(plans, out, options.force, on_progress)
+        return on_processes(plans, out, options.force, workers, events)
+    return in_this_process(plans, out, options.force, on_progress, events)
 
 
 def _announce(

@@ -50,7 +50,12 @@ def on_gpu(plan: Plan) -> bool:
 
 
 def on_cluster(
-    todo: Sequence[Plan], out: Path, force: bool, client: Any, say: Callable[[str], None]
+    todo: Sequence[Plan],
+    out: Path,
+    force: bool,
+    client: Any,
+    say: Callable[[str], None],
+    events: Path | None = None,
 ) -> Generator[tuple[Plan, Outcome], None, None]:
     """Carry runs out on the workers of a `distributed.Client`.
 
@@ -65,7 +70,8 @@ def on_cluster(
 
     def submit(plan: Plan) -> None:
         resources = {"GPU": 1} if on_gpu(plan) else None
-        arguments = (plan.arguments(), str(out.absolute()), force)
+        beside = None if events is None else str(events.absolute())
+        arguments = (plan.arguments(), str(out.absolute()), force, beside)
         future = client.submit(
             attempt_from_arguments, *arguments, key=next(keys), resources=resources
         )

@@ -94,19 +94,21 @@ def carry_out(
     watched: Callable[[Start], Iterator[tuple[Plan, Outcome]]],
     warn: Callable[[str], None],
     lenient: bool,
+    events: Path | None = None,
 ) -> dict[str, Record]:
     """Carry out the `missing` ones of some plans; return all records, by the runs' names.
 
     `watched` starts them and yields what became of each, as `watch` does. Where solvers were not
     asked for by name (`lenient`), those of other packages that fail are left out with a warning.
-    Raises RunError for a run that fails, and `StorageError` for a disk that takes no more. Of
+    A directory for `events` gets event files of the trainings, a directory each. Raises RunError
+    for a run that fails, and `StorageError` for a disk that takes no more. Of
     several processes that compute together, each gets the records.
     """
     backend = _backend(plans)
     if backend.first and missing:
         writable_directory(out)
     left_out = set()
-    for plan, outcome in watched(partial(in_this_process, missing, out, force)):
+    for plan, outcome in watched(partial(in_this_process, missing, out, force, events=events)):
         if not outcome.stored:
             raise StorageError(outcome.error)
         if outcome.status != "failed":

@@ -91,13 +91,19 @@ def unfinished(plans: Sequence[Plan], out: Path) -> list[Plan]:
 
 
 def attempt(
-    plan: Plan, out: Path, force: bool, on_progress: Callable[[Progress], None] = lambda _: None
+    plan: Plan,
+    out: Path,
+    force: bool,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    events: Path | None = None,
 ) -> Outcome:
     """Load a run or carry it out; only an interruption is raised."""
     warnings: list[str] = []
     name = plan.name()
     try:
-        record = load_or_run(plan, out, on_progress, force=force, warn=warnings.append)
+        record = load_or_run(
+            plan, out, on_progress, force=force, events=events, warn=warnings.append
+        )
     except StorageError as error:
         return Outcome(name, "failed", str(error), tuple(warnings), stored=False)
     except Exception as error:
@@ -114,7 +120,9 @@ def _in_words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def attempt_from_arguments(arguments: Mapping[str, Any], out: str, force: bool) -> Outcome:
+def attempt_from_arguments(
+    arguments: Mapping[str, Any], out: str, force: bool, events: str | None = None
+) -> Outcome:
     """Carry a run out in another process, perhaps on another machine, from its arguments alone."""
     if not Path(out).is_dir():
         raise UsageError(
@@ -125,11 +133,15 @@ def attempt_from_arguments(arguments: Mapping[str, Any], out: str, force: bool) 
         load_backend(plan.backend, plan.device, plan.precision)
     except UsageError as error:
         return Outcome("", "failed", str(error))
-    return attempt(plan, Path(out), force)
+    return attempt(plan, Path(out), force, events=None if events is None else Path(events))
 
 
 def in_this_process(
-    plans: Sequence[Plan], out: Path, force: bool, on_progress: Callable[[Plan, Progress], None]
+    plans: Sequence[Plan],
+    out: Path,
+    force: bool,
+    on_progress: Callable[[Plan, Progress], None],
+    events: Path | None = None,
 ) -> Generator[tuple[Plan, Outcome], None, None]:
     """Carry runs out one after another; those that others have locked come last.
 
@@ -138,7 +150,7 @@ def in_this_process(
     waiting, passed = deque(plans), 0
     while waiting:
         plan = waiting.popleft()
-        outcome = attempt(plan, out, force, partial(on_progress, plan))
+        outcome = attempt(plan, out, force, partial(on_progress, plan), events)
         yield plan, outcome
         if outcome.status != "busy":
             passed = 0
@@ -297,14 +309,17 @@ def _attempt_item(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def on_processes(
-    plans: Sequence[Plan], out: Path, force: bool, workers: int
+    plans: Sequence[Plan], out: Path, force: bool, workers: int, events: Path | None = None
 ) -> Generator[tuple[Plan, Outcome], None, None]:
     """Carry runs out on processes of this machine, which share its cores.
 
     A process that dies is replaced and its run resumed from its checkpoint; a run that this
     happens to `TRIES` times has failed.
     """
-    items = [{"arguments": plan.arguments(), "out": str(out), "force": force} for plan in plans]
+    place = {
+        "out": str(out), "force": force, "events": None if events is None else str(events)
+    }  # fmt: skip
+    items = [{"arguments": plan.arguments(), **place} for plan in plans]
     waiting = deque(enumerate(items))
     for index, result in _answers(_attempt_item, waiting, min(workers, len(plans) or 1), TRIES):
         plan = plans[index]

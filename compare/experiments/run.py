@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from compare.datasets import Split
 from compare.errors import RunError, StorageError
 from compare.experiments.environment import environment
+from compare.experiments.events import written
 from compare.experiments.meter import metered
 from compare.experiments.plan import TIMED_SAMPLES, Plan, load_backend
 from compare.files import Record, make_directory
@@ -46,12 +47,14 @@ def load_or_run(
     on_progress: Callable[[Progress], None] = lambda _: None,
     *,
     force: bool = False,
+    events: Path | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> Record | None:
     """Return a run's record, from the disk or by carrying it out; an interrupted one is resumed.
 
     None while another process has locked the run's directory. `force` repeats a run that is
-    finished; `warn` is called with a line for each file that is damaged. A run that fails leaves a
+    finished; a directory for `events` gets one of the run's name with event files of its training;
+    `warn` is called with a line for each file that is damaged. A run that fails leaves a
     `failure.json` that says why, and its exception is raised; `StorageError` if it is the disk.
     """
     directory = plan.directory(out)
@@ -78,8 +81,14 @@ def load_or_run(
         if record is not None:
             return record
         try:
-            with warnings_to(warn):
-                return _run(plan, directory, on_progress)
+            own = events / plan.name() if events is not None and plan.recipe is not None else None
+            with warnings_to(warn), written(own) as write:
+
+                def report(done: Progress) -> None:
+                    write(done)
+                    on_progress(done)
+
+                return _run(plan, directory, report)
         except (StorageError, KeyboardInterrupt):
             raise
         except BaseException as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Progress:
     epoch: int
     epochs: int
     loss: float
+    curves: Mapping[str, float] = field(default_factory=dict)
+    """What else is known of the epoch, by name."""
 
 
 def train(
@@ -122,7 +124,8 @@ def follow(
                 state.save(checkpoint, backend)
                 saved = now
             if ended:
-                on_progress(Progress(len(state.losses), epochs, state.losses[-1]))
+                curves = {name: curve[-1] for name, curve in state.curves.items()}
+                on_progress(Progress(len(state.losses), epochs, state.losses[-1], curves))
     except StorageError:
         raise  # the checkpoint that is there stays
     except (RunError, OSError, KeyboardInterrupt) as error:

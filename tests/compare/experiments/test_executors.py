@@ -289,7 +289,7 @@ def plans_of(solver="argmax", **changes):
 def test_what_went_wrong_is_said_in_a_line(error, message, stored, monkeypatch, tmp_path):
     (plan,) = plans_of()
 
-    def fail(plan, out, on_progress, *, force, warn):
+    def fail(plan, out, on_progress, *, force, events, warn):
         warn("a file is damaged")
         raise error
 
@@ -312,7 +312,7 @@ def test_an_interruption_is_no_outcome(error, monkeypatch, tmp_path):
 def test_the_status_is_the_records(status, monkeypatch, tmp_path):
     forced = []
 
-    def load_or_run(plan, out, on_progress, *, force, warn):
+    def load_or_run(plan, out, on_progress, *, force, events, warn):
         forced.append(force)
         return {"status": status}
 

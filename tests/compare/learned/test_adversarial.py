@@ -152,7 +152,15 @@ def test_a_judge_is_asked_after_each_epoch(pictures):
     state = run(published.gan, pictures, judge=judge, judged=["height"], on_progress=reports.append)
     assert state.curves["height"] == (1, 2)
     assert state.curves.keys() == {*CURVES, "height"}
-    assert reports == [Progress(i, 2, loss) for i, loss in enumerate(state.losses, 1)]
+    assert reports == [
+        Progress(
+            epoch + 1,
+            2,
+            state.losses[epoch],
+            {name: curve[epoch] for name, curve in state.curves.items()},
+        )
+        for epoch in (0, 1)
+    ]
     last = generator_weights(state.weights)
     assert seen[-1].keys() == last.keys() == published.gan(*SIZE, 2).generator.parameters().keys()
     assert all(np.array_equal(seen[-1][name], last[name]) for name in last)
