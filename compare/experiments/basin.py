@@ -506,7 +506,9 @@ def _write(
 ) -> Record:
     """Write a point's files, the record last; until it is there, the checkpoint is."""
     samples = samples_by_part(evaluations)
-    write_results(directory, {"loss": model.history.losses}, samples, model.weights)
+    losses = model.history.losses
+    history = {"epoch": range(1, len(losses) + 1), "loss": losses}
+    write_results(directory, history, samples, model.weights)
     record = {**record, "files": digests(directory)}
     write_sealed_json(directory / "point.json", record)
     remove(directory / "checkpoint.npz")

@@ -6,7 +6,7 @@ import json
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -176,8 +176,17 @@ def _metered_run(
     }
     if not backend.first:
         return record  # several processes computed this run together, and one writes it
-    epochs = {"loss": model.history.losses, **model.history.curves}
-    return write_run(directory, record, epochs, samples_by_part(evaluations), model.weights)
+    return write_run(
+        directory, record, _history(model.history), samples_by_part(evaluations), model.weights
+    )
+
+
+def _history(history: History) -> dict[str, Sequence[float]]:
+    """Return the columns of `history.csv`: by epoch, or of one epoch by step, where known."""
+    if history.by_step and not history.curves:
+        return {"step": list(history.by_step), "loss": list(history.by_step.values())}
+    epochs = range(1, len(history.losses) + 1)
+    return {"epoch": epochs, "loss": history.losses, **history.curves}
 
 
 def _throughput(history: History) -> Record:

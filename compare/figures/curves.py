@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,7 +32,11 @@ from compare.figures.style import (
     suptitle,
 )
 
-__all__ = ["Price", "cost_against_error", "cost_against_size", "learning_curves"]
+__all__ = ["Curve", "Price", "cost_against_error", "cost_against_size", "learning_curves"]
+
+
+Curve: TypeAlias = tuple[NDArray[Any], NDArray[Any]]
+"""After how many epochs or steps losses are, and these, (n,) each."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,14 @@ class Price:
 
 @styled()
 def learning_curves(
-    curves: Mapping[str, Mapping[str, Sequence[NDArray[Any]]]], loss: str = "training loss"
+    curves: Mapping[str, Mapping[str, Sequence[Curve]]],
+    loss: str = "training loss",
+    after: str = "epoch",
 ) -> Figure:
-    """Draw each seed's loss after every epoch, and their median, on a log axis.
+    """Draw each seed's loss after epochs or steps, and their median, on a log axis.
 
-    curves: for each split the losses, (epochs,), of each seed of each solver. `loss` labels the
-    axis. Where seeds diverged, their lines end. Recipes of one solver have a line style each; of
+    curves: for each split those of each seed of each solver. `loss` and `after` label the axes.
+    Where seeds diverged, their lines end. Recipes of one solver have a line style each; of
     more than `MOST_ALIKE` only the medians are drawn, all alike.
     """
     figure = new_figure(ONE_COLUMN if len(curves) == 1 else TWO_COLUMNS, 2.6)
@@ -66,13 +72,12 @@ def learning_curves(
             tone, many = colour(solver), len(names) > MOST_ALIKE
             for name, line in zip(names, [":"] * len(names) if many else LINES, strict=False):
                 seeds = solvers[name]
-                for losses in seeds[: 0 if many else None]:
-                    steps = np.arange(1, len(losses) + 1)
+                for steps, losses in seeds[: 0 if many else None]:
                     ax.plot(steps, losses, color=tone, alpha=0.4, linewidth=0.6, linestyle=line)
-                shortest = min(map(len, seeds))
-                middle = np.median([losses[:shortest] for losses in seeds], axis=0)
+                shortest = min(len(losses) for _, losses in seeds)
+                middle = np.median([losses[:shortest] for _, losses in seeds], axis=0)
                 (drawn,) = ax.plot(
-                    np.arange(1, shortest + 1),
+                    seeds[0][0][:shortest],
                     middle,
                     color=tone,
                     linestyle=line,
@@ -85,7 +90,7 @@ def learning_curves(
                     legend.setdefault(f"{solver}, medians of {len(names)} recipes", drawn)
                 else:
                     legend.setdefault(f"{name}, {_seeds(len(seeds))}", drawn)
-        ax.set(yscale="log", title=f"{plain_text(split)} split", xlabel="epoch")
+        ax.set(yscale="log", title=f"{plain_text(split)} split", xlabel=after)
         ax.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel(loss)
     _legend_below(figure, legend)

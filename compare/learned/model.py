@@ -43,6 +43,8 @@ class History:
     """How many it was trained on, counted again in every epoch, if somebody counted."""
     waiting: float | None = None
     """Of the seconds, those without a batch to compute on, if somebody looked."""
+    by_step: Mapping[int, float] = field(default_factory=dict)
+    """Of a training of one epoch, by step, the mean loss since the step before, if it is known."""
 
     @property
     def diverged(self) -> bool:

@@ -22,7 +22,7 @@ from compare.learned.optimizer import adam_rate, decay
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.batches import apply, from_arrays, to_arrays
 from compare.learned.sparse.patches import Patches
-from compare.learned.state import Arrays, State, read_checkpoint
+from compare.learned.state import Arrays, State, marks, read_checkpoint
 from compare.learned.steps import indexed_step
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "follow",
     "forward",
     "initial_state",
+    "losses_by_step",
     "out_of_memory",
     "prepared",
     "state_from_weights",
@@ -78,6 +79,8 @@ def train(
     end of its epoch.
     """
     new = initial_state(architecture, seed, backend) if initial is None else initial
+    if recipe.epochs == 1:
+        new = replace(new, sums=())
 
     def following(state: State) -> Iterator[State]:
         return states(
@@ -163,6 +166,7 @@ def states(
     samples = (backend.asarray(targets), *samples)
     count = len(targets)
     steps_an_epoch = -(-count // recipe.batch)
+    marked = frozenset(marks(steps_an_epoch))
 
     def following(state: State) -> Iterator[State]:
         for epoch in range(state.steps // steps_an_epoch, recipe.epochs):
@@ -183,9 +187,14 @@ def states(
                         shared,
                         samples,
                     )
-                    last = index == steps_an_epoch - 1
-                    # The only time that the host waits for the device, but for checkpoints.
-                    mean_loss = float(backend.to_numpy(running_loss)) / count if last else None
+                    sums, mean_loss = state.sums, None
+                    # The only times that the host waits for the device, but for checkpoints.
+                    if sums is not None and state.steps + 1 in marked:
+                        sums = (*sums, float(backend.to_numpy(running_loss)))
+                        running_loss = backend.asarray(np.zeros((), np.float32))
+                    if index == steps_an_epoch - 1:
+                        rest = float(backend.to_numpy(running_loss))
+                        mean_loss = (sum(sums or ()) + rest) / count
                 except MemoryError as error:
                     raise RunError(out_of_memory(backend, epoch, index, batch, error)) from error
                 state = replace(
@@ -195,6 +204,7 @@ def states(
                     square=square,
                     running_loss=running_loss,
                     steps=state.steps + 1,
+                    sums=sums,
                 )
                 if mean_loss is not None:
                     zero = backend.asarray(np.zeros((), np.float32))
@@ -202,6 +212,19 @@ def states(
                 yield state
 
     return following(state)
+
+
+def losses_by_step(state: State, count: int, batch: int) -> dict[int, float]:
+    """Return the losses of a training of one epoch, on `count` samples, by step; else none.
+
+    A loss is the mean over the samples since the step before it.
+    """
+    if not state.sums:
+        return {}
+    steps = marks(-(-count // batch))
+    samples = np.diff([0, *(min(count, batch * step) for step in steps)])
+    means = np.asarray(state.sums) / samples
+    return dict(zip(steps, means.tolist(), strict=True))
 
 
 # Kept for the next seed, which else would wait for the compiler again.

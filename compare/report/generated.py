@@ -57,7 +57,7 @@ def generated(section: Section) -> Iterator[Drawing]:
             ),
         )
         trained = {name: seeds for name, seeds in solvers.items() if seeds[0].curves}
-        if trained:
+        if any(len(run.losses) > 1 for seeds in trained.values() for run in seeds):
             yield (
                 f"{split}-training",
                 "Valid pictures, and the places that are a blue centre of one, after each epoch: a "

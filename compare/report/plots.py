@@ -72,24 +72,8 @@ def plots(section: Section) -> Iterator[Plot]:
         yield Plot(f"{name}-seeds", *by_seed)
     for part, caption, draw in generated(section):
         yield Plot(f"{name}-{part}", caption, draw)
-    curves = {
-        split: {
-            solver: [run.losses for run in seeds]
-            for solver, seeds in section.of(split).items()
-            if len(seeds[0].losses)
-        }
-        for split in splits
-    }
-    if any(curves.values()):
-        yield Plot(
-            f"{name}-learning",
-            "The training loss after each epoch: a thin line for each seed, and their median. "
-            "Losses of different kinds are not comparable with each other." + section.trainings(),
-            lambda: learning_curves(
-                {split: solvers for split, solvers in curves.items() if solvers},
-                f"training loss ({', '.join(sorted(_losses(section)))})",
-            ),
-        )
+    if curves := _curves(section):
+        yield Plot(f"{name}-learning", *curves)
     prices = {split: found for split in splits if (found := _prices(section.of(split)))}
     if not prices:
         return
@@ -136,6 +120,37 @@ def _predictions(
         "drawn into each; above them the centre's (x, y). A learned solver is shown at its "
         f"median seed.{section.of_many()}{section.trainings()}",
         lambda: pictures(drawn, positions[chosen], title),
+    )
+
+
+def _curves(section: Section) -> tuple[str, Callable[[], Figure]] | None:
+    """Return the caption and the drawing of the learning curves; None if all are of one point."""
+    trained = [run for run in section.runs if len(run.losses)]
+    if all(len(run.losses) == 1 for run in trained):
+        return None
+    by_step = all(run.steps is not None for run in trained)
+    curves = {
+        split: found
+        for split in section.splits()
+        if (
+            found := {
+                name: [run.curve(by_step=by_step) for run in seeds]
+                for name, seeds in section.of(split).items()
+                if len(seeds[0].losses)
+            }
+        )
+    }
+    after = "each epoch"
+    if any(run.steps is not None for run in trained):
+        after = "steps" if by_step else "each epoch, or parts of one where there is only one"
+    return (
+        f"The training loss after {after}: a thin line for each seed, and their median. Losses of "
+        "different kinds are not comparable with each other." + section.trainings(),
+        lambda: learning_curves(
+            curves,
+            f"training loss ({', '.join(sorted(_losses(section)))})",
+            "step" if by_step else "epoch",
+        ),
     )
 
 

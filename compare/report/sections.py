@@ -20,7 +20,7 @@ from compare.figures.canvas import Answers
 from compare.figures.style import MOST_ALIKE
 from compare.files import Record, read_arrays, read_file
 from compare.learned.recipe import Recipe
-from compare.report.text import training
+from compare.report.text import counted, training
 from compare.results.runs import read_record, run_directories
 from compare.results.statistics import unfinished
 from compare.solvers.catalogue import solvers_of
@@ -35,7 +35,7 @@ class Run:
 
     record: Record
     losses: NDArray[np.float64]
-    """(epochs,), the mean training loss of each."""
+    """(epochs,), the mean training loss of each; or (steps,), see there."""
     samples: dict[str, NDArray[Any]]
     """What is known of each sample, such as "test_error"."""
     solver: str
@@ -44,6 +44,15 @@ class Run:
     """(epochs,), what else its history has of each, by name."""
     folder: Path = Path()
     """Its directory."""
+    steps: NDArray[np.float64] | None = None
+    """(steps,), if it is of one epoch and its loss is known within: after which steps. Each loss is
+    the mean since the step before."""
+
+    def curve(self, *, by_step: bool) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return after how many epochs, or steps of one epoch, its losses are, and these."""
+        if self.steps is None:
+            return np.arange(1.0, len(self.losses) + 1), self.losses
+        return self.steps if by_step else self.steps / self.steps[-1], self.losses
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -244,14 +253,21 @@ def _read(folder: Path) -> Run | None:
         rows = csv.DictReader(read_file(history).decode().splitlines())
         table = [{name: float(text) for name, text in row.items()} for row in rows]
         losses = np.array([row["loss"] for row in table])
+        steps = np.array([row["step"] for row in table]) if table and "step" in table[0] else None
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise ValueError(f"{history} is not a readable table of losses ({error})") from error
     epochs = arguments["recipe"]["epochs"] if arguments["recipe"] else 0
-    if len(losses) > epochs or (len(losses) < epochs and record["status"] != "diverged"):
-        raise ValueError(f"{history} cannot be used ({len(losses)} losses of {epochs} epochs)")
-    others = [name for name in (table[0] if table else {}) if name not in ("epoch", "loss")]
+    if steps is None:
+        fits = len(losses) == epochs or (len(losses) < epochs and record["status"] == "diverged")
+    else:
+        fits = epochs == 1 and bool(np.all(np.diff(steps, prepend=0) > 0))
+    if not fits:
+        raise ValueError(
+            f"{history} cannot be used ({len(losses)} losses of {counted(epochs, 'epoch')})"
+        )
+    others = [name for name in (table[0] if table else {}) if name not in ("epoch", "step", "loss")]
     curves = {name: np.array([row[name] for row in table]) for name in others}
-    return Run(record, losses, samples, arguments["solver"], curves, folder)
+    return Run(record, losses, samples, arguments["solver"], curves, folder, steps)
 
 
 @lru_cache(maxsize=16)
@@ -358,7 +374,7 @@ def _named(run: Run, ways: list[dict[str, Any]]) -> Run:
     way = _way(run)
     differing = [key for key in way if len({json.dumps(other.get(key)) for other in ways}) > 1]
     words = [
-        f"{way[key]} epochs" if key == "epochs" else f"{key.replace('_', ' ')} {way[key]}"
+        counted(way[key], "epoch") if key == "epochs" else f"{key.replace('_', ' ')} {way[key]}"
         for key in differing
     ]
     return replace(run, solver=", ".join([run.solver, *words]))

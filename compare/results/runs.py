@@ -132,18 +132,18 @@ _NEW = ".new"
 def write_run(
     directory: Path,
     record: Record,
-    epochs: Mapping[str, Sequence[float]],
+    history: Mapping[str, Sequence[float]],
     samples: Mapping[str, NDArray[Any]],
     weights: Mapping[str, NDArray[Any]],
 ) -> Record:
     """Write the files of a finished run, for whoever has locked its directory; returns its record.
 
-    epochs: what is known of each epoch, by name, such as "loss"; samples: likewise of each sample,
-    such as "test_prediction". They replace those of an earlier run all or none. Raises
-    `StorageError`.
+    history: the columns of its table, by name: "epoch" or "step", "loss", and others; samples: what
+    is known of each sample, such as "test_prediction". They replace those of an earlier run all or
+    none. Raises `StorageError`.
     """
     with new_files(directory) as folder:
-        write_results(folder, epochs, samples, weights)
+        write_results(folder, history, samples, weights)
         record = write_record(folder, record, FILES, directory.name)
     for name in ("checkpoint.npz", "failure.json", ledger.FILE):
         remove(directory / name)
@@ -152,14 +152,13 @@ def write_run(
 
 def write_results(
     folder: Path,
-    epochs: Mapping[str, Sequence[float]],
+    history: Mapping[str, Sequence[float]],
     samples: Mapping[str, NDArray[Any]],
     weights: Mapping[str, NDArray[Any]],
 ) -> None:
     """Write `FILES`: what a training leaves beside its record. See `write_run`."""
-    rows = zip(*epochs.values(), strict=True)
-    numbered = [(epoch, *row) for epoch, row in enumerate(rows, start=1)]
-    write_csv(folder / "history.csv", ("epoch", *epochs), numbered)
+    rows = list(zip(*history.values(), strict=True))
+    write_csv(folder / "history.csv", tuple(history), rows)
     write_arrays(folder / "predictions.npz", samples)
     write_arrays(folder / "weights.npz", weights)
 

@@ -62,8 +62,13 @@ class Learned:
             on_progress=on_progress or (lambda _: None),
         )
         weights = {name: backend.to_numpy(array) for name, array in state.weights.items()}
-        samples = len(data) * len(state.losses)
-        return self._model(weights, History(state.losses, state.seconds, samples=samples))
+        history = History(
+            state.losses,
+            state.seconds,
+            samples=len(data) * len(state.losses),
+            by_step=training.losses_by_step(state, len(data), self.recipe.batch),
+        )
+        return self._model(weights, history)
 
     def targets(self, data: Dataset) -> NDArray[Any]:
         """Return what the network is to put out for samples, as the recipe has it."""

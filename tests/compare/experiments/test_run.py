@@ -362,6 +362,18 @@ def test_a_record_says_what_was_asked_for_and_what_came_of_it(tmp_path):
     assert read_record(directory, check_files=True) == record
 
 
+def test_the_history_of_one_epoch_is_by_step(tmp_path):
+    asked = plan(solver="coordconv", recipe={"epochs": "1", "batch": "16"})
+    reports = []
+    load_or_run(asked, tmp_path, reports.append)
+    header, *rows = (asked.directory(tmp_path) / "history.csv").read_text().split()
+    assert header == "step,loss"
+    steps, losses = zip(*(map(float, row.split(",")) for row in rows), strict=True)
+    assert steps == (1, 2, 3, 4)  # 55 samples
+    mean = np.average(losses, weights=[16, 16, 16, 7])
+    assert mean == pytest.approx(reports[0].loss, rel=1e-12)
+
+
 def test_what_learns_nothing_trains_for_no_time(store):
     record = load_or_run(plan(), store)
     assert record["timing"]["train_seconds"] == 0

@@ -29,13 +29,17 @@ def lines(ax):
     return [(line.get_xdata().tolist(), np.asarray(line.get_ydata()).tolist()) for line in ax.lines]
 
 
+def by_epoch(*losses):
+    return np.arange(1, len(losses) + 1), np.array(losses)
+
+
 def legend(figure):
     (found,) = figure.legends
     return [text.get_text().replace("\n", " ") for text in found.get_texts()]
 
 
 def test_each_seed_has_a_line_and_their_median_goes_as_far_as_the_shortest():
-    seeds = [np.array([8.0, 4, 1]), np.array([4.0, 2]), np.array([6.0, 3, 2])]
+    seeds = [by_epoch(8.0, 4, 1), by_epoch(4.0, 2), by_epoch(6.0, 3, 2)]
     figure = learning_curves({"uniform": {"conv": seeds}})
     (ax,) = figure.axes
     assert lines(ax) == [
@@ -47,19 +51,26 @@ def test_each_seed_has_a_line_and_their_median_goes_as_far_as_the_shortest():
 
 
 def test_one_seed_is_called_one():
-    curves = {"uniform": {"conv": [np.ones(2)]}, "quadrant": {"conv": [np.ones(2)]}}
+    curves = {"uniform": {"conv": [by_epoch(1, 1)]}, "quadrant": {"conv": [by_epoch(1, 1)]}}
     figure = learning_curves(curves, "training loss (mse)")
     left, right = figure.axes
     assert legend(figure) == ["conv, 1 seed"]  # once, for both
     assert (left.get_ylabel(), right.get_ylabel()) == ("training loss (mse)", "")
 
 
+def test_losses_stand_at_their_steps():
+    figure = learning_curves({"uniform": {"conv": [([5, 10, 12], np.ones(3))]}}, after="step")
+    (ax,) = figure.axes
+    assert lines(ax)[0] == ([5, 10, 12], [1, 1, 1])
+    assert ax.get_xlabel() == "step"
+
+
 def recipes(count, epochs=2):
-    return {f"conv, width {n}": [np.ones(epochs) * n] * 2 for n in range(1, count + 1)}
+    return {f"conv, width {n}": [by_epoch(*[n] * epochs)] * 2 for n in range(1, count + 1)}
 
 
 def test_recipes_of_a_solver_have_its_colour_and_a_line_style_each():
-    curves = {**recipes(3), "coordconv": [np.ones(2)]}
+    curves = {**recipes(3), "coordconv": [by_epoch(1, 1)]}
     figure = learning_curves({"uniform": curves})
     medians = figure.axes[0].lines[2::3][:3]
     assert [line.get_linestyle() for line in medians] == ["-", "--", ":"]
@@ -69,7 +80,7 @@ def test_recipes_of_a_solver_have_its_colour_and_a_line_style_each():
 
 
 def test_many_recipes_of_a_solver_are_drawn_alike_by_their_medians():
-    figure = learning_curves({"uniform": {**recipes(9), "coordconv": [np.ones(2)]}})
+    figure = learning_curves({"uniform": {**recipes(9), "coordconv": [by_epoch(1, 1)]}})
     assert sorted(legend(figure)) == ["conv, medians of 9 recipes", "coordconv, 1 seed"]
     drawn = [line for line in figure.axes[0].lines if line.get_color() == colour("conv")]
     assert [line.get_ydata().tolist() for line in drawn] == [[n, n] for n in range(1, 10)]

@@ -57,7 +57,7 @@ WRONG = {"train": np.array([0.0, 2.0]), "test": np.array([8.0])}
 def every_figure():
     runs = [answers("handcrafted", EXACT), answers("coordconv", WRONG)]
     prices = [Price("handcrafted", 24_578, (0.0,)), Price("conv", 3_000_000, (2.0, 0.0, 1.5))]
-    losses = [np.array([1.0, 0.1, 0.01]), np.array([2.0, 0.2])]
+    losses = [(np.arange(3), np.array([1.0, 0.1, 0.01])), (np.arange(2), np.array([2.0, 0.2]))]
     yield error_map(POSITIONS, WRONG, (12, 16), "title")
     yield error_maps(runs, (12, 16), "title")
     yield data({"uniform": POSITIONS, "quadrant": POSITIONS}, (12, 16))
@@ -113,7 +113,9 @@ def test_an_unknown_solver_has_a_look_of_its_own_name():
 
 
 def test_a_solver_keeps_its_colour_in_every_figure():
-    curves = learning_curves({"uniform": {"conv, 9 epochs": [np.array([1.0, 0.5])]}})
+    curves = learning_curves(
+        {"uniform": {"conv, 9 epochs": [(np.arange(2), np.array([1.0, 0.5]))]}}
+    )
     assert {line.get_color() for line in curves.axes[0].lines} == {colour("conv")}
     figure = predictions([answers("conv", WRONG)], (12, 16), "title")
     (held_out,) = figure.axes[1].collections[1].get_facecolors()
@@ -153,7 +155,7 @@ def named_figures(*solvers):
         for name in solvers
     ]
     prices = [Price(name, 10**place, (2.0,)) for place, name in enumerate(solvers, start=3)]
-    losses = [np.array([1.0, 0.1, 0.01])]
+    losses = [(np.arange(3), np.array([1.0, 0.1, 0.01]))]
     examples = dict.fromkeys(("target", *solvers), np.eye(9)[None])
     return {
         "error_maps": error_maps(runs, (12, 16), solvers[0]),

@@ -12,7 +12,7 @@ from compare.learned import training
 from compare.learned.architecture import Architecture
 from compare.learned.layers import BatchNorm, Conv, Flatten
 from compare.learned.recipe import Recipe
-from compare.learned.state import State, read_checkpoint
+from compare.learned.state import MARKS, State, marks, read_checkpoint
 from compare.learned.training import initial_state
 
 
@@ -183,3 +183,44 @@ def test_a_training_that_diverges_can_be_resumed(state, tmp_path):
     arrays["running_loss"] = arrays["running_loss"] * np.float32(np.nan)
     write_sealed_arrays(path, arrays)
     read_checkpoint(path, LIKE, epochs=4, steps_an_epoch=1)
+
+
+def test_the_loss_of_one_epoch_is_kept_after_up_to_fifty_steps():
+    assert marks(1) == (1,)
+    assert marks(MARKS) == tuple(range(1, MARKS + 1))
+    for steps in (MARKS + 1, 99, 149, 3125):
+        found = marks(steps)
+        assert len(found) == MARKS
+        assert found[-1] == steps
+        gaps = np.diff([0, *found])
+        assert gaps.min() >= 1
+        assert gaps.max() - gaps.min() <= 1
+
+
+def of_one_epoch(steps, sums):
+    """Return the arrays of a checkpoint of a training of one epoch of 4 steps."""
+    state = initial_state(NETWORK, 0, BACKEND)
+    state = replace(state, steps=steps, sums=sums, running_loss=np.float32(0.25))
+    return state.arrays(BACKEND)
+
+
+def test_sums_of_losses_come_back_from_a_checkpoint(tmp_path):
+    path, like = tmp_path / "checkpoint.npz", of_one_epoch(0, ())
+    write_sealed_arrays(path, of_one_epoch(2, (1.5, 2.5)))
+    back = read_checkpoint(path, like, epochs=1, steps_an_epoch=4)
+    assert State.of(back, BACKEND).sums == (1.5, 2.5)
+    # A training that goes on for more epochs has one sum for each.
+    back = State.of(read_checkpoint(path, LIKE, epochs=3, steps_an_epoch=4), BACKEND)
+    assert (back.sums, back.running_loss) == (None, np.float32(4.25))
+    assert back.running_loss.dtype == np.float32
+    # A checkpoint without them is from an earlier version, and is resumed.
+    write_sealed_arrays(path, of_one_epoch(2, None))
+    back = read_checkpoint(path, like, epochs=1, steps_an_epoch=4)
+    assert State.of(back, BACKEND).sums is None
+
+
+def test_sums_of_losses_that_do_not_fit_the_steps_are_refused(tmp_path):
+    path, like = tmp_path / "checkpoint.npz", of_one_epoch(0, ())
+    write_sealed_arrays(path, of_one_epoch(3, (1.5, 2.5)))
+    with pytest.raises(ValueError, match="2 sums of losses after 3 steps of 4"):
+        read_checkpoint(path, like, epochs=1, steps_an_epoch=4)

@@ -30,8 +30,14 @@ from compare.learned.layers import (
 from compare.learned.losses import LOSSES
 from compare.learned.recipe import Recipe
 from compare.learned.sparse.patches import gather
-from compare.learned.state import State, read_checkpoint
-from compare.learned.training import CHECKPOINT_SECONDS, Progress, initial_state, state_from_weights
+from compare.learned.state import State, marks, read_checkpoint
+from compare.learned.training import (
+    CHECKPOINT_SECONDS,
+    Progress,
+    initial_state,
+    losses_by_step,
+    state_from_weights,
+)
 from compare.tasks import load
 
 
@@ -160,6 +166,37 @@ def test_the_loss_of_an_epoch_is_the_mean_over_samples(batch):
     slope = LINE.initial_weights(0)["0.weight"].astype(float)
     expected = np.mean((inputs @ slope - targets) ** 2)
     np.testing.assert_allclose(state.losses, [expected] * 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 4])
+def test_the_losses_of_one_epoch_are_known_by_step(batch, batches):
+    """At rate 0 they are those of the samples of each step, by the first weights."""
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(10, 1)).astype(np.float32)
+    targets = (10 * rng.normal(size=(10, 1))).astype(np.float32)
+    state = train(
+        LINE, inputs, targets, Recipe(0.0, l2=0.0, batch=batch), epochs=1, seed=0, backend=BACKEND
+    )
+    slope = LINE.initial_weights(0)["0.weight"].astype(float)
+    squares = ((inputs @ slope - targets) ** 2)[:, 0]
+    expected = [squares[step].mean() for step in batches(10, batch, epochs=1)]
+    found = losses_by_step(state, 10, batch)
+    assert list(found) == list(range(1, len(expected) + 1))
+    np.testing.assert_allclose(list(found.values()), expected, rtol=1e-4)
+
+
+def test_the_losses_of_a_long_epoch_are_means_since_the_step_before():
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.normal(size=(2, 123, 1)).astype(np.float32)
+    state = train(LINE, inputs, targets, Recipe(0.01), epochs=1, seed=0, backend=BACKEND)
+    assert losses_by_step(state, 123, 256) == {1: pytest.approx(state.losses[0])}
+    state = train(LINE, inputs, targets, Recipe(0.01, batch=1), epochs=1, seed=0, backend=BACKEND)
+    found = losses_by_step(state, 123, 1)
+    assert tuple(found) == marks(123)
+    samples = np.diff([0, *found])
+    assert np.average(list(found.values()), weights=samples) == pytest.approx(state.losses[0])
+    two = train(LINE, inputs, targets, Recipe(0.01, batch=9), epochs=2, seed=0, backend=BACKEND)
+    assert losses_by_step(two, 123, 9) == {}
 
 
 def test_the_penalty_counts_once_in_the_loss_of_an_epoch():
@@ -490,6 +527,36 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path, monkeypatch, steps):
     monkeypatch.setattr(State, "save", save)
     assert read_arrays(checkpoint)["steps"] == steps
     assert same(run(checkpoint=checkpoint), run())
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4])
+def test_a_killed_run_of_one_epoch_keeps_its_losses_by_step(tmp_path, monkeypatch, steps):
+    """Here of 5 steps, of which only the second and the last are marked."""
+    monkeypatch.setattr("compare.learned.state.MARKS", 2)
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    rng = np.random.default_rng(0)
+    data = rng.normal(size=(2, 10, 1)).astype(np.float32)
+
+    def run(**options):
+        recipe = Recipe(0.1, batch=2)
+        return train(LINE, *data, recipe, epochs=1, seed=0, backend=BACKEND, **options)
+
+    save = State.save
+
+    def save_and_die(self, path, backend):
+        save(self, path, backend)
+        if self.steps == steps:
+            raise KilledError
+
+    path = tmp_path / "checkpoint.npz"
+    monkeypatch.setattr(State, "save", save_and_die)
+    with pytest.raises(KilledError):
+        run(checkpoint=path)
+    monkeypatch.setattr(State, "save", save)
+    whole, resumed = run(), run(checkpoint=path)
+    assert losses_by_step(resumed, 10, 2) == losses_by_step(whole, 10, 2)
+    assert list(losses_by_step(whole, 10, 2)) == [2, 5]
+    assert resumed.losses == whole.losses
 
 
 def test_a_damaged_checkpoint_is_named_and_training_starts_anew(tmp_path):

@@ -1,5 +1,7 @@
 """The figures of a report: which are offered, and of what."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.text import Text
@@ -40,6 +42,30 @@ def test_no_picture_is_offered_of_what_is_not_known(made, missing):
 def test_no_learning_curves_where_nothing_was_learned(made):
     (section,) = sections([made("argmax")])
     assert endings(section) == ["uniform-predictions", "uniform-errors", "cost"]
+
+
+def learning(section):
+    (plot,) = (plot for plot in plots(section) if plot.name.endswith("learning"))
+    return plot
+
+
+def test_learning_curves_are_by_step_where_there_is_one_epoch(made):
+    one = replace(made(recipe={"epochs": 1}), steps=np.array([5.0, 10]))
+    (section,) = sections([one])
+    plot = learning(section)
+    (ax,) = plot.draw().axes
+    assert (ax.get_xlabel(), ax.lines[0].get_xdata().tolist()) == ("step", [5, 10])
+    assert plot.caption.startswith("The training loss after steps:")
+    # Beside a training of more epochs they are parts of one.
+    (section,) = sections([one, made("coordconv")])
+    (ax,) = learning(section).draw().axes
+    assert ax.get_xlabel() == "epoch"
+    assert sorted(line.get_xdata().tolist() for line in ax.lines) == [[0.5, 1]] * 2 + [[1, 2]] * 2
+
+
+def test_no_learning_curves_of_a_single_point(made):
+    (section,) = sections([replace(made(), losses=np.ones(1))])
+    assert "learning" not in endings(section)
 
 
 def test_predictions_of_another_shape_are_not_drawn(made):

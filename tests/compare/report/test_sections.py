@@ -89,6 +89,41 @@ def test_losses_that_do_not_fit_the_epochs_are_named_and_left_out(runs, tmp_path
     assert complaint.startswith(f"{tmp_path / folder.name / 'history.csv'} ")
 
 
+def history(tmp_path, runs, text, pattern="onehot2coord-*-uniform-coordconv-seed0-*"):
+    """Return what is read of a run with another history."""
+    (folder,) = runs.glob(pattern)
+    shutil.copytree(folder, tmp_path / folder.name)
+    _resealed(tmp_path / folder.name, "history.csv", lambda path: path.write_text(text))
+    return read_runs(tmp_path)
+
+
+def test_losses_of_one_epoch_are_read_by_step(runs, tmp_path):
+    ((run,), complaints) = history(tmp_path, runs, "step,loss\n1,4\n3,2\n4,1\n")
+    assert complaints == []
+    steps, losses = run.curve(by_step=True)
+    assert (steps.tolist(), losses.tolist()) == ([1, 3, 4], [4, 2, 1])
+    assert run.curve(by_step=False)[0].tolist() == [0.25, 0.75, 1]
+
+
+def test_losses_by_epoch_are_read_too(runs, tmp_path):
+    """As earlier versions wrote them of one epoch as well."""
+    ((run,), _) = history(tmp_path, runs, "epoch,loss\n1,4\n")
+    for by_step in (False, True):
+        epochs, losses = run.curve(by_step=by_step)
+        assert (epochs.tolist(), losses.tolist()) == ([1], [4])
+
+
+@pytest.mark.parametrize("steps", [(1, 1), (2, 1), (0, 1)])
+def test_steps_that_do_not_rise_are_refused(runs, tmp_path, steps):
+    rows = "".join(f"{step},1\n" for step in steps)
+    fixed = "onehot2coord-*-uniform-handcrafted-*"
+    (folder,) = runs.glob(fixed)
+    shutil.copytree(folder, tmp_path / folder.name)
+    found, (complaint,) = history(tmp_path, runs, f"step,loss\n{rows}")
+    assert [run.solver for run in found] == ["handcrafted"]
+    assert "history.csv cannot be used (2 losses of 1 epoch)" in complaint
+
+
 def test_the_lead_score_is_one_that_can_be_won():
     titles = {name: lead(tasks.load(name)).title for name in ("onehot2coord", "coord2onehot")}
     assert titles == {"onehot2coord": "rounded", "coord2onehot": "accuracy"}
