@@ -79,6 +79,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", metavar="DIR", default="basin", help="of all trainings (default: basin)"
     )
     results.add_argument("--figures", metavar="DIR", help="draw them too, as SVG and PNG, in DIR")
+    results.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be trained, and about how long it takes; train nothing",
+    )
     results.add_argument("--json", action="store_true", help="print JSON instead of tables")
     add_recipe(parser, "instead of the published recipe's")
 
@@ -86,7 +91,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train from every start, and print what it came to."""
     from compare import tasks
-    from compare.experiments.basin import SCALINGS, carry_out, make_points, summarise
+    from compare.experiments.basin import (
+        SCALINGS,
+        carry_out,
+        make_points,
+        summarise,
+        unfinished,
+    )
     from compare.experiments.plan import Request
     from compare.files import writable_directory
 
@@ -110,18 +121,13 @@ def run(options: argparse.Namespace) -> int:
         flips,
         options.architecture_of,
     )
+    if options.dry_run:
+        return _dry_run(options, points)
     out = writable_directory(Path(options.out))
     figures = writable_directory(Path(options.figures)) if options.figures is not None else None
 
     if progress.level.get() > progress.QUIET:
-        from compare.experiments.basin import unfinished
-        from compare.experiments.estimate import estimate, measure_here
-        from compare.report.text import counted
-
-        missing = unfinished(points, out)
-        found = estimate([point.plan for point in missing], measure_here)
-        what = f"{counted(len(missing), 'training')} to carry out"
-        progress.announce(None if found.unknown else found.seconds, what)
+        progress.announce(*_to_carry_out(unfinished(points, out)))
     results: dict[Point, Record] = {}
     ended = 0
     with progress.bar(sum(point.plan.epochs + 1 for point in points), "epoch") as bar:
@@ -156,6 +162,49 @@ def run(options: argparse.Namespace) -> int:
     progress.note(f"\nEvery training's files: {out}/")
     if figures:
         progress.note(f"Figures, each as SVG and PNG: {figures}/")
+    return 0
+
+
+def _to_carry_out(missing: Sequence[Point]) -> tuple[float | None, str]:
+    """Return about how many seconds trainings take, None if not known, and how many there are."""
+    from compare.experiments.estimate import estimate, measure_here
+    from compare.report.text import counted
+
+    found = estimate([point.plan for point in missing], measure_here)
+    what = f"{counted(len(missing), 'training')} to carry out"
+    return None if found.unknown else found.seconds, what
+
+
+def _dry_run(options: argparse.Namespace, points: Sequence[Point]) -> int:
+    """Print what would be trained, and where, and leave no trace."""
+    from compare.experiments.basin import USUAL, unfinished
+    from compare.report.text import counted
+
+    out = Path(options.out)
+    missing = unfinished(points, out)
+    states = {
+        point: "finished"
+        if point not in missing
+        else "to resume"
+        if (point.directory(out) / "checkpoint.npz").exists()
+        else "to train"
+        for point in points
+    }
+    if options.json:
+        rows = [
+            {"state": state, "directory": str(point.directory(out)), **point.arguments()}
+            for point, state in states.items()
+        ]
+        output.show(json.dumps(strict_json(rows), indent=2))
+        return 0
+    plan = points[0].plan
+    about = f"\n{progress.on_this_machine(*_to_carry_out(missing))}." if missing else ""
+    where = f"{plan.backend}, {plan.device}"
+    output.show(f"{counted(len(points), 'training')} on {where}; none was started.{about}\n")
+    for point, state in states.items():
+        start = point.start if point.scaling == USUAL else f"{point.scaling} {point.start}"
+        output.show(f"{state:<9}  {point.plan.split} {start}, seed {point.plan.seed}")
+        output.show(f"           {point.directory(out)}")
     return 0
 
 

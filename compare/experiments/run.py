@@ -101,13 +101,18 @@ def load_or_run(
 
 
 def failure(plan: Plan, error: str) -> Record:
-    """Return the record of a run that failed."""
+    """Return the record of a run that failed, perhaps at asking what it is computed on."""
+    machine: Record | None
+    try:
+        machine = environment(plan.backend)
+    except Exception:
+        machine = None
     return {
         "format": FORMAT,
         "arguments": plan.arguments(),
         "status": "failed",
         "error": error,
-        "environment": environment(plan.backend),
+        "environment": machine,
     }
 
 

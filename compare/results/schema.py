@@ -141,7 +141,7 @@ class _Failed(Struct):
     arguments: _Arguments
     status: Literal["failed"]
     error: str
-    environment: _Environment
+    environment: _Environment | None
 
 
 class _Finished(Struct):

@@ -82,7 +82,7 @@ those."""
 def _row(name: str, record: Record, prices: Mapping[str, float] | None) -> Record:
     arguments = record.get("arguments", {})
     recipe = arguments.get("recipe") or arguments.get("options", {})
-    environment = record.get("environment", {})
+    environment = record.get("environment") or {}
     return {
         "run": name,
         "task": arguments.get("task", ""),

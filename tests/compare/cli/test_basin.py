@@ -1,5 +1,8 @@
 """compare basin: what it refuses."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from compare import cli
@@ -32,6 +35,26 @@ BAD = [
     (["--out", "/proc/x"], "cannot write to"),
     (["--figures", "/proc/x"], "cannot write to"),
 ]  # fmt: skip
+
+
+def test_a_dry_run_says_what_would_be_trained_and_leaves_no_trace(tmp_path, monkeypatch, capsys):
+    out = tmp_path / "basin"
+    asked = ["basin", "--task", "onehot2coord", "--solver", "coordconv", "--size", "12", "--split",
+             "uniform", "--noise", "0,0.5", "--seeds", "2", "--epochs", "1", "--out", str(out)]  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(basin, "_train", lambda *_: pytest.fail("work was started"))
+        assert cli.main([*asked, "--dry-run"]) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("6 trainings on numpy, cpu; none was started.\n6 trainings to ")
+        assert printed.count("\nto train") == 6
+        assert "to train   uniform plain noise 0.5, seed 1\n" in printed
+        assert not out.exists()
+    assert cli.main([*asked, "-q"]) == 0
+    capsys.readouterr()
+    assert cli.main([*asked, "--dry-run", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["state"] for row in rows} == {"finished"}
+    assert all(Path(row["directory"]).is_dir() for row in rows)
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD)

@@ -335,6 +335,19 @@ def test_a_failed_run_says_why_and_is_tried_again(tmp_path, monkeypatch):
     assert (row.status, row.error) == ("finished", "")
 
 
+def test_a_run_that_cannot_ask_what_it_is_computed_on_says_so(tmp_path, monkeypatch):
+    def silent(backend):
+        raise OSError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("compare.experiments.run.environment", silent)
+        with pytest.raises(OSError, match="no answer"):
+            load_or_run(plan(), tmp_path)
+    (row,) = load(tmp_path)
+    assert (row.status, row.error) == ("failed", "OSError: no answer")
+    assert load_or_run(plan(), tmp_path)["status"] == "finished"
+
+
 def test_a_record_says_what_was_asked_for_and_what_came_of_it(tmp_path):
     asked = plan(solver="coordconv", seeds=(3,), recipe={"epochs": "2"})
     reports = []
