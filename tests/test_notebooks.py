@@ -1,5 +1,6 @@
 """Every notebook runs from top to bottom, and was committed with outputs."""
 
+import ast
 import asyncio
 from pathlib import Path
 
@@ -29,6 +30,23 @@ def test_runs_from_top_to_bottom(path, tmp_path):
     resources = {"metadata": {"path": tmp_path / "notebooks"}}
     # A cell that raises, an assertion included, makes this raise.
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=resources).execute()
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_uses_what_users_are_told_to_use(path):
+    """From `compare` itself: `run`, `fit` and `load_task`; figures and results have modules."""
+    cells = nbformat.read(path, as_version=4).cells
+    source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    source = "\n".join(line for line in source.splitlines() if not line.startswith("%"))
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module is not None
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names}
+    inner = {name for name in found if name.startswith("compare.")}
+    assert all(name.startswith(("compare.figures.", "compare.results")) for name in inner), inner
 
 
 def test_a_run_in_a_notebook_shows_a_bar_and_a_table_and_can_be_interrupted(tmp_path):
