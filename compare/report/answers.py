@@ -106,11 +106,11 @@ def _nothing_learned(section: Section, solver: str) -> str:
         return f"{solver}, nothing learned: {column.title} {', '.join(texts)}."
     if all(value == 1 for value in exact.values()):
         return (
-            f"{solver}, nothing learned: exact at every held-out position, {listed(list(exact))} "
-            "split."
+            f"{solver}, nothing learned: exact at all held-out {section.task.noun}, "
+            f"{listed(list(exact))} split."
         )
-    texts = [f"{percent(value)} ({split} split)" for split, value in exact.items()]
-    return f"{solver}, nothing learned: exact at {', '.join(texts)} of the held-out positions."
+    shares = ", ".join(f"{percent(value)} ({split} split)" for split, value in exact.items())
+    return f"{solver}, nothing learned: exact at {shares} of the held-out {section.task.noun}."
 
 
 def listed(names: Sequence[str]) -> str:

@@ -115,7 +115,7 @@ def _split_tables(section: Section, split: str, prices: Mapping[str, float]) -> 
     # Only what every solver of the split was scored on stands in one table.
     parts = {
         part: title
-        for part, title in score_parts(rows[0]).items()
+        for part, title in score_parts(section.task, rows[0]).items()
         if all(part in row["scores"] for row in rows)
     }
     few = section.few(split)

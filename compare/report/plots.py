@@ -79,7 +79,7 @@ def plots(section: Section) -> Iterator[Plot]:
         return
     yield Plot(
         f"{name}-cost",
-        "What one answer costs against how wrong it is, held-out positions only, both axes "
+        f"What one answer costs against how wrong it is, held-out {task.noun} only, both axes "
         "logarithmic. The vertical axis is broken: an error of exactly 0, which has no place on a "
         "logarithmic axis, has the strip at the bottom. A small marker is a seed, the large one "
         "their median. Closed forms are left out, as their operations are not counted."
@@ -202,7 +202,8 @@ def _prices(solvers: Mapping[str, Sequence[Run]]) -> list[Price]:
             tuple(float(run.samples["test_error"].mean()) for run in seeds),
         )
         for solver, seeds in solvers.items()
-        if all("test_error" in run.samples for run in seeds)
+        if seeds[0].record["cost"]["multiply_adds"]
+        and all("test_error" in run.samples for run in seeds)
     ]
 
 

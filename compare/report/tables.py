@@ -34,9 +34,22 @@ class PageTable:
 
 def table(title: str, cells: Sequence[Sequence[str]], foot: int = 0) -> PageTable:
     """Return a table of texts, its header first; ranges are small, and `foot` rows stay last."""
-    rows = tuple(tuple(_cell(text) for text in row) for row in cells[1:])
-    first_of_foot = len(rows) - foot
-    return PageTable(title, tuple(cells[0]), rows[:first_of_foot], rows[first_of_foot:])
+    rows = [tuple(_cell(text) for text in row) for row in cells[1:]]
+    return _full(title, cells[0], rows, foot)
+
+
+def _full(
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    foot: int = 0,
+    choices: tuple[str, ...] = (),
+) -> PageTable:
+    """Return a table without its empty columns."""
+    known = [n for n in range(len(header)) if any(any(row[n]) for row in rows)]
+    kept = tuple(tuple(row[n] for n in known) for row in rows)
+    last = len(rows) - foot
+    return PageTable(title, tuple(header[n] for n in known), kept[:last], kept[last:], choices)
 
 
 def _cell(text: str) -> Cell:
@@ -117,10 +130,10 @@ def every_run(section: Section) -> PageTable:
         )
         rows.append(((run.solver, run.folder.name), *((cell, "") for cell in cells)))
     titles = (column.title for column in columns)
-    return PageTable(
+    return _full(
         f"Every run of {section.task.name}",
         ("solver", "split", "seed", *titles, "success", "train s"),
-        tuple(rows),
+        rows,
         choices=("solver", "split", "success"),
     )
 

@@ -268,7 +268,7 @@ def blocks(
     yield "", [heading(header), *trainings(summaries)]
     for split in dict.fromkeys(row["split"] for row in summaries):
         rows = [row for row in summaries if row["split"] == split]
-        for part, title in score_parts(rows[0]).items():
+        for part, title in score_parts(task, rows[0]).items():
             cells = score_cells(task, [(row["solver"], row["scores"].get(part)) for row in rows])
             yield f"{split} split, {title}", Cells(cells)
         yield f"{split} split: cost, and success over seeds", Cells([COST, *map(cost_cells, rows)])
@@ -345,17 +345,18 @@ def seeds_of(seeds: Sequence[int]) -> str:
     return f"{len(seeds)} seeds"
 
 
-def score_parts(row: Mapping[str, Any]) -> dict[str, str]:
+def score_parts(task: Task, row: Mapping[str, Any]) -> dict[str, str]:
     """Return the parts of the data that a summary has scores of, each with its title."""
     samples = row["samples"]
     if "train" in samples:
         titles = {
-            "test": f"{samples['test']:,} held-out positions",
-            "train": f"{samples['train']:,} positions trained on",
+            "test": f"{samples['test']:,} held-out {task.noun}",
+            "train": f"{samples['train']:,} {task.noun} trained on",
         }
     else:
-        titles = {"test": f"{samples['test']:,} samples"}
-    others = {part: f"every position of a {part} canvas" for part in row["scores"]}
+        titles = {"test": f"{samples['test']:,} {task.noun}"}
+    one = task.noun.removesuffix("s")
+    others = {part: f"every {one} of a {part} canvas" for part in row["scores"]}
     return {**titles, **{part: title for part, title in others.items() if part not in titles}}
 
 
@@ -464,7 +465,7 @@ def cost_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
 def conclusions(
     task: Task, rows: Sequence[Mapping[str, Any]], pairs: Sequence[Mapping[str, Any]]
 ) -> list[str]:
-    """Say in words at how many positions each solver is correct, and how every two differ."""
+    """Say in words how often each solver is correct, and how every two differ."""
     lines = []
     known = [row for row in rows if row["correct"]]
     if known:
@@ -472,7 +473,7 @@ def conclusions(
         counts = "; ".join(
             f"{row['solver']} {median_and_range(row['correct'], 0)}" for row in known
         )
-        lines.append(f"Correct at, of all {total:,} positions: {counts}.")
+        lines.append(f"Correct, of all {total:,} {task.noun}: {counts}.")
     # Solvers that learn nothing and score alike are compared once.
     names: dict[str, list[str]] = {}
     for row in rows:
@@ -548,6 +549,8 @@ def _signed(value: float, column: Column) -> str:
 
 def percent(share: float) -> str:
     """Write a share of the samples."""
+    if share != share:
+        return "nan"
     # A share that is not 1 is never printed as 100 %, nor one that is not 0 as 0 %.
     if 0 < share < 0.001:
         return "<0.1 %"

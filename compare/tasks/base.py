@@ -108,6 +108,8 @@ class Task:
     """What the error of one sample is, with its unit."""
     criterion: str
     """When a run counts as a success, in a few words."""
+    noun: str = "samples"
+    """What its samples are, in the plural."""
     supervision: Supervision | None = None
     """None for a task that no supervised training fits."""
     of_folder: Callable[[str], Task] | None = None

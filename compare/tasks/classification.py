@@ -129,6 +129,7 @@ accuracy: the likeliest class is the right one. mean error: the probability
 given to the other classes, from 0 to 1.""",
     error="probability of other classes",
     criterion="95 % of the held-out pictures right",
+    noun="pictures",
     supervision=Supervision(("softmax",), encode, decode),
     verdict="accuracy",
     of_folder=of_folder,

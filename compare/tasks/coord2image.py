@@ -98,5 +98,6 @@ they are the same. authors' IoU: the mean as their code has it; with --target
 grey at most 128/255 = 0.502.""",
     error="1 - IoU",
     criterion="mean IoU of 0.99 or more",
+    noun="positions",
     supervision=Supervision(("sigmoid", "mse"), not_so_clevr.squares, decode),
 )

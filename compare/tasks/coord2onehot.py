@@ -88,5 +88,6 @@ pixels are its probabilities. accuracy: the brightest pixel is the hot one.
 Errors: from the brightest pixel to the hot one, Euclidean, in pixels.""",
     error="distance (pixels)",
     criterion="every held-out pixel right",
+    noun="positions",
     supervision=Supervision(("softmax",), encode, decode),
 )

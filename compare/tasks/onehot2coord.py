@@ -82,5 +82,6 @@ exact: equal to the target in x and y, nothing rounded. rounded: right after
 rounding to whole pixels. Errors are Euclidean distances in pixels.""",
     error="error (pixels)",
     criterion="worst error under half a pixel",
+    noun="positions",
     supervision=Supervision(("mse",), encode, decode),
 )

@@ -14,7 +14,7 @@ def test_answers_come_by_hand_computed_trained_and_repeated(section):
     ]  # fmt: skip
     lines = dict(found)
     assert lines["By hand"] == [
-        "handcrafted, nothing learned: exact at every held-out position, uniform and quadrant split."
+        "handcrafted, nothing learned: exact at all held-out positions, uniform and quadrant split."
     ]
     assert lines["The paper's own networks, by hand"][0].startswith("handcrafted-conv, nothing")
     trained, later = lines["Trained"]

@@ -39,7 +39,7 @@ def test_a_reader_finds_every_part(report):
         "coord2image: (x, y) to the picture",
         "The table, quadrant split",
         "How the solvers compare",
-        "Correct at, of all 64 positions: handcrafted 64;",
+        "Correct, of all 64 positions: handcrafted 64;",
         "handcrafted (and argmax) minus coordconv, over 2 seeds: exact +100.0 points",
         "<small>preset paper (the authors&#39; log, its only point), 1 of 100 published epochs, "
         "unfinished; seeds 0 to 1</small>",
@@ -52,7 +52,7 @@ def test_a_reader_finds_every_part(report):
     # Exact without a learned number, in the table and in words.
     row = re.search(r"</span>handcrafted</th>(<td data-label=\"exact\".*)</tr>", html)
     assert re.findall(r">([^<]+)</td>", row[1]) == ["100 %", "100 %", "0", "0"]
-    assert "handcrafted, nothing learned: exact at every held-out position, uniform and" in html
+    assert "handcrafted, nothing learned: exact at all held-out positions, uniform and" in html
 
 
 def test_the_page_answers_in_order_and_folds_the_rest(report):

@@ -41,7 +41,7 @@ def test_no_picture_is_offered_of_what_is_not_known(made, missing):
 
 def test_no_learning_curves_where_nothing_was_learned(made):
     (section,) = sections([made("argmax")])
-    assert endings(section) == ["uniform-predictions", "uniform-errors", "cost"]
+    assert endings(section) == ["uniform-predictions", "uniform-errors"]
 
 
 def learning(section):
@@ -94,7 +94,7 @@ def test_predicted_pictures_stand_below_their_targets(made):
     assert figure.axes[0].get_title() == "(11, 6)"
     # Targets that are no pictures of the canvas have none.
     (section,) = sections([made("argmax", samples=bits)])
-    assert endings(section) == ["uniform-errors", "cost"]
+    assert endings(section) == ["uniform-errors"]
 
 
 def test_captions_say_what_is_unfinished(made):

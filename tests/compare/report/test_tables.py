@@ -52,9 +52,18 @@ def test_every_run_has_a_row_and_names_its_directory(made, scored):
 
 
 def test_ranges_are_small_and_sums_stay_last():
-    content = table("costs", [("solver", "s"), ("a", "1 (0..2)"), ("b", "3"), ("all", "4")], 1)
+    cells = [("solver", "s"), ("a", "1 (0..2)"), ("b", "3"), ("all", "4")]
+    content = table("costs", cells, foot=1)
     assert content.rows == ((("a", ""), ("1", "(0..2)")), (("b", ""), ("3", "")))
     assert content.foot == ((("all", ""), ("4", "")),)
+
+
+def test_what_no_row_has_is_no_column(made, scored):
+    content = table("costs", [("solver", "s", "J", "kJ"), ("a", "", "0", ""), ("b", "", "", "")])
+    assert content.header == ("solver", "J")
+    assert content.rows == ((("a", ""), ("0", "")), (("b", ""), ("", "")))
+    (found,) = sections([scored(made("argmax"))])
+    assert {"seed", "train s"}.isdisjoint(every_run(found).header)
 
 
 # --- In a browser ---------------------------------------------------------------------------
@@ -185,12 +194,12 @@ def test_rows_are_filtered_by_words_and_by_choice(opened):
 
 @pytest.fixture(scope="module")
 def pages(runs, tmp_path_factory):
-    """Pages of little: what learns nothing, on one split; and a task without positions."""
+    """Pages of little: by hand, nothing learned; and a task without positions."""
     out = tmp_path_factory.mktemp("pages")
     digits = ["--task", "classification", "--split", "disjoint", "--solver", "conv"]
     digits += ["--epochs", "1", "--seeds", "1", "-q", "--out", str(out / "digits")]
     assert cli.main(["run", *digits]) == 0
-    fixed = [run for run in read_runs(runs)[0] if run.solver == "argmax"][:1]
+    fixed = [run for run in read_runs(runs)[0] if run.solver == "handcrafted"]
     files = []
     for name, found in (("fixed", fixed), ("digits", read_runs(out / "digits")[0])):
         file = out / f"{name}.html"
@@ -220,7 +229,7 @@ def test_without_scripts_all_rows_are_there_and_nothing_that_is_dead(window, pag
             )
         row = window.find_element("css selector", "tbody tr")
         assert row.is_displayed()
-        assert "argmax" in row.text
+        assert "handcrafted" in row.text
     finally:
         window.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
@@ -257,6 +266,19 @@ def cut(browser):
     )
 
 
+def test_a_figure_is_enlarged_by_a_tap_or_a_key(browser, resize, pages):
+    resize("phone")
+    browser.get(pages[0])
+    unfold(browser, "")
+    plot = browser.find_element("css selector", ".plot.wide")
+    script = "return arguments[0].scrollWidth > arguments[0].clientWidth"
+    assert not browser.execute_script(script, plot)
+    plot.click()
+    assert browser.execute_script(script, plot)
+    plot.send_keys("\n")
+    assert not browser.execute_script(script, plot)
+
+
 def test_a_page_of_200_runs_opens_fast_and_fits(browser, resize, runs, tmp_path):
     file = tmp_path / "report.html"
     file.write_text(page(many(runs), [], "runs"))
@@ -270,6 +292,9 @@ def test_a_page_of_200_runs_opens_fast_and_fits(browser, resize, runs, tmp_path)
         unfold(browser, "")
         assert cut(browser) == []
         assert empty(browser) == []
+        figures = """return [...document.querySelectorAll(".plot")]
+            .filter(plot => plot.scrollWidth > plot.clientWidth).length"""
+        assert browser.execute_script(figures) == 0
         # On a phone a row is a card, whose cells say what they are.
         cell = "const cell = document.querySelector('.data td'); return "
         label = browser.execute_script(f"{cell} getComputedStyle(cell, '::before').content")

@@ -17,6 +17,7 @@ from compare.report.text import (
     ledger_cells,
     percent,
     score_cells,
+    score_parts,
     training,
     trainings,
 )
@@ -226,6 +227,10 @@ def test_a_spread_is_one_number_only_where_all_are_the_same():
     assert spread(1.0, 1.0, 1.001) == "1.00"
 
 
+def test_a_share_that_is_none_is_not_a_percentage():
+    assert percent(float("nan")) == "nan"
+
+
 def test_a_score_with_digits_of_its_own():
     assert spread(0.98765, 0.98765, 0.98765, "mean_iou") == "0.9877"
     assert spread(0.5, 0.25, 0.99996, "mean_iou") == "0.5000 (0.2500..1.0000)"
@@ -348,8 +353,19 @@ def concluded(rows, pairs):
 
 def test_at_how_many_of_all_positions_each_is_correct():
     rows = [row(correct={"median": 2900, "min": 12, "max": 3136}), row(solver="b", correct=None)]
-    assert concluded(rows, [])[0] == ("Correct at, of all 3,136 positions: conv 2,900 (12..3,136).")
-    assert not any("Correct at" in line for line in concluded([row(correct=None)], []))
+    assert concluded(rows, [])[0] == ("Correct, of all 3,136 positions: conv 2,900 (12..3,136).")
+    assert not any("Correct," in line for line in concluded([row(correct=None)], []))
+
+
+def test_samples_are_called_what_they_are():
+    for name, noun in (("classification", "pictures"), ("two-objects", "samples")):
+        titles = score_parts(load(name), row())
+        assert titles == {
+            "test": f"768 held-out {noun}", "train": f"2,368 {noun} trained on",
+        }  # fmt: skip
+    rows = [row(correct={"median": 1, "min": 1, "max": 1})]
+    line = conclusions(load("classification"), rows, [])[0]
+    assert line == "Correct, of all 3,136 pictures: conv 1."
 
 
 def test_a_difference_has_its_interval_over_seeds():

@@ -1,6 +1,7 @@
 "use strict";
-/* Tables: sorted by any column, and of many rows only those that a reader asks for. Without this
-   script every row is there, in order, and what needs it is not shown. */
+/* Tables: sorted by any column, and of many rows only those that a reader asks for. Figures: on a
+   phone as wide as the page, and larger when they are tapped. Without this script every row is
+   there, in order, figures scroll, and what needs it is not shown. */
 (() => {
   const MANY = 8; // rows, above which a table has a filter
   for (const element of document.querySelectorAll("[data-script]")) element.hidden = false;
@@ -99,6 +100,14 @@
     return label;
   }
 
+  function makeEnlarge(figure) {
+    figure.classList.add("enlarges");
+    const toggle = () => figure.classList.toggle("enlarged");
+    figure.addEventListener("click", toggle);
+    figure.addEventListener("keydown", (event) => { if (event.key === "Enter") toggle(); });
+  }
+
+  for (const figure of document.querySelectorAll(".plot.wide")) makeEnlarge(figure);
   for (const table of document.querySelectorAll("table.data")) {
     if (table.tBodies[0].rows.length > MANY) makeFilter(table); // which reads the headers first
     if (table.tBodies[0].rows.length > 1) makeSortable(table);
