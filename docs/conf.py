@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, PackageLoader
+
 HERE = Path(__file__).parent
 
 # Notebooks are pages too; links from their own folder are links from this one.
@@ -18,6 +20,14 @@ for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
     page = HERE / "notebooks" / notebook.name
     page.parent.mkdir(exist_ok=True)
     page.write_text(notebook.read_text("utf-8").replace("](../docs/", "](../"), "utf-8")
+
+# The live figure is the report's, in the colours of these pages.
+templates = Environment(loader=PackageLoader("compare.report"))
+figure = [templates.get_template(name).render() for name in ("demo.css", "demo.html", "demo.js")]
+own = (HERE / "four_steps.css").read_text("utf-8")
+(HERE / "four_steps.html").write_text(
+    "<style>{}{}</style>\n{}\n<script>{}</script>\n".format(figure[0], own, *figure[1:]), "utf-8"
+)
 
 project = "Did that network have to be trained?"
 author = "the authors of handcrafted"

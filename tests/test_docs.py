@@ -1,6 +1,7 @@
 """Documents say what there is: every command and option, and every module's tests."""
 
 import argparse
+import re
 import runpy
 from pathlib import Path
 
@@ -64,3 +65,23 @@ ELSEWHERE = {
     ),
 }
 """Modules without a test file of their name, and where they are tested or why they are not."""
+
+
+PAGES = sorted(Path("docs").rglob("*.md"))
+WORDS_A_MINUTE = 220
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_picture_says_what_it_shows(page):
+    text = page.read_text(encoding="utf-8")
+    assert "![](" not in text
+    pictures = re.findall(r"```\{(?:image|figure)\}.*?```", text, flags=re.DOTALL)
+    assert all(re.search(r"^:alt: \S", picture, flags=re.MULTILINE) for picture in pictures)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_page_takes_more_than_ten_minutes_to_read(page):
+    """Sentences alone: of tables, commands and what they print one looks up what one needs."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "    "))]
+    assert len(" ".join(lines).split()) < 10 * WORDS_A_MINUTE

@@ -5,12 +5,14 @@
   const SIZE = 64;
   const SCALE = 6; // canvas pixels a bitmap pixel
   const demo = document.getElementById("demo");
-  // Folded on a phone, where it is long; a link to it unfolds it.
+  // In a report it is folded on a phone, where it is long; a link to it unfolds it.
   const fold = document.getElementById("try");
-  const unfold = () => { fold.open ||= location.hash === "#try"; };
-  fold.open = matchMedia("(min-width: 52rem)").matches;
-  window.addEventListener("hashchange", unfold);
-  unfold();
+  if (fold instanceof HTMLDetailsElement) {
+    const unfold = () => { fold.open ||= location.hash === "#try"; };
+    fold.open = matchMedia("(min-width: 52rem)").matches;
+    window.addEventListener("hashchange", unfold);
+    unfold();
+  }
   const bitmapCanvas = document.getElementById("bitmap");
   const fields = { x: document.getElementById("x"), y: document.getElementById("y") };
   const minus = "\u2212";
@@ -55,7 +57,7 @@
   // --- Drawing -----------------------------------------------------------------------------
 
   const tone = (name) =>
-    getComputedStyle(document.documentElement).getPropertyValue(name).trim().split(/\s+/).map(Number);
+    getComputedStyle(demo).getPropertyValue(name).trim().split(/\s+/).map(Number);
 
   function paint(canvas, map, largest, hot, extent = [SIZE, SIZE]) {
     const [columns, rows] = extent;
@@ -78,7 +80,7 @@
     small.getContext("2d").putImageData(image, 0, 0);
     context.imageSmoothingEnabled = false;
     context.drawImage(small, 0, 0, SIZE * SCALE, SIZE * SCALE);
-    ring(context, hot, getComputedStyle(document.documentElement).getPropertyValue("--accent"));
+    ring(context, hot, getComputedStyle(demo).getPropertyValue("--accent"));
   }
 
   function ring(context, hot, colour) {
@@ -103,7 +105,7 @@
   /** Beyond the right or the bottom edge: the part of the trail that the border cuts off. */
   function paintBeyond(canvas, axis, hot) {
     const context = canvas.getContext("2d");
-    const style = getComputedStyle(document.documentElement);
+    const style = getComputedStyle(demo);
     const [cut, line] = ["--cut", "--line"].map((name) => style.getPropertyValue(name));
     const edge = SIZE * SCALE;
     const lost = hot[axis];
@@ -228,5 +230,7 @@
   }
   for (const choice of demo.querySelectorAll("input[name=network]")) choice.addEventListener("change", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
+  // The documentation's pages have a switch of their own.
+  new MutationObserver(show).observe(document.body, { attributeFilter: ["data-theme"] });
   show();
 })();
