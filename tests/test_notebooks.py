@@ -49,6 +49,14 @@ def test_uses_what_users_are_told_to_use(path):
     assert all(name.startswith(("compare.figures.", "compare.results")) for name in inner), inner
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_picture_says_what_it_shows(path):
+    """In the rendered pages, to whom cannot see it."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if any("image/png" in output.get("data", ()) for output in cell.get("outputs", ())):
+            assert cell.metadata["mystnb"]["image"]["alt"]
+
+
 def test_a_run_in_a_notebook_shows_a_bar_and_a_table_and_can_be_interrupted(tmp_path):
     asked = (
         "compare.run('onehot2coord', solver='conv', split='uniform', size=16, seeds=1, epochs={})"
