@@ -1,17 +1,25 @@
 """The documentation site: `sphinx-build -W -b html docs build/docs`.
 
 Sphinx with MyST: the pages are Markdown and notebooks, the API pages come from the docstrings, and
-a wrong link or name is a warning, which -W makes an error.
+a wrong link or name is a warning, which -W makes an error. No page loads anything from elsewhere.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from pkgutil import iter_modules
+from textwrap import indent
 from typing import Any
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 from jinja2 import Environment, PackageLoader
+
+import compare
+import handcrafted
 
 HERE = Path(__file__).parent
 
@@ -29,6 +37,30 @@ own = (HERE / "four_steps.css").read_text("utf-8")
     "<style>{}{}</style>\n{}\n<script>{}</script>\n".format(figure[0], own, *figure[1:]), "utf-8"
 )
 
+
+def api_pages(package: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield a page for a package and each one below it: its own docstring, then its modules."""
+    automodule = "```{{eval-rst}}\n.. automodule:: {}\n{}```\n"
+    page = [f"# {package}\n", automodule.format(package, "   :ignore-module-all:\n")]
+    below = []
+    for module in iter_modules([str(folder)]):
+        name = f"{package}.{module.name}"
+        if module.ispkg:
+            below.append(name)
+            yield from api_pages(name, folder / module.name)
+        elif not module.name.startswith("_"):
+            page += [f"## {name}\n", automodule.format(name, "")]
+    if below:
+        page.append("\n".join(("```{toctree}", ":maxdepth: 1\n", *below, "```\n")))
+    yield package, "\n".join(page)
+
+
+for root in (compare, handcrafted):
+    for name, text in api_pages(root.__name__, Path(root.__file__).parent):
+        page = HERE / "api" / f"{name}.md"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(text, "utf-8")
+
 project = "Did that network have to be trained?"
 author = "the authors of handcrafted"
 release = metadata.version("handcrafted")
@@ -38,9 +70,10 @@ nb_execution_mode = "off"  # notebooks are shown with the outputs they were comm
 html_theme = "furo"
 html_title = "handcrafted"
 html_show_copyright = False
+html_use_index = html_domain_indices = False  # a search finds names sooner
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath", "colon_fence"]
-html_math_renderer = "mathjax"
+html_math_renderer = "mathml"
 
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
@@ -59,8 +92,8 @@ def as_it_stands(
     """
     blocks = []
     for block in re.split(r"\n(?:[ \t]*\n)+", "\n".join(lines).strip("\n")):
-        if block.startswith("    "):
-            blocks.append(f"::\n\n{block}")
+        if block.startswith((" " * 4, ">>> ")):
+            blocks.append("::\n\n" + indent(block, " " * 4 * block.startswith(">")))
             continue
         pieces = re.split(r"`([^`]+)`", block)
         pieces[::2] = [re.sub(r"([\\*|_])", r"\\\1", text) for text in pieces[::2]]
@@ -71,6 +104,14 @@ def as_it_stands(
     lines[:] = [*"\n\n".join(blocks).split("\n"), ""]
 
 
+def write_formula(translator: Any, node: Any) -> None:
+    """Write a formula as MathML, which browsers draw by themselves."""
+    block = isinstance(node, nodes.math_block)
+    translator.body.append(tex2mathml(node.astext(), as_block=block))
+    raise nodes.SkipNode
+
+
 def setup(app: Any) -> None:
-    """Register the hook."""
+    """Register the hooks."""
     app.connect("autodoc-process-docstring", as_it_stands)
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
