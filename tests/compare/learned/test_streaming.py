@@ -1,6 +1,7 @@
 """Training on pictures that are read as they are needed: batches, schedule, checkpoints."""
 
 import os
+import pickle
 import signal
 import threading
 import warnings
@@ -58,6 +59,14 @@ def read(job, first=0, rank=0, world=1, workers=0):
     return [
         tuple(map(np.asarray, batch)) for batch in loader(job, first, rank, world, workers, False)
     ]
+
+
+def test_what_a_loader_reads_can_be_sent_to_a_process_that_is_started_afresh(job):
+    """As on macOS and Windows, where none is forked."""
+    there = pickle.loads(pickle.dumps(Batches(job, 1, 0, 1)))
+    for found, expected in zip(there, read(job, 1), strict=True):
+        for array, other in zip(found, expected, strict=True):
+            assert np.array_equal(array, other)
 
 
 def same(batches, others):
