@@ -220,7 +220,7 @@ def read_picture(path: str | Path, *, small: bool = False) -> Image.Image:
             content = io.BytesIO(file.read())
         with Image.open(content) as picture:
             if small:
-                picture.draft(None, (picture.width // 8, picture.height // 8))
+                picture.draft(None, (max(1, picture.width // 8), max(1, picture.height // 8)))
             picture.load()
             return _upright(_in_rgb(picture), _orientation(picture))
     except MemoryError:

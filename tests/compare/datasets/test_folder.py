@@ -173,6 +173,14 @@ def test_a_picture_of_one_pixel_and_a_very_long_one_can_be_cut(tmp_path):
             assert (pixels.shape, pixels.dtype) == ((32, 48, 3), np.uint8)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (7, 7), (3, 400), (400, 3), (9, 9)])
+def test_a_jpeg_of_few_pixels_is_none_that_cannot_be_read(size, tmp_path):
+    """Though an eighth of its sides is less than a pixel."""
+    path = saved(picture(size=size), tmp_path / "a.jpg")
+    assert read_picture(path).size == size
+    assert min(read_picture(path, small=True).size) >= 1
+
+
 def content(**options):
     file = io.BytesIO()
     picture(size=(200, 200)).save(file, "JPEG", **options)
