@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> int:
     from compare.figures.style import save
     from compare.files import writable_directory, writable_file, write_output
     from compare.report.page import page
-    from compare.report.plots import all_plots
+    from compare.report.plots import all_plots, shown
     from compare.report.sections import read_runs, sections
     from compare.results.ledger import read_prices
 
@@ -48,8 +48,9 @@ def run(options: argparse.Namespace) -> int:
         output.complain(complaint)
     directory = writable_directory(Path(options.figures)) if options.figures is not None else None
     found = sections(runs)
-    count = len(all_plots(found))
-    with progress.bar(count, "figure") as bar:
+    names = shown(found)
+    others = [plot for plot in all_plots(found) if plot.name not in names] if directory else []
+    with progress.bar(len(names) + len(others), "figure") as bar:
 
         def drawn(plot: Plot, figure: Figure) -> None:
             progress.detail(f"drawn: {plot.name}")
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
             bar.update()
 
         text = page(found, complaints, options.runs, drawn, prices)
+        for plot in others:
+            drawn(plot, plot.draw())
     # Names that are not UTF-8 are shown as Python writes them.
     content = text.encode(errors="backslashreplace")
     if str(file) == "-":
@@ -68,5 +71,5 @@ def run(options: argparse.Namespace) -> int:
     write_output(file, content)
     progress.note(f"{len(runs)} runs reported in {file}, {len(content) / 1e6:.1f} MB")
     if directory:
-        progress.note(f"{count} figures, each as SVG and PNG, in {directory}/")
+        progress.note(f"{len(names) + len(others)} figures, each as SVG and PNG, in {directory}/")
     return 0

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from compare.figures.style import EMPTY, INK, ONE_COLUMN, PAPER, TWO_COLUMNS, colour, svg
 from compare.report.answers import answers
 from compare.report.commands import commands
-from compare.report.plots import Plot, data_plots, plots, points
+from compare.report.plots import Plot, all_plots, data_plots, plots, points, shown
 from compare.report.sections import Section
 from compare.report.tables import every_run, summary, table
 from compare.report.text import (
@@ -70,15 +70,19 @@ def page(
             "wide": figure.get_figwidth() > (ONE_COLUMN + TWO_COLUMNS) / 2,
         }
 
+    names = shown(found)
     return environment.get_template("report.html").render(
         source=source,
+        figures=(len(names), len(all_plots(found))),
         points=[
             {**drawn(plot), "commands": commands(section, source)}
             for plot, section in points(found)
+            if plot.name in names
         ],
         data=[
             {**drawn(plot), "commands": commands(section, source)}
             for plot, section in data_plots(found)
+            if plot.name in names
         ],
         sections=[
             {
@@ -86,7 +90,7 @@ def page(
                 "task": section.task,
                 "height": section.size[0],
                 "width": section.size[1],
-                "figures": [drawn(plot) for plot in plots(section)],
+                "figures": [drawn(plot) for plot in plots(section) if plot.name in names],
                 "splits": [
                     _split_tables(section, split, prices or {}) for split in section.splits()
                 ],

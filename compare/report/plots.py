@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from compare.solvers.catalogue import solvers_of
 __all__ = [
     "EXAMPLES",
     "INTERVAL",
+    "MOST_SHOWN",
     "Plot",
     "all_plots",
     "data_plots",
@@ -29,6 +31,7 @@ __all__ = [
     "plots",
     "point",
     "points",
+    "shown",
 ]
 
 EXAMPLES = 6
@@ -293,3 +296,22 @@ def all_plots(found: Sequence[Section]) -> list[Plot]:
         *(plot for plot, _ in data_plots(found)),
         *(plot for section in found for plot in plots(section)),
     ]
+
+
+MOST_SHOWN = 48
+"""Figures in a page, so that it opens fast."""
+
+
+def shown(found: Sequence[Section]) -> set[str]:
+    """Return the names of the figures that the page has: all, or of too many the first ones.
+
+    These are the one that makes the point, that of the largest canvas's splits, and as many of each
+    section, from its last on; of larger canvases first.
+    """
+    queues = [[plot.name for plot, _ in points(found)], *([p.name] for p, _ in data_plots(found))]
+    largest = sorted(found, key=lambda section: -section.size[0] * section.size[1])
+    turns = zip_longest(*([plot.name for plot in plots(each)][::-1] for each in largest))
+    first = [name for queue in queues[:2] for name in queue]
+    rest = [name for turn in turns for name in turn if name is not None]
+    others = [name for queue in queues[2:] for name in queue]
+    return set([*first, *rest, *others][:MOST_SHOWN])

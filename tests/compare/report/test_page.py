@@ -91,6 +91,23 @@ def test_every_figure_is_in_the_page_and_a_vector_and_pixels(report, runs):
     assert html.count("<svg") == len(names)
 
 
+def test_a_page_without_all_figures_says_so_and_files_have_them_all(
+    runs, tmp_path, monkeypatch, report
+):
+    html, every = report
+    assert "draws them all" not in html
+    monkeypatch.setattr("compare.report.plots.MOST_SHOWN", 2)
+    file, directory = tmp_path / "report.html", tmp_path / "figures"
+    arguments = [str(runs), "-o", str(file), "--figures", str(directory)]
+    assert cli.main(["report", *arguments]) == 0
+    html, count = file.read_text(), len(list(every.glob("*.svg")))
+    assert html.count("<svg") == 2
+    assert f"This page has 2 of {count} figures; " in html
+    assert sorted(each.name for each in directory.iterdir()) == sorted(
+        each.name for each in every.iterdir()
+    )
+
+
 def test_figures_in_the_page_take_its_ink(report):
     html, directory = report
     assert "#1b1b1f" in (directory / "point.svg").read_text()

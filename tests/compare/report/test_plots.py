@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from compare import cli
 from compare.figures.style import svg
-from compare.report.plots import all_plots, data_plots, on_canvas, plots, point, points
+from compare.report.plots import all_plots, data_plots, on_canvas, plots, point, points, shown
 from compare.report.sections import read_runs, sections
 
 
@@ -158,6 +158,19 @@ def test_all_figures_begin_with_the_point_and_the_data(made):
     names = [plot.name for plot in all_plots(sections([made("argmax"), made()]))]
     assert names[:3] == ["point", "data-12x16", "onehot2coord-12x16-uniform-predictions"]
     assert len(names) == len(set(names)) == 6
+
+
+def test_a_page_shows_all_figures_or_of_each_section_some(made, monkeypatch):
+    found = sections([made(size=size) for size in ([12, 16], [20, 20])] + [made("argmax")])
+    every = [plot.name for plot in all_plots(found)]
+    assert shown(found) == set(every)
+    monkeypatch.setattr("compare.report.plots.MOST_SHOWN", 6)
+    assert shown(found) == {
+        "point", "data-20x20", "onehot2coord-20x20-cost", "onehot2coord-12x16-cost",
+        "onehot2coord-20x20-learning", "onehot2coord-12x16-learning",
+    }  # fmt: skip
+    monkeypatch.setattr("compare.report.plots.MOST_SHOWN", len(every) - 1)
+    assert set(every) - shown(found) == {"data-12x16"}
 
 
 def captioned(out, solvers, *options):
