@@ -70,6 +70,7 @@ nb_execution_mode = "off"  # notebooks are shown with the outputs they were comm
 html_theme = "furo"
 html_title = "handcrafted"
 html_show_copyright = False
+html_static_path = html_css_files = ["pages.css"]
 html_use_index = html_domain_indices = False  # a search finds names sooner
 myst_heading_anchors = 3
 myst_enable_extensions = ["dollarmath", "colon_fence"]
@@ -111,7 +112,24 @@ def write_formula(translator: Any, node: Any) -> None:
     raise nodes.SkipNode
 
 
+WHOLE = r"((?:(?=\S*\d)|(?=\S{1,12}(?!\S)))\S*\w-\w\S*|[\d.]+ %)"
+"""A number or a short name with a hyphen, and a percentage."""
+
+
+def keep_whole(app: Any, page: nodes.document) -> None:
+    """Let no line in a table end within a number or a short name."""
+    for cell in page.findall(nodes.entry):
+        for text in list(cell.findall(nodes.Text)):
+            if isinstance(text.parent, nodes.paragraph):
+                parts: list[nodes.Node] = [nodes.Text(part) for part in re.split(WHOLE, text)]
+                parts[1::2] = [
+                    nodes.inline("", "", part, classes=["whole"]) for part in parts[1::2]
+                ]
+                text.parent.replace(text, parts)
+
+
 def setup(app: Any) -> None:
     """Register the hooks."""
+    app.connect("doctree-read", keep_whole)
     app.connect("autodoc-process-docstring", as_it_stands)
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
