@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,14 +67,20 @@ class Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
         return name
 
-    def coordinates(self, x: str, label: str, channels: NDArray[Any]) -> str:
-        """Append constant channels, (1, c, height, width), to each sample's of x."""
-        constant = self.constant(f"{label}_channels", channels)
+    def coordinates(self, x: str, label: str, maps: Mapping[str, NDArray[Any]]) -> str:
+        """Append constant channels to each sample's of x, (n, c, height, width).
+
+        `maps` are by name and may be a row, (1, width), a column, (height, 1), or whole.
+        """
+        height, width = np.broadcast_shapes(*(values.shape for values in maps.values()))
         batch = self.node("Shape", [x], f"{label}_batch", start=0, end=1)
-        rest = self.constant(f"{label}_rest", channels.shape[1:], np.int64)
+        rest = self.constant(f"{label}_rest", [1, height, width], np.int64)
         whole = self.node("Concat", [batch, rest], f"{label}_shape", axis=0)
-        tiled = self.node("Expand", [constant, whole], f"{label}_tiled")
-        return self.node("Concat", [x, tiled], label, axis=1)
+        channels = []
+        for name, values in maps.items():
+            constant = self.constant(f"{label}_{name}", values)
+            channels.append(self.node("Expand", [constant, whole], f"{label}_{name}_map"))
+        return self.node("Concat", [x, *channels], label, axis=1)
 
     def tile(self, x: str, label: str, height: int, width: int) -> str:
         """Make a constant map of each number of a vector."""
@@ -118,9 +125,9 @@ def _add(graph: Graph, operation: Operation, x: str, shape: Shape, label: str) -
             return graph.node("Relu", [x], label)
         case Coordinates(first_column, column_step, first_row, row_step):
             _, height, width = shape
-            rows, columns = np.indices((height, width))
-            maps = [first_column + column_step * columns, first_row + row_step * rows]
-            return graph.coordinates(x, label, np.stack(maps)[None])
+            columns = first_column + column_step * np.arange(width)[None]
+            rows = first_row + row_step * np.arange(height)[:, None]
+            return graph.coordinates(x, label, {"columns": columns, "rows": rows})
         case Tile(height, width):
             return graph.tile(x, label, height, width)
         case Sum():

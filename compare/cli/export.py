@@ -83,20 +83,18 @@ def run(options: argparse.Namespace) -> int:
 
 def _weight_free(options: argparse.Namespace, file: Path, given: list[str]) -> tuple[str, bytes]:
     """Return the name and the model of a network that has no weights."""
-    from compare.experiments import memory
     from compare.files import writable_file
     from handcrafted import NETWORKS
-    from handcrafted.exactness import require_exact
+    from handcrafted.exactness import largest_exact_size
     from handcrafted.onnx_export import to_onnx
 
     (task,) = names("task with a network by hand", options.task, tuple(NETWORKS))
-    text = options.size or "64"
-    height, width = pixels("--size", text, memory.A_PIXEL_OF_ONNX)
-    constants = 8 * height * width
-    if constants > memory.LARGEST_ONNX:
+    text, most = options.size or "64", largest_exact_size("float32")
+    height, width = pixels("--size", text, with_samples=False)
+    if max(height, width) > most:
         raise UsageError(
-            f"--size is '{text}', whose coordinates take {constants / 1e9:.1f} GB, and an "
-            f"ONNX file holds up to {memory.LARGEST_ONNX / 1e9:.1f} GB: give a smaller canvas"
+            f"--size is '{text:.40}', and float32 is exact on sides up to {most:,} pixels: give a "
+            "smaller canvas"
         )
     if file.suffix != ".onnx":
         raise UsageError(
@@ -108,7 +106,6 @@ def _weight_free(options: argparse.Namespace, file: Path, given: list[str]) -> t
             raise UsageError(f"--{name} changes nothing here: the handcrafted network has no such")
     try:
         network = NETWORKS[task](height, width)
-        require_exact("float32", max(height, width))
         writable_file(file)
         return str(network), to_onnx(network)
     except ValueError as error:
@@ -140,7 +137,7 @@ def _computed(options: argparse.Namespace) -> tuple[str, Architecture, Any]:
     # Another split may have another network, which need not be possible on this canvas.
     split = options.split or task.splits[0]
     request = Request(options.task, (0,), options.solver, split, size=size, recipe=recipe)
-    plan, *_ = make_plans(request)
+    plan, *_ = make_plans(request, with_samples=False)
     model: Any = plan.build(compute=False).load({})
     chosen = "".join(f", {name} {value}" for name, value in plan.options.items())
     canvas = "x".join(map(str, plan.size))

@@ -57,8 +57,7 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(f"--max-size: {error}") from error
     for claim in (claim for task in tasks for claim in CLAIMS[task]):
-        needed = memory.of_enumeration(max_size, claim.every_size)
-        memory.require("--max-size", options.max_size, needed, "give a smaller one")
+        memory.require_enumeration("--max-size", options.max_size, max_size, claim.every_size)
 
     from textwrap import fill, wrap
 

@@ -27,7 +27,10 @@ from handcrafted.proofs.symbolic import ProofError
 __all__ = ["CASES", "Check", "Claim", "claims", "expected_seconds", "prove", "prove_all"]
 
 _BATCH = 256
-"""Cases whose inputs and answers are in memory at a time."""
+"""Cases whose inputs and answers are in memory at a time, at most."""
+
+_PIXELS = 1 << 22
+"""Of such cases at a time, 16 MB, or those of one case."""
 
 CASES: dict[str, tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]] = {
     "onehot2coord": (positions, not_so_clevr.one_hot, not_so_clevr.coordinates),
@@ -88,7 +91,7 @@ def expected_seconds(claim: Claim, size: int) -> float:
     except ValueError:
         return 0.0
     model = solver.model()
-    inputs = CASES[claim.task][1](cases[:_BATCH], size, size)
+    inputs = CASES[claim.task][1](cases[: _batch(size, size)], size, size)
     started = time.perf_counter()
     model.predict(inputs)
     return (time.perf_counter() - started) * len(cases) / len(inputs)
@@ -154,13 +157,18 @@ def _wrong(
 ) -> list[tuple[int, int]]:
     """Return the positions where the check fails, (x, y)."""
     _, draw_inputs, draw_targets = CASES[task]
-    found = []
-    for start in range(0, len(cases), _BATCH):
-        part = cases[start : start + _BATCH]
+    found, step = [], _batch(height, width)
+    for start in range(0, len(cases), step):
+        part = cases[start : start + step]
         outputs = model.outputs(draw_inputs(part, height, width))
         right = check(outputs, model.decode(outputs), draw_targets(part, height, width))
         found += [(int(x), int(y)) for x, y in part[~right]]
     return found
+
+
+def _batch(height: int, width: int) -> int:
+    """Return how many cases are tried at a time on a canvas."""
+    return max(1, min(_BATCH, _PIXELS // (height * width)))
 
 
 def prove_all(found: Sequence[Claim], size: int, dtype: str) -> Iterator[Proved | Skipped]:

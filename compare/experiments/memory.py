@@ -14,22 +14,18 @@ from numpy.typing import NDArray
 from compare.errors import UsageError
 from compare.tasks.base import Task
 
-__all__ = ["A_PIXEL", "A_PIXEL_OF_ONNX", "LARGEST_ONNX", "of_enumeration", "of_samples", "require"]
+__all__ = ["A_PIXEL", "of_enumeration", "of_samples", "require", "require_enumeration"]
 
 A_PIXEL = 64
 """Bytes a pixel that the positions of a split take while it is drawn: each an (x, y) of int64,
 copied, and divided by the canvas's sides in float64."""
 
-A_PIXEL_OF_ONNX = 88
-"""Bytes a pixel while a network is exported: two coordinates in int64 and as float32 constants,
-copied by `onnx` and by its checker; 72 to 88 were measured for canvases of 1 to 4 megapixels."""
-
-LARGEST_ONNX = 2**31 - 1
-"""Bytes of an ONNX file, as of every message of Protocol Buffers."""
-
 _A_JOB = 2_000
 """Bytes that each part of an enumeration takes while it waits for a thread; 2,000 to 2,350 were
 measured."""
+
+_LARGEST_ENUMERATION = 10**9
+"""Bytes of all parts of one."""
 
 _JOB = 1 << 18
 """Numbers in the inputs of one part, `handcrafted.proofs.claims._ELEMENTS`."""
@@ -38,7 +34,7 @@ _AT_WORK = 1 << 25
 """Bytes of what is computed at a time, roughly and whatever the canvas."""
 
 
-def require(what: str, text: str, needed: int, instead: str = "give a smaller canvas") -> None:
+def require(what: str, text: str, needed: int) -> None:
     """Raise `UsageError`, naming the value and the bytes needed, if memory has not so many."""
     from compare.backends.base import host_memory
 
@@ -46,7 +42,17 @@ def require(what: str, text: str, needed: int, instead: str = "give a smaller ca
     if needed > free:
         raise UsageError(
             f"{what} is '{text:.40}', which takes at least {_gigabytes(needed)} of memory, and "
-            f"{_gigabytes(free)} are free: {instead}"
+            f"{_gigabytes(free)} are free: give a smaller canvas"
+        )
+
+
+def require_enumeration(what: str, text: str, side: int, every_size: bool) -> None:
+    """Raise `UsageError` for a side whose enumeration would take more than a gigabyte."""
+    needed = of_enumeration(side, every_size)
+    if needed > _LARGEST_ENUMERATION:
+        raise UsageError(
+            f"{what} is '{text:.40}', whose cases take {_gigabytes(needed)} of memory while they "
+            f"wait, and up to {_gigabytes(_LARGEST_ENUMERATION)} may: give a smaller one"
         )
 
 

@@ -198,13 +198,16 @@ def make_plans(
     spell: Callable[[str], str] = flag,
     find_backend: Callable[[str, str, str | None], Place] = here,
     warn: Callable[[str], None] = lambda _: None,
+    *,
+    with_samples: bool = True,
 ) -> list[Plan]:
     """Check every name and number, and return the runs in the order of the table.
 
     `spell` names a field of the request in messages; `find_backend` finds the backend, its device
     and its precision. Where no solver is named, those whose weights are not known for the canvas or
-    the options are left out, and `warn` is called with a line for each. Raises `UsageError` for
-    anything else that cannot be done.
+    the options are left out, and `warn` is called with a line for each. Without samples, a canvas
+    need not have any: computed weights are of the canvas alone. Raises `UsageError` for anything
+    else that cannot be done.
     """
     if request.data == "":
         raise UsageError(f"{spell('data')} is ''; give a folder of pictures")
@@ -218,14 +221,16 @@ def make_plans(
     changes = _changes(request, task, chosen, spell)
     digest = open_folder(folder).digest if folder else ""
     size_text = str(_side(request, chosen)) if request.size is None else request.size
-    size = pixels(spell("size"), size_text)
+    size = pixels(spell("size"), size_text, with_samples=with_samples)
     place = _place(request, spell, find_backend)
-    needed = memory.of_samples(task, *size, drawn=TIMED_SAMPLES)
-    memory.require(spell("size"), size_text, needed)
+    if with_samples:
+        needed = memory.of_samples(task, *size, drawn=TIMED_SAMPLES)
+        memory.require(spell("size"), size_text, needed)
     eval_sizes = _eval_sizes(request, task, spell("eval_size"))
     plans = []
     for split in splits:
-        task.split(split, *size)
+        if with_samples:
+            task.split(split, *size)
         for name, spec in chosen.items():
             preset = request.preset or spec.preset
             if spec.recipes and preset not in spec.recipes:

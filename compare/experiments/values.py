@@ -67,18 +67,16 @@ def option(what: str, text: str, option: Option, choices: tuple[str, ...]) -> ob
     return read(what, text, option.read)
 
 
-def pixels(what: str, text: str, bytes_a_pixel: int | None = None) -> tuple[int, int]:
-    """Read a canvas's (height, width), "64" or "48x64", that fits in memory.
-
-    `bytes_a_pixel` is how much each takes; by default what the positions of samples do.
-    """
+def pixels(what: str, text: str, *, with_samples: bool = True) -> tuple[int, int]:
+    """Read a canvas's (height, width), "64" or "48x64"; one whose samples fit in memory."""
     from compare.experiments import memory  # brings NumPy, which `--help` does without
 
     parts = text.strip().lower().split("x")
     if len(parts) > 2 or not all(part.isdecimal() for part in parts):
         raise UsageError(f"{what} is '{text:.40}'; give pixels as N or as HEIGHTxWIDTH, such as 64")
     height, width = (_whole(part) for part in (parts[0], parts[-1]))
-    memory.require(what, text, (bytes_a_pixel or memory.A_PIXEL) * height * width)
+    if with_samples:
+        memory.require(what, text, memory.A_PIXEL * height * width)
     return height, width
 
 

@@ -119,8 +119,9 @@ def _add(
                     y = found
             return graph.node("Add", [y, skipped], label)
         case layers.CoordConv(radius=radius):
-            channels = layers.coordinates(*shape[1:], radius)
-            return conv(layer, graph.coordinates(x, f"{label}_coordinates", channels))
+            _, height, width = shape
+            constant_maps = layers.coordinate_maps(height, width, radius)
+            return conv(layer, graph.coordinates(x, f"{label}_coordinates", constant_maps))
         case layers.TiledCoordConv(_, height, width):
             tile, convolution = layer.dense()
             maps = graph.tile(x, f"{label}_tile", height, width)

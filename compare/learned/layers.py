@@ -40,6 +40,7 @@ __all__ = [
     "Tanh",
     "Tile",
     "TiledCoordConv",
+    "coordinate_maps",
     "coordinates",
     "mixes_samples",
 ]
@@ -233,11 +234,21 @@ def coordinates(height: int, width: int, radius: bool = False) -> NDArray[np.flo
 
     The array cannot be written to: the next caller gets the same one.
     """
-    x = np.linspace(-1, 1, width)[None, :].repeat(height, axis=0)
-    y = np.linspace(-1, 1, height)[:, None].repeat(width, axis=1)
-    channels = np.stack([x, y, np.hypot(x, y)] if radius else [x, y])[None]
+    maps = coordinate_maps(height, width, radius).values()
+    channels = np.stack(np.broadcast_arrays(*maps))[None]
     channels.flags.writeable = False
     return channels
+
+
+def coordinate_maps(
+    height: int, width: int, radius: bool = False
+) -> dict[str, NDArray[np.float64]]:
+    """Return what the coordinate channels consist of, by name.
+
+    x as a row, (1, width), y as a column, (height, 1), and the radius, if asked for, whole.
+    """
+    x, y = np.linspace(-1, 1, width)[None], np.linspace(-1, 1, height)[:, None]
+    return {"x": x, "y": y} | ({"radius": np.hypot(x, y)} if radius else {})
 
 
 @dataclass(frozen=True)

@@ -54,14 +54,17 @@ class CoordConv2d(SameConv2d):
     def __init__(self, layer: layers.CoordConv, shape: Shape) -> None:
         """Convolve maps of `shape`."""
         channels, height, width = shape
-        given = torch.tensor(layers.coordinates(height, width, layer.radius), dtype=torch.float32)
-        super().__init__(channels + given.shape[1], layer, shape)
-        self.register_buffer("coordinates", given, persistent=False)
+        maps = layers.coordinate_maps(height, width, layer.radius)
+        super().__init__(channels + len(maps), layer, shape)
+        self.names, self.sides = tuple(maps), (height, width)
+        for name, values in maps.items():
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Append the coordinates and convolve."""
-        given = self.get_buffer("coordinates").expand(len(maps), -1, -1, -1)
-        return super().forward(torch.cat([maps, given], dim=1))
+        places = (len(maps), 1, *self.sides)
+        given = [self.get_buffer(name).expand(places) for name in self.names]
+        return super().forward(torch.cat([maps, *given], dim=1))
 
 
 class TiledCoordConv2d(CoordConv2d):
@@ -71,7 +74,6 @@ class TiledCoordConv2d(CoordConv2d):
         """Convolve vectors of `shape`."""
         tile, convolution = layer.dense()
         super().__init__(convolution, tile.shape(shape))
-        self.sides = layer.height, layer.width
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Repeat the vectors and convolve."""

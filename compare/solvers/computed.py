@@ -17,7 +17,10 @@ from compare.learned.model import Model
 from compare.learned.training import Progress
 from handcrafted.weights import ComputedWeights, Weights
 
-__all__ = ["Computed"]
+__all__ = ["MOST_NUMBERS", "Computed"]
+
+MOST_NUMBERS = 40_000_000
+"""In the arrays of an architecture: exporting 160 MB of them as ONNX takes 0.9 GB."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,13 @@ class Computed:
     backend: Backend | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what there are no weights for, before any are computed."""
+        """Refuse what there are no weights for, or too many, before any are computed."""
         self.weights.require(*self.size, **self.options)
+        if (count := self.architecture.count()) > MOST_NUMBERS:
+            raise ValueError(
+                f"its weights would be {count:,} numbers, and up to {MOST_NUMBERS:,} are computed; "
+                "give a smaller canvas or width"
+            )
 
     def fit(
         self,

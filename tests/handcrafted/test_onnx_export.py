@@ -70,7 +70,8 @@ def test_nodes_and_constants_are_named_after_the_operations():
     assert [(node.op_type, node.output[0]) for node in graph.node] == [
         ("Shape", "1_coordinates_batch"),
         ("Concat", "1_coordinates_shape"),
-        ("Expand", "1_coordinates_tiled"),
+        ("Expand", "1_coordinates_columns_map"),
+        ("Expand", "1_coordinates_rows_map"),
         ("Concat", "1_coordinates"),
         ("Conv", "2_convolution"),
         ("Relu", "3_relu"),
@@ -84,10 +85,9 @@ def test_nodes_and_constants_are_named_after_the_operations():
     assert constants["2_convolution_weight"][:, :, 0, 0].tolist() == [[4, -1, 0], [3, 0, -1]]
     assert constants["2_convolution_bias"].tolist() == [0, 0]
     assert constants["5_subtraction_from"].tolist() == [[4, 3]]
-    assert constants["1_coordinates_rest"].tolist() == [2, 3, 4]
-    assert constants["1_coordinates_channels"].tolist() == [
-        [[[0, 1, 2, 3]] * 3, [[0] * 4, [1] * 4, [2] * 4]]
-    ]
+    assert constants["1_coordinates_rest"].tolist() == [1, 3, 4]
+    assert constants["1_coordinates_columns"].tolist() == [[0, 1, 2, 3]]
+    assert constants["1_coordinates_rows"].tolist() == [[0], [1], [2]]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,24 @@ def test_without_a_split_the_first_ones_network_is_written_on_any_canvas_of_its_
     assert "104x104 on the quadrant split: no weights are known" in err
 
 
+@pytest.mark.parametrize(
+    ("task", "solver", "size"),
+    [
+        ("onehot2coord", "coordconv", "1x3"),  # smaller than any that the data set has
+        ("image2coord", "coordconv", "4096"),  # the largest that there are weights for
+        ("onehot2coord", "conv", "1500x1600"),
+        ("coord2onehot", "coordconv", "65536"),
+        ("coord2image", "coordconv", "65536"),
+    ],
+)
+def test_computed_weights_need_no_data_set(task, solver, size, tmp_path, capsys):
+    """Their samples would be up to 4 billion, and not be evaluated in any memory."""
+    pytest.importorskip("safetensors")
+    selection = ["--task", task, "--solver", f"handcrafted-{solver}", "--size", size]
+    code, _, err = compare(capsys, "export", *selection, tmp_path / "a.safetensors")
+    assert (code, err) == (0, "")
+
+
 def test_an_existing_file_is_replaced_only_when_forced(tmp_path, capsys):
     pytest.importorskip("onnx")
     file = tmp_path / "a.onnx"
@@ -120,6 +138,14 @@ BAD = [
     (["a.onnx"], "give the directory of a finished run, or --task"),
     ([*COMPUTED, "a.h5"], "'a.h5' does not end in .onnx, .safetensors, .pt"),
     ([*COMPUTED, "--size", "128", "a.pt"], "canvas of 128x128; give sides of 1 to 64 pixels"),
+    (
+        ["--task", "onehot2coord", "--solver", "handcrafted-conv", "--size", "4096", "a.pt"],
+        "its weights would be 268,442,770 numbers, and up to 40,000,000 are computed; give a sm",
+    ),
+    (
+        ["--task", "onehot2coord", "--size", "16777217", "a.onnx"],
+        "--size is '16777217', and float32 is exact on sides up to 16,777,216 pixels: give a",
+    ),
     ([*COMPUTED, "--kernel", "1", "a.pt"], "no weights are known for a kernel of 1; give 2 or"),
     ([*COMPUTED, "--kernel", "7", "a.pt"], "unknown kernel '7'; choose from: 1, 2, 3, 4"),
     ([*COMPUTED, "--split", "all", "a.pt"], "unknown split 'all'; choose from: uniform, quadrant"),

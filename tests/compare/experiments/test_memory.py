@@ -47,22 +47,16 @@ def test_a_run_takes_about_what_is_foreseen(task, solver, side):
 
 
 @LINUX
-def test_an_export_takes_no_more_than_is_foreseen():
+@pytest.mark.parametrize("solver", ["handcrafted", "handcrafted-coordconv"])
+def test_an_export_takes_no_memory_for_each_pixel_or_sample(solver):
+    """One byte for each of the 16 million pixels would be 16 MiB."""
     pytest.importorskip("onnx")
-    setup = "import onnx; from handcrafted.onnx_export import to_onnx"
-    export = ["export", "--task", "onehot2coord", "--size", "1024"]
-    taken = measured(export, "/a.onnx", setup)
-    assert 0.7 * memory.A_PIXEL_OF_ONNX < taken / 1024**2 <= memory.A_PIXEL_OF_ONNX
-
-
-def test_an_onnx_file_has_a_largest_size(monkeypatch, capsys):
-    from compare import cli
-
-    pytest.importorskip("onnx")
-    monkeypatch.setattr("compare.backends.base.host_memory", lambda: 10**12)
-    # Two coordinates of four bytes a pixel: 16384 x 16384 of them are 2**31 bytes, one too many.
-    assert cli.main(["export", "--task", "onehot2coord", "--size", "16384", "a.onnx"]) == 2
-    assert "an ONNX file holds up to 2.1 GB" in capsys.readouterr().err
+    setup = (
+        "import onnx, compare.experiments.plan, compare.learned.export\n"
+        "from handcrafted.onnx_export import to_onnx"
+    )
+    export = ["export", "--task", "onehot2coord", "--solver", solver, "--size", "4096"]
+    assert measured(export, "/a.onnx", setup) < 15 * 2**20
 
 
 @pytest.mark.parametrize(("side", "every_size"), [(20, True), (64, True), (64, False)])
@@ -74,6 +68,14 @@ def test_the_parts_of_an_enumeration_are_counted(side, every_size):
     parts = sum(len(_parts(h * w, h, w)) for h, w in sizes)
     foreseen = memory.of_enumeration(side, every_size) / memory._A_JOB
     assert parts / 2 < foreseen <= parts
+
+
+def test_enumerations_that_take_more_than_a_gigabyte_are_refused():
+    memory.require_enumeration("--max-size", "100", 100, True)
+    memory.require_enumeration("--max-size", "512", 512, False)
+    for side, every_size in ((110, True), (1024, False)):
+        with pytest.raises(UsageError, match=rf"'{side}', .* and up to 1 GB may: give a smaller"):
+            memory.require_enumeration("--max-size", str(side), side, every_size)
 
 
 def test_what_is_too_much_is_named(monkeypatch):

@@ -112,4 +112,6 @@ def test_a_canvas_or_an_option_without_weights_is_refused_before_any_work():
     with pytest.raises(ValueError, match="canvas of 97x16; give sides of 1 to 96 pixels"):
         built("onehot2coord", "handcrafted-conv", "quadrant", (97, 16))
     longest = WEIGHTS["onehot2coord", "conv_regressor_uniform"].sides[1]
-    built("onehot2coord", "handcrafted-conv", size=(longest, longest))  # nothing is computed yet
+    built("onehot2coord", "handcrafted-conv", size=(8, longest))
+    with pytest.raises(ValueError, match="would be 268,442,770 numbers, and up to 40,000,000 are"):
+        built("onehot2coord", "handcrafted-conv", size=(longest, longest))
