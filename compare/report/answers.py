@@ -69,7 +69,8 @@ def answers(section: Section, repeat: Sequence[str] = ()) -> list[tuple[str, lis
         if run.arguments["recipe"]:
             ways = section.ways(run)
             if len(ways) > MOST_ALIKE:
-                trained.setdefault(name, _of_many(section, name, ways))
+                if name not in trained:
+                    trained[name] = _of_many(section, name, ways)
             elif run.solver not in trained:
                 trained[run.solver] = _trained(section, run.solver)
         elif name in specs and specs[name].variants:

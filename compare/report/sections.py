@@ -145,11 +145,15 @@ class Section:
 
     def of(self, split: str) -> dict[str, list[Run]]:
         """Return the runs of a split by solver, seeds in order."""
-        solvers: dict[str, list[Run]] = {}
+        return self._of.get(split, {})
+
+    @cached_property
+    def _of(self) -> dict[str, dict[str, list[Run]]]:
+        splits: dict[str, dict[str, list[Run]]] = {}
         for run in self.runs:
-            if run.arguments["split"] == split:
-                solvers.setdefault(run.solver, []).append(run)
-        return solvers
+            solvers = splits.setdefault(run.arguments["split"], {})
+            solvers.setdefault(run.solver, []).append(run)
+        return splits
 
     def few(self, split: str) -> dict[str, list[Run]]:
         """As `of`; of a solver trained in more than `MOST_ALIKE` ways only the best.
@@ -157,15 +161,21 @@ class Section:
         That is the one with the best median of the `lead` score on held-out samples; of those with
         the same, the one with the least error at the median seed.
         """
-        found = self.of(split)
-        best: dict[str, str] = {}
-        for name in sorted(found, key=lambda name: self._rank(found[name])):
-            best.setdefault(found[name][0].arguments["solver"], name)
-        return {
-            name: seeds
-            for name, seeds in found.items()
-            if len(self.ways(seeds[0])) <= MOST_ALIKE or name in best.values()
-        }
+        return self._few.get(split, {})
+
+    @cached_property
+    def _few(self) -> dict[str, dict[str, list[Run]]]:
+        splits = {}
+        for split, found in self._of.items():
+            best: dict[str, str] = {}
+            for name in sorted(found, key=lambda name: self._rank(found[name])):
+                best.setdefault(found[name][0].arguments["solver"], name)
+            splits[split] = {
+                name: seeds
+                for name, seeds in found.items()
+                if len(self.ways(seeds[0])) <= MOST_ALIKE or name in best.values()
+            }
+        return splits
 
     def _rank(self, seeds: Sequence[Run]) -> tuple[float, float]:
         """Return what is less for better seeds: by the lead score, then by the error."""

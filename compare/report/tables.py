@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from compare.report.sections import Section, lead
 from compare.report.text import median_and_range, number, percent, seeds_of, training
-from compare.results.statistics import describe
+from compare.results.statistics import spread
 from compare.tasks.base import Column
 
 __all__ = ["Cell", "PageTable", "every_run", "scores_of", "shown", "summary", "table"]
@@ -66,7 +66,7 @@ def scores_of(section: Section, solver: str, split: str, score: str) -> list[flo
 
 def shown(column: Column, values: Sequence[float]) -> str:
     """Write the median (smallest..largest) of a score over seeds."""
-    numbers = describe(values)
+    numbers = spread(values)
     if column.share:
         low, middle, high = (percent(numbers[key]) for key in ("min", "median", "max"))
         return middle if low == high else f"{middle} ({low}..{high})"

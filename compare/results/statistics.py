@@ -21,7 +21,16 @@ from compare.results.ledger import of_record, total
 from compare.results.power import verdict
 from compare.tasks.base import Scores
 
-__all__ = ["by_solver", "compare", "compare_all", "describe", "summarise", "unfinished", "wilson"]
+__all__ = [
+    "by_solver",
+    "compare",
+    "compare_all",
+    "describe",
+    "spread",
+    "summarise",
+    "unfinished",
+    "wilson",
+]
 
 
 def by_solver(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
@@ -103,6 +112,12 @@ def _shared(scores: Sequence[Scores]) -> list[str]:
     return [name for name in scores[0] if all(name in each for each in scores)]
 
 
+def spread(numbers: Sequence[float]) -> dict[str, float]:
+    """Return the median and the range."""
+    values = np.sort(np.asarray(numbers, dtype=float))
+    return {"median": _median(values), "min": float(values[0]), "max": float(values[-1])}
+
+
 def describe(numbers: Sequence[float]) -> dict[str, float]:
     """Return the median, the range and a bootstrap interval for the median, 95 %.
 
@@ -110,8 +125,8 @@ def describe(numbers: Sequence[float]) -> dict[str, float]:
     """
     from scipy.stats import bootstrap
 
+    result = spread(numbers)
     values = np.sort(np.asarray(numbers, dtype=float))
-    result = {"median": _median(values), "min": values[0], "max": values[-1]}
     if len(values) >= 3:
         # Of the median's rank among the sorted numbers, since some of those may be infinite.
         ranks = np.arange(len(values))

@@ -86,3 +86,14 @@ def test_many_recipes_of_a_network_are_one_sentence(made, scored):
     (trained, _) = dict(answers(found))["Trained"]
     assert "in 1 of 5 runs (uniform split)." in trained
     assert trained.endswith("By the published recipe: 0 of 1 run agree.")
+
+
+def test_many_recipes_are_gone_through_once(made, scored, monkeypatch):
+    calls = []
+    monkeypatch.setattr(
+        "compare.report.answers._of_many", lambda *arguments: calls.append(arguments) or "text"
+    )
+    runs = [scored(made(seed=s, recipe={"l2": l2})) for s in range(5) for l2 in (0, 1, 2, 3)]
+    (found,) = sections(runs)
+    assert dict(answers(found))["Trained"][0] == "text"
+    assert len(calls) == 1

@@ -1,12 +1,20 @@
 """Runs over their seeds: medians, ranges and intervals, against formulas written out here."""
 
 from itertools import product
+from math import inf
 
 import numpy as np
 import pytest
 from scipy.stats import binom, norm, ttest_1samp, ttest_ind, ttest_rel
 
-from compare.results.statistics import compare, compare_all, describe, summarise, wilson
+from compare.results.statistics import (
+    compare,
+    compare_all,
+    describe,
+    spread,
+    summarise,
+    wilson,
+)
 
 
 def run(seed, *, solver="deconv", split="quadrant", learns=True, other=None, **changes):
@@ -247,3 +255,9 @@ def test_every_two_solvers_of_a_split_are_compared():
     assert list(result) == ["x", "y"]
     for pairs in result.values():
         assert [pair["solvers"] for pair in pairs] == [["a", "b"], ["a", "c"], ["b", "c"]]
+
+
+def test_the_spread_is_the_median_and_the_range():
+    assert spread([3.0]) == {"median": 3, "min": 3, "max": 3}
+    assert spread([4.0, 1.0, inf, 2.0]) == {"median": 3, "min": 1, "max": inf}
+    assert spread([inf, inf])["median"] == inf
