@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 import warnings
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from compare.errors import RunError, StorageError
 from compare.files import arrays_of, npz, read_sealed_arrays, write_sealed_arrays
 from compare.learned.optimizer import decay
 from compare.learned.recipe import Recipe
+from compare.learned.state import marks
 from compare.learned.training import Progress
 
 __all__ = [
@@ -76,6 +78,8 @@ class Trained:
     """Pictures trained on, counted again in each epoch."""
     waiting: float
     """Of the seconds, those in which the device had no batch to compute on."""
+    by_step: Mapping[int, float]
+    """Of a training of one epoch, by step, the mean since the step before."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,8 @@ class _Counts:
     losses: tuple[float, ...] = ()
     seconds: float = 0.0
     waiting: float = 0.0
+    sums: tuple[float, ...] | None = None
+    """Of losses, up to each of `marks` in a training of one epoch; None in others."""
 
 
 class FolderTraining:
@@ -241,7 +247,8 @@ class FolderTraining:
         )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=backend.precision == "fp16")
         self.running_loss = torch.zeros((), device=self.device)
-        self.counts = _Counts()
+        self.counts = _Counts(sums=() if recipe.epochs == 1 else None)
+        self.marks = frozenset(marks(job.steps_an_epoch))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return what is written to a checkpoint."""
@@ -259,6 +266,8 @@ class FolderTraining:
             )
         scaler = self.scaler.state_dict()
         counts = self.counts
+        if counts.sums is not None:
+            arrays["sums"] = np.asarray(counts.sums, np.float64)
         return arrays | {
             "loss_scale": np.asarray(scaler.get("scale", 1.0)),
             "loss_scale_steps": np.asarray(scaler.get("_growth_tracker", 0)),
@@ -298,6 +307,7 @@ class FolderTraining:
             tuple(arrays["losses"].tolist()),
             float(arrays["seconds"]),
             float(arrays["waiting"]),
+            tuple(arrays["sums"].tolist()) if "sums" in arrays else None,
         )
 
     def step(self, parallel: nn.Module, pixels: Tensor, labels: Tensor) -> None:
@@ -317,13 +327,15 @@ class FolderTraining:
             distributed.all_reduce(loss)
             loss /= distributed.get_world_size()
         self.running_loss += loss
-        steps = counts.steps + 1
-        if steps % job.steps_an_epoch:
-            self.counts = replace(counts, steps=steps)
-            return
-        mean = float(self.running_loss) / job.steps_an_epoch
-        self.running_loss.zero_()
-        self.counts = replace(counts, steps=steps, losses=(*counts.losses, mean))
+        steps, sums = counts.steps + 1, counts.sums
+        if sums is not None and steps in self.marks:
+            sums = (*sums, float(self.running_loss))
+            self.running_loss.zero_()
+        self.counts = counts = replace(counts, steps=steps, sums=sums)
+        if steps % job.steps_an_epoch == 0:
+            mean = (sum(sums or ()) + float(self.running_loss)) / job.steps_an_epoch
+            self.running_loss.zero_()
+            self.counts = replace(counts, losses=(*counts.losses, mean))
 
 
 def on_device(network: nn.Module, backend: TorchBackend) -> nn.Module:
@@ -410,8 +422,14 @@ def train(
 
 def _result(training: FolderTraining) -> Trained:
     counts = training.counts
-    samples = counts.steps * training.job.recipe.batch
-    return Trained(counts.losses, counts.seconds, samples, counts.waiting)
+    job = training.job
+    samples = counts.steps * job.recipe.batch
+    by_step = {}
+    if counts.sums:
+        marked = marks(job.steps_an_epoch)
+        means = np.asarray(counts.sums) / np.diff([0, *marked])
+        by_step = dict(zip(marked, means.tolist(), strict=True))
+    return Trained(counts.losses, counts.seconds, samples, counts.waiting, by_step)
 
 
 def _diverged(training: FolderTraining) -> bool:
@@ -445,9 +463,10 @@ def _checked(
 ) -> dict[str, NDArray[Any]]:
     """Return a checkpoint's arrays; ValueError, naming it, for those of another training."""
     expected = training.arrays()
-    for name in expected.keys() | arrays.keys():
+    # An earlier version wrote no sums.
+    for name in (expected.keys() | arrays.keys()) - ({"sums"} - arrays.keys()):
         own, found = expected.get(name), arrays.get(name)
-        free = name in ("losses", "numbers")
+        free = name in ("losses", "numbers", "sums")
         if (
             own is None
             or found is None
@@ -457,6 +476,8 @@ def _checked(
     steps, job = int(arrays["steps"]), training.job
     if not 0 <= steps <= job.steps or len(arrays["losses"]) != steps // job.steps_an_epoch:
         raise ValueError(f"{checkpoint} is of no training: {steps} steps, of {job.steps}")
+    if "sums" in arrays and len(arrays["sums"]) != bisect_right(marks(job.steps_an_epoch), steps):
+        raise ValueError(f"{checkpoint} is of no training: {len(arrays['sums'])} sums of losses")
     return arrays
 
 

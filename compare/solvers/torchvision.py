@@ -223,7 +223,11 @@ class Torchvision:
             on_progress=on_progress or (lambda _: None),
         )
         history = History(
-            trained.losses, trained.seconds, samples=trained.samples, waiting=trained.waiting
+            trained.losses,
+            trained.seconds,
+            samples=trained.samples,
+            waiting=trained.waiting,
+            by_step=trained.by_step,
         )
         return PictureModel(built, self.size, backend, history)
 

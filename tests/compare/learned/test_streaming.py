@@ -178,6 +178,39 @@ def test_a_resumed_training_is_the_same_to_the_bit(job, tmp_path, precision):
         np.testing.assert_array_equal(again[name], array, err_msg=name)
 
 
+def test_the_losses_of_one_epoch_are_known_by_step(digit_folder, backend, monkeypatch, tmp_path):
+    """Of all four steps; resumed after any, they are the same to the bit."""
+    job = job_of(digit_folder, epochs=1)
+    whole = train(network(), job, backend, workers=0)
+    assert list(whole.by_step) == [1, 2, 3, 4]
+    assert sum(whole.by_step.values()) / 4 == whole.losses[0]
+    assert len(set(whole.by_step.values())) == 4
+    step = streaming.FolderTraining.step
+    for steps in (1, 3):
+        checkpoint = tmp_path / f"{steps}.npz"
+
+        def step_and_stop(self, *batch, steps=steps):
+            step(self, *batch)
+            if self.counts.steps == steps:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(streaming.FolderTraining, "step", step_and_stop)
+            with pytest.raises(KeyboardInterrupt):
+                train(network(), job, backend, workers=0, checkpoint=checkpoint)
+        arrays = read_sealed_arrays(checkpoint)
+        assert len(arrays["sums"]) == steps
+        again = train(network(), job, backend, workers=0, checkpoint=checkpoint)
+        assert again.by_step == whole.by_step
+        # An earlier version wrote none; those are resumed, and the steps are not known.
+        write_sealed_arrays(checkpoint, {k: v for k, v in arrays.items() if k != "sums"})
+        assert train(network(), job, backend, workers=0, checkpoint=checkpoint).by_step == {}
+        write_sealed_arrays(checkpoint, {**arrays, "sums": np.zeros(steps + 1)})
+        with pytest.warns(UserWarning, match=f"is of no training: {steps + 1} sums of losses"):
+            train(network(), job, backend, workers=0, checkpoint=checkpoint)
+    assert train(network(), job_of(digit_folder), backend, workers=0).by_step == {}
+
+
 def test_a_changed_loss_scale_is_resumed(job, tmp_path):
     """The checkpoint's own is used, not the one that a training begins with."""
     backend = backends.load("torch", "cpu", "fp16")
