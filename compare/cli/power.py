@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import fill
 
 from compare.cli import output
-from compare.errors import choice
+from compare.errors import UsageError, choice
 from compare.experiments.values import count, read
 from compare.learned.recipe import below_1, positive, whole_number
 
@@ -66,6 +66,11 @@ def run(options: argparse.Namespace) -> int:
 
     of_items = power.item_deviation(accuracy, items)
     deviation = of_items if measured is None else measured
+    if not 1 / _MOST_RATIO <= difference / deviation <= _MOST_RATIO:
+        raise UsageError(
+            f"--difference is '{options.difference}' and the standard deviation {deviation:.3g}; "
+            f"give two of which neither is more than {_MOST_RATIO:,} times the other"
+        )
     rows = [
         {
             "runs": runs,
@@ -117,6 +122,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 _MOST_RUNS = 1_000_000
+
+_MOST_RATIO = 1_000_000_000
+"""Of a difference and its deviation, either way; far beyond it floats overflow."""
 
 
 def _runs(text: str) -> int:

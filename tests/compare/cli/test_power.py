@@ -50,6 +50,13 @@ def test_the_figure_is_drawn(compare, tmp_path):
         (("--accuracy", "0"), "--accuracy is '0'; give a number above 0 and below 1"),
         (("--difference", "0"), "--difference is '0'; give a number above 0 and below 1"),
         (("--deviation", "nan"), "--deviation is 'nan'; give a number above 0"),
+        (("--deviation", "1e-300"), "--difference is '0.0001' and the standard deviation 1e-300;"),
+        (("--deviation", "1e308"), "neither is more than 1,000,000,000 times the other"),
+        (("--difference", "1e-308"), "--difference is '1e-308' and the standard deviation 0.0027;"),
+        (
+            ("--accuracy", "1e-300"),
+            "--difference is '0.0001' and the standard deviation 6.32e-153;",
+        ),
         (("--figure", "x.gif"), "unknown --figure '.gif'"),
     ],
 )
@@ -57,3 +64,17 @@ def test_what_makes_no_sense_is_refused(compare, arguments, message):
     code, _, err = compare("power", *arguments)
     assert (code, err.count("\n")) == (2, 1)
     assert message in err
+
+
+@pytest.mark.parametrize("deviation", ["1e-13", "1e5"])
+def test_the_widest_ratios_have_an_answer(compare, deviation):
+    code, out, err = compare("power", "--deviation", deviation, "--difference", "1e-4", "--json")
+    assert (code, err) == (0, "")
+    answer = json.loads(out)
+    # A tiny deviation leaves two pairs; a huge one shows nothing but the test's own 5 %.
+    if deviation == "1e-13":
+        assert answer["runs_needed"] == 2
+        assert {row["power"] for row in answer["rows"]} == {1.0}
+    else:
+        assert answer["runs_needed"] > 1e18
+        assert {round(row["power"], 6) for row in answer["rows"]} == {0.05}
