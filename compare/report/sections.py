@@ -198,9 +198,10 @@ class Section:
 def lead(task: Task) -> Column:
     """Return the score that can be won: the first that is not equality with nothing rounded.
 
-    The output of a trained softmax is practically never equal to a bitmap of 0 and 1.
+    The output of a trained softmax is practically never equal to a bitmap of 0 and 1. A task that
+    has no other score leads with this one.
     """
-    return next(column for column in task.columns if column.score != "exact")
+    return next((column for column in task.columns if column.score != "exact"), task.columns[0])
 
 
 def _median_seed(seeds: Sequence[Run]) -> Run:

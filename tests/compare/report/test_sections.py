@@ -128,6 +128,9 @@ def test_the_lead_score_is_one_that_can_be_won():
     titles = {name: lead(tasks.load(name)).title for name in ("onehot2coord", "coord2onehot")}
     assert titles == {"onehot2coord": "rounded", "coord2onehot": "accuracy"}
     assert lead(tasks.load("coord2image")).title == "rounded"
+    task = tasks.load("onehot2coord")
+    exact, *_ = (column for column in task.columns if column.score == "exact")
+    assert lead(replace(task, columns=(exact,))) is exact
 
 
 def test_unfinished_trainings_are_named_once_each(made):
