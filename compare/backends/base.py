@@ -59,7 +59,8 @@ class Backend(Protocol):
     exp, inf, log, matmul, max, maximum, mean, moveaxis, reshape, sqrt, sum, tanh, where,
     zeros_like; broadcast_to only between shapes of the same length. Arrays take indices that are
     slices and integer arrays, arithmetic, comparisons and `@`. All are differentiable where
-    mathematics says so."""
+    mathematics says so: equal largest values share the gradient of max and maximum, and none goes
+    into integers, such as those of argmax, argmin and argsort."""
 
     shards: int
     """Equal parts that a batch is divided into, of which this process computes one."""
@@ -80,7 +81,8 @@ class Backend(Protocol):
     def asarray(self, array: NDArray[Any], like: Array | None = None) -> Array:
         """Copy a NumPy array to the device, with its own dtype or that of `like`.
 
-        Where the library or the precision has no such dtype, with the nearest of its kind.
+        It may be of any memory layout, and of any number of axes, 0 included. Where the library or
+        the precision has no such dtype, with the nearest of its kind.
         """
         ...
 
