@@ -36,7 +36,7 @@ from compare.files import arrays_of, npz, read_sealed_arrays, write_sealed_array
 from compare.learned.optimizer import decay
 from compare.learned.recipe import Recipe
 from compare.learned.state import marks
-from compare.learned.training import Progress
+from compare.learned.training import Progress, losses_by_step
 
 __all__ = [
     "CHECKPOINT_SECONDS",
@@ -421,14 +421,10 @@ def train(
 
 
 def _result(training: FolderTraining) -> Trained:
-    counts = training.counts
-    job = training.job
+    counts, job = training.counts, training.job
     samples = counts.steps * job.recipe.batch
-    by_step = {}
-    if counts.sums:
-        marked = marks(job.steps_an_epoch)
-        means = np.asarray(counts.sums) / np.diff([0, *marked])
-        by_step = dict(zip(marked, means.tolist(), strict=True))
+    # The sums are of whole batches' means.
+    by_step = losses_by_step(counts.sums, job.steps_an_epoch, 1)
     return Trained(counts.losses, counts.seconds, samples, counts.waiting, by_step)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -214,16 +214,17 @@ def states(
     return following(state)
 
 
-def losses_by_step(state: State, count: int, batch: int) -> dict[int, float]:
+def losses_by_step(sums: Sequence[float] | None, count: int, batch: int) -> dict[int, float]:
     """Return the losses of a training of one epoch, on `count` samples, by step; else none.
 
-    A loss is the mean over the samples since the step before it.
+    sums: of the samples' losses up to each of `marks`, as `State` has them. A loss is the mean over
+    the samples since the step before it.
     """
-    if not state.sums:
+    if not sums:
         return {}
     steps = marks(-(-count // batch))
     samples = np.diff([0, *(min(count, batch * step) for step in steps)])
-    means = np.asarray(state.sums) / samples
+    means = np.asarray(sums) / samples
     return dict(zip(steps, means.tolist(), strict=True))
 
 

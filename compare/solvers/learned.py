@@ -66,7 +66,7 @@ class Learned:
             state.losses,
             state.seconds,
             samples=len(data) * len(state.losses),
-            by_step=training.losses_by_step(state, len(data), self.recipe.batch),
+            by_step=training.losses_by_step(state.sums, len(data), self.recipe.batch),
         )
         return self._model(weights, history)
 

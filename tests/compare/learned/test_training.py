@@ -180,7 +180,7 @@ def test_the_losses_of_one_epoch_are_known_by_step(batch, batches):
     slope = LINE.initial_weights(0)["0.weight"].astype(float)
     squares = ((inputs @ slope - targets) ** 2)[:, 0]
     expected = [squares[step].mean() for step in batches(10, batch, epochs=1)]
-    found = losses_by_step(state, 10, batch)
+    found = losses_by_step(state.sums, 10, batch)
     assert list(found) == list(range(1, len(expected) + 1))
     np.testing.assert_allclose(list(found.values()), expected, rtol=1e-4)
 
@@ -189,14 +189,14 @@ def test_the_losses_of_a_long_epoch_are_means_since_the_step_before():
     rng = np.random.default_rng(0)
     inputs, targets = rng.normal(size=(2, 123, 1)).astype(np.float32)
     state = train(LINE, inputs, targets, Recipe(0.01), epochs=1, seed=0, backend=BACKEND)
-    assert losses_by_step(state, 123, 256) == {1: pytest.approx(state.losses[0])}
+    assert losses_by_step(state.sums, 123, 256) == {1: pytest.approx(state.losses[0])}
     state = train(LINE, inputs, targets, Recipe(0.01, batch=1), epochs=1, seed=0, backend=BACKEND)
-    found = losses_by_step(state, 123, 1)
+    found = losses_by_step(state.sums, 123, 1)
     assert tuple(found) == marks(123)
     samples = np.diff([0, *found])
     assert np.average(list(found.values()), weights=samples) == pytest.approx(state.losses[0])
     two = train(LINE, inputs, targets, Recipe(0.01, batch=9), epochs=2, seed=0, backend=BACKEND)
-    assert losses_by_step(two, 123, 9) == {}
+    assert losses_by_step(two.sums, 123, 9) == {}
 
 
 def test_the_penalty_counts_once_in_the_loss_of_an_epoch():
@@ -554,8 +554,8 @@ def test_a_killed_run_of_one_epoch_keeps_its_losses_by_step(tmp_path, monkeypatc
         run(checkpoint=path)
     monkeypatch.setattr(State, "save", save)
     whole, resumed = run(), run(checkpoint=path)
-    assert losses_by_step(resumed, 10, 2) == losses_by_step(whole, 10, 2)
-    assert list(losses_by_step(whole, 10, 2)) == [2, 5]
+    assert losses_by_step(resumed.sums, 10, 2) == losses_by_step(whole.sums, 10, 2)
+    assert list(losses_by_step(whole.sums, 10, 2)) == [2, 5]
     assert resumed.losses == whole.losses
 
 
