@@ -127,7 +127,8 @@ def run(options: argparse.Namespace) -> int:
     figures = writable_directory(Path(options.figures)) if options.figures is not None else None
 
     if progress.level.get() > progress.QUIET:
-        progress.announce(*_to_carry_out(unfinished(points, out)))
+        missing = [point.plan for point in unfinished(points, out)]
+        progress.announce(*progress.to_carry_out("training", missing))
     results: dict[Point, Record] = {}
     ended = 0
     with progress.bar(sum(point.plan.epochs + 1 for point in points), "epoch") as bar:
@@ -165,23 +166,12 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _to_carry_out(missing: Sequence[Point]) -> tuple[float | None, str]:
-    """Return about how many seconds trainings take, None if not known, and how many there are."""
-    from compare.experiments.estimate import estimate, measure_here
-    from compare.report.text import counted
-
-    found = estimate([point.plan for point in missing], measure_here)
-    what = f"{counted(len(missing), 'training')} to carry out"
-    return None if found.unknown else found.seconds, what
-
-
 def _dry_run(options: argparse.Namespace, points: Sequence[Point]) -> int:
     """Print what would be trained, and where, and leave no trace."""
     from compare.experiments.basin import USUAL, unfinished
-    from compare.report.text import counted
 
     out = Path(options.out)
-    missing = unfinished(points, out)
+    missing = set(unfinished(points, out))
     states = {
         point: "finished"
         if point not in missing
@@ -197,10 +187,8 @@ def _dry_run(options: argparse.Namespace, points: Sequence[Point]) -> int:
         ]
         output.show(json.dumps(strict_json(rows), indent=2))
         return 0
-    plan = points[0].plan
-    about = f"\n{progress.on_this_machine(*_to_carry_out(missing))}." if missing else ""
-    where = f"{plan.backend}, {plan.device}"
-    output.show(f"{counted(len(points), 'training')} on {where}; none was started.{about}\n")
+    plans = [point.plan for point in points]
+    progress.none_started("training", plans, [point.plan for point in points if point in missing])
     for point, state in states.items():
         start = point.start if point.scaling == USUAL else f"{point.scaling} {point.start}"
         output.show(f"{state:<9}  {point.plan.split} {start}, seed {point.plan.seed}")

@@ -28,8 +28,10 @@ __all__ = [
     "bar",
     "detail",
     "level",
+    "none_started",
     "note",
     "on_this_machine",
+    "to_carry_out",
     "warn",
     "watch",
 ]
@@ -83,6 +85,35 @@ def on_this_machine(seconds: float | None, what: str) -> str:
 
     time = "for a time not known" if seconds is None else f"about {duration(seconds)}"
     return f"{what}, {time} on this machine"
+
+
+def to_carry_out(noun: str, plans: Sequence[Plan]) -> tuple[float | None, str]:
+    """Return about how many seconds plans take, None if not known of all, and how many there are.
+
+    noun: what one is called, such as "run".
+    """
+    from compare.experiments.estimate import estimate, measure_here
+    from compare.experiments.plan import load_backend
+    from compare.report.text import counted
+
+    what = f"{counted(len(plans), noun)} to carry out"
+    if (
+        not plans
+        or load_backend(plans[0].backend, plans[0].device, plans[0].precision).processes > 1
+    ):
+        return 0.0, what  # each of several processes would have to take part
+    found = estimate(plans, measure_here)
+    return None if found.unknown else found.seconds, what
+
+
+def none_started(noun: str, plans: Sequence[Plan], missing: Sequence[Plan]) -> None:
+    """Print the heading of a dry run: how many plans there are, and what the missing ones take."""
+    from compare.report.text import counted
+
+    first = plans[0]
+    about = f"\n{on_this_machine(*to_carry_out(noun, missing))}." if missing else ""
+    where = f"{first.backend}, {first.device}"
+    output.show(f"{counted(len(plans), noun)} on {where}; none was started.{about}\n")
 
 
 def watch(

@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
     missing = waiting(plans, out, options.force)
     awaited = set(missing)
     if first and progress.level.get() > progress.QUIET:
-        progress.announce(_seconds(missing), _to_carry_out(missing))
+        progress.announce(*progress.to_carry_out("run", missing))
     for plan in plans:
         if plan not in awaited:
             progress.detail(f"finished: {plan.directory(out)}")
@@ -124,25 +124,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _seconds(plans: list[Plan]) -> float | None:
-    """Estimate how long runs take; None where that cannot be said of all of them."""
-    from compare.experiments.estimate import estimate, measure_here
-    from compare.experiments.plan import load_backend
-
-    if not plans:
-        return 0.0
-    if load_backend(plans[0].backend, plans[0].device, plans[0].precision).processes > 1:
-        return 0.0  # each of them would have to take part
-    found = estimate(plans, measure_here)
-    return None if found.unknown else found.seconds
-
-
-def _to_carry_out(plans: list[Plan]) -> str:
-    from compare.report.text import counted
-
-    return f"{counted(len(plans), 'run')} to carry out"
-
-
 def _request(options: argparse.Namespace) -> Request:
     """Read what was asked for."""
     from dataclasses import fields
@@ -161,7 +142,7 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     from textwrap import fill
 
     from compare.experiments.executors import finished
-    from compare.report.text import counted, training
+    from compare.report.text import training
     from compare.solvers.catalogue import training_of
 
     rows = []
@@ -179,13 +160,8 @@ def _dry_run(options: argparse.Namespace, plans: list[Plan]) -> int:
     if options.json:
         output.show(json.dumps(strict_json(rows), indent=2))
         return 0
-    first = plans[0]
     missing = [plan for plan, row in zip(plans, rows, strict=True) if row["state"] != "finished"]
-    about = ""
-    if missing:
-        about = f"\n{progress.on_this_machine(_seconds(missing), _to_carry_out(missing))}."
-    where = f"{first.backend}, {first.device}"
-    output.show(f"{counted(len(rows), 'run')} on {where}; none was started.{about}\n")
+    progress.none_started("run", plans, missing)
     for plan, row in zip(plans, rows, strict=True):
         how = "nothing to learn"
         if plan.recipe:
