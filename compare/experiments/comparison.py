@@ -101,8 +101,8 @@ def carry_out(
     `watched` starts them and yields what became of each, as `watch` does. Where solvers were not
     asked for by name (`lenient`), those of other packages that fail are left out with a warning.
     A directory for `events` gets event files of the trainings, a directory each. Raises RunError
-    for a run that fails, and `StorageError` for a disk that takes no more. Of
-    several processes that compute together, each gets the records.
+    for a run that fails, and `StorageError` for a disk that takes no more. Of several processes
+    that compute together, each gets the records.
     """
     backend = _backend(plans)
     if backend.first and missing:

@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from compare.figures.style import EMPTY, INK, ONE_COLUMN, PAPER, TWO_COLUMNS, colour, svg
+from compare.figures.style import EMPTY, INK, ONE_COLUMN, PAPER, TWO_COLUMNS, colour, solver_of, svg
 from compare.report.answers import answers
 from compare.report.commands import commands
 from compare.report.plots import Plot, all_plots, data_plots, plots, points, shown
@@ -106,9 +106,7 @@ def page(
         complaints=complaints,
         environments=_environments(found),
         solvers={
-            run.solver.partition(",")[0]: colour(run.solver)
-            for section in found
-            for run in section.runs
+            solver_of(run.solver): colour(run.solver) for section in found for run in section.runs
         },
     )
 
