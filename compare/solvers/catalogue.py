@@ -514,7 +514,7 @@ def _on_digits(variant: str, summary: str) -> SolverSpec:
 # NumPy less than 20 minutes on two cores.
 _DIGITS = {
     "quick": Recipe(
-        learning_rate=0.004, epochs=12, l2=1e-4, batch=64, loss="softmax", lr_schedule="warm-up"
+        learning_rate=0.016, epochs=12, l2=1e-4, batch=64, loss="softmax", lr_schedule="warm-up"
     )
 }
 
