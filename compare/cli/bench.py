@@ -29,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_place(what, precision=False)
     results = parser.add_argument_group("results")
     results.add_argument("--figure", metavar="FILE", help="draw it too, as .svg, .png or .pdf")
+    results.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be timed, and about how long it takes",
+    )
     results.add_argument("--json", action="store_true", help="print JSON instead of tables")
 
 
@@ -51,7 +56,10 @@ def run(options: argparse.Namespace) -> int:
         choice("--figure", figure.suffix, (".svg", ".png", ".pdf"))
         writable_file(figure)
     backend = backends.load(options.backend, options.device)
-    progress.announce(expected_seconds(len(chosen)), counted(len(chosen), "solver"))
+    work = expected_seconds(len(chosen)), counted(len(chosen), "solver")
+    if options.dry_run:
+        return _dry_run(options, tuple(chosen), work)
+    progress.announce(*work)
     with progress.bar(len(chosen), "solver") as bar:
         started = iter(range(len(chosen)))
 
@@ -87,4 +95,25 @@ def run(options: argparse.Namespace) -> int:
         "\nexponent: the slope of log(time) against log(size) between the last two sizes.\n"
         "A solver that took more than a second is not asked for the next size."
     )
+    return 0
+
+
+def _dry_run(options: argparse.Namespace, solvers: tuple[str, ...], work: tuple[float, str]) -> int:
+    """Print what would be timed, and about how long it takes."""
+    from textwrap import fill
+
+    from compare.experiments.bench import BATCH, BATCHES, SIDE, SIDES
+
+    if options.json:
+        plan = {"solvers": solvers, "sides": SIDES, "batches": BATCHES, "seconds": work[0]}
+        output.show(json.dumps(plan, indent=2))
+        return 0
+    output.show(f"{progress.on_this_machine(*work)}; none was timed.\n")
+    for label, values in (
+        ("solvers", solvers),
+        (f"sides of the canvas (pixels), {BATCH} samples", SIDES),
+        (f"samples, canvas of {SIDE}x{SIDE}", BATCHES),
+    ):
+        text = f"{label}: {', '.join(map(str, values))}"
+        output.show(fill(text, output.width(), subsequent_indent="    "))
     return 0
