@@ -40,9 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Time the solvers and print a table for each kind of size."""
     from dataclasses import asdict
+    from textwrap import fill
 
     from compare import backends, tasks
-    from compare.experiments.bench import BATCH, SIDE, expected_seconds, exponent, measure
+    from compare.experiments.bench import (
+        BATCH,
+        BATCHES,
+        SIDE,
+        SIDES,
+        expected_seconds,
+        exponent,
+        measure,
+    )
     from compare.report.text import columns, counted
     from compare.solvers.catalogue import solvers_of
 
@@ -57,8 +66,18 @@ def run(options: argparse.Namespace) -> int:
         writable_file(figure)
     backend = backends.load(options.backend, options.device)
     work = expected_seconds(len(chosen)), counted(len(chosen), "solver")
+    sides = f"side of the canvas (pixels), {BATCH} samples"
+    batches = f"samples, canvas of {SIDE}x{SIDE}"
     if options.dry_run:
-        return _dry_run(options, tuple(chosen), work)
+        if options.json:
+            plan = {"solvers": [*chosen], "sides": SIDES, "batches": BATCHES, "seconds": work[0]}
+            output.show(json.dumps(plan, indent=2))
+            return 0
+        output.show(f"{progress.on_this_machine(*work)}; none was timed.\n")
+        for label, values in {"solvers": chosen, sides: SIDES, batches: BATCHES}.items():
+            text = f"{label}: {', '.join(map(str, values))}"
+            output.show(fill(text, output.width(), subsequent_indent="    "))
+        return 0
     progress.announce(*work)
     with progress.bar(len(chosen), "solver") as bar:
         started = iter(range(len(chosen)))
@@ -68,8 +87,6 @@ def run(options: argparse.Namespace) -> int:
             bar.set_description(solver)
 
         costs = measure(task, chosen, backend, announce)
-    sides = f"side of the canvas (pixels), {BATCH} samples"
-    batches = f"samples, canvas of {SIDE}x{SIDE}"
     panels = {
         sides: {cost.solver: cost.by_side for cost in costs},
         batches: {cost.solver: cost.by_batch for cost in costs},
@@ -95,25 +112,4 @@ def run(options: argparse.Namespace) -> int:
         "\nexponent: the slope of log(time) against log(size) between the last two sizes.\n"
         "A solver that took more than a second is not asked for the next size."
     )
-    return 0
-
-
-def _dry_run(options: argparse.Namespace, solvers: tuple[str, ...], work: tuple[float, str]) -> int:
-    """Print what would be timed, and about how long it takes."""
-    from textwrap import fill
-
-    from compare.experiments.bench import BATCH, BATCHES, SIDE, SIDES
-
-    if options.json:
-        plan = {"solvers": solvers, "sides": SIDES, "batches": BATCHES, "seconds": work[0]}
-        output.show(json.dumps(plan, indent=2))
-        return 0
-    output.show(f"{progress.on_this_machine(*work)}; none was timed.\n")
-    for label, values in (
-        ("solvers", solvers),
-        (f"sides of the canvas (pixels), {BATCH} samples", SIDES),
-        (f"samples, canvas of {SIDE}x{SIDE}", BATCHES),
-    ):
-        text = f"{label}: {', '.join(map(str, values))}"
-        output.show(fill(text, output.width(), subsequent_indent="    "))
     return 0
