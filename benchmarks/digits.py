@@ -57,7 +57,7 @@ def duration(rows: list[dict[str, Any]]) -> str:
     """Say how long all runs took, on the clock and on the processor if that is known of each."""
     spent = [row["processor_seconds"] for row in rows]
     minutes = sum(row["train_seconds"] for row in rows) / 60
-    text = f"{minutes:.0f} minutes of training, each on the clock by itself"
+    text = f"{minutes:.0f} minutes of training on the clock, added up"
     return text if None in spent else f"{text}; {sum(spent) / 60:.0f} minutes of processor time"
 
 
